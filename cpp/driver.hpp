@@ -1,0 +1,106 @@
+// The driver owns everything that is not arithmetic: batches, groups, boundaries, strides,
+// dilations, dtypes, tiles and threads. A kernel sees tiles (kernels/kernel.hpp) and no more.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "isa.hpp"
+#include "spec.hpp"
+#include "view.hpp"
+
+namespace flipslide {
+
+// A complex type is given by that of its parts.
+struct Types {
+  FsType x, w, y;
+  FsCompute compute;
+  bool is_complex;
+  bool saturate;
+};
+
+// What `boundary="constant"` puts outside x: a real and an imaginary part of the compute
+// type, and its magnitude for the overflow bound.
+struct Fill {
+  alignas(8) std::byte parts[2][8] = {};
+  std::uint64_t magnitude = 0;
+  bool negative = false;
+};
+
+// An aligned, growing piece of scratch memory.
+class Scratch {
+ public:
+  template <class T>
+  T* reserve(Index n) {
+    return static_cast<T*>(reserve_bytes(n * static_cast<Index>(sizeof(T))));
+  }
+  void* reserve_bytes(Index bytes);
+
+ private:
+  struct Free {
+    void operator()(void* p) const;
+  };
+  std::unique_ptr<void, Free> data_;
+  Index capacity_ = 0;
+};
+
+// Taps in the order in which the kernel reads them, and what the driver must know of them.
+struct PackedTaps {
+  Scratch storage;
+  const std::byte* data = nullptr;
+  bool is_finite = true;
+  std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
+  bool negative = false;
+};
+
+// How far an integer result may go, and whether this one stays inside.
+struct Bound {
+  bool fits = true;
+  bool below_zero = false;         // a negative sum is possible where the type has none
+  std::uint64_t magnitude = 0;     // saturates
+};
+
+class Convolution {
+ public:
+  Convolution(Spec spec, Types types, const std::string& kernel, Fill fill);
+
+  PackedTaps pack(const View& w, int threads) const;
+
+  // The bound of the sum against the type of y (or of the exact double for a double).
+  Bound bound(const View& x, const PackedTaps& w, std::uint64_t bias_magnitude, bool bias_negative,
+              int threads) const;
+
+  // bias: one number (two when complex) of the compute type per output channel, or null.
+  void run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) const;
+
+  double products() const { return products_; }
+  const Spec& spec() const { return spec_; }
+  const Types& types() const { return types_; }
+
+ private:
+  friend class Run;
+
+  // One axis with flips taken out: dilation and stride are positive.
+  struct Slide {
+    Axis axis;
+    bool w_reversed, y_reversed;
+    Index offset(Index tap) const { return axis.dilation * tap; }
+    Index overhang() const { return axis.dilation * (axis.w - 1); }
+  };
+
+  Spec spec_;
+  Types types_;
+  Fill fill_;
+  const InstructionSet& isa_;
+  const FsKernel& kernel_;
+  std::vector<Slide> slides_;
+  std::vector<Loop> batch_, group_, out_, in_;
+  Index n_batch_, n_groups_, n_out_, n_in_;  // as the kernel counts: complex channels count twice
+  Index taps_per_channel_;
+  Index parts_;
+  Index part_bytes(FsType type) const;
+  double products_;
+};
+
+}  // namespace flipslide

@@ -1,0 +1,86 @@
+#include "isa.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+// FS_ISA_LIST comes from the build: DO(avx512) DO(avx2) DO(baseline), best first.
+#define FS_DECLARE_KERNEL(name) extern "C" const FsKernel FS_SYMBOL(name);
+
+#define FS_ISA avx512
+FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
+extern "C" const FsElements FS_SYMBOL(elements);
+#undef FS_ISA
+#define FS_ISA avx2
+FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
+extern "C" const FsElements FS_SYMBOL(elements);
+#undef FS_ISA
+#define FS_ISA baseline
+FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
+extern "C" const FsElements FS_SYMBOL(elements);
+#undef FS_ISA
+
+namespace flipslide {
+
+namespace {
+
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+}
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#endif
+bool has_baseline() { return true; }
+
+#define FS_TABLE_ENTRY(name) &FS_SYMBOL(name),
+
+std::vector<InstructionSet> compiled_isas() {
+  return {
+#if defined(__x86_64__) && !defined(FS_BASELINE_ONLY)
+#define FS_ISA avx512
+      {"avx512", has_avx512, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+#undef FS_ISA
+#define FS_ISA avx2
+      {"avx2", has_avx2, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+#undef FS_ISA
+#endif
+#define FS_ISA baseline
+      {"baseline", has_baseline, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+#undef FS_ISA
+  };
+}
+
+}  // namespace
+
+const FsKernel* InstructionSet::find(const std::string& kernel) const {
+  for (const FsKernel* candidate : kernels)
+    if (kernel == candidate->name) return candidate;
+  return nullptr;
+}
+
+const std::vector<InstructionSet>& supported_isas() {
+  static const std::vector<InstructionSet> supported = [] {
+    std::vector<InstructionSet> found;
+    for (const InstructionSet& isa : compiled_isas())
+      if (isa.is_supported()) found.push_back(isa);
+    return found;
+  }();
+  return supported;
+}
+
+const InstructionSet& chosen_isa() {
+  static const InstructionSet& chosen = []() -> const InstructionSet& {
+    const char* wanted = std::getenv("FLIPSLIDE_ISA");
+    if (!wanted || !*wanted) return supported_isas().front();
+    std::string names;
+    for (const InstructionSet& isa : supported_isas()) {
+      if (std::string(wanted) == isa.name) return isa;
+      names += (names.empty() ? "" : ", ") + std::string(isa.name);
+    }
+    throw std::runtime_error("FLIPSLIDE_ISA=" + std::string(wanted) +
+                             " is not an instruction set of this build and processor; use one of " + names);
+  }();
+  return chosen;
+}
+
+}  // namespace flipslide

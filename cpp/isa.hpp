@@ -1,0 +1,26 @@
+// The instruction sets that were compiled in, and the one that runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/kernel.hpp"
+
+namespace flipslide {
+
+struct InstructionSet {
+  const char* name;
+  bool (*is_supported)();
+  const FsElements* elements;
+  std::vector<const FsKernel*> kernels;
+
+  const FsKernel* find(const std::string& kernel) const;
+};
+
+// Best first. Only those that this processor can run.
+const std::vector<InstructionSet>& supported_isas();
+
+// The best one, or the one that FLIPSLIDE_ISA names; throws if that cannot run here.
+const InstructionSet& chosen_isa();
+
+}  // namespace flipslide

@@ -1,0 +1,112 @@
+// Elements: between the arrays' types and the compute types, one row at a time.
+#include "kernel.hpp"
+
+namespace {
+
+typedef _Float16 half;
+
+// A whole number of elements apart in most arrays; neighbours in nearly all.
+template <class To, class From>
+static void load(void* to, const void* from, int64_t stride, int64_t n) {
+  To* out = (To*)to;
+  const char* in = (const char*)from;
+  if (stride == (int64_t)sizeof(From)) {
+    for (int64_t i = 0; i < n; ++i) {
+      From value;
+      __builtin_memcpy(&value, in + i * (int64_t)sizeof(From), sizeof(From));
+      out[i] = (To)value;
+    }
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    From value;
+    __builtin_memcpy(&value, in + i * stride, sizeof(From));
+    out[i] = (To)value;
+  }
+}
+
+template <class From, class To>
+static void store(void* to, int64_t stride, const void* from, int64_t n) {
+  const From* in = (const From*)from;
+  char* out = (char*)to;
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)in[i];
+    __builtin_memcpy(out + i * stride, &value, sizeof(To));
+  }
+}
+
+template <class From>
+static void store_bool(void* to, int64_t stride, const void* from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) ((char*)to)[i * stride] = ((const From*)from)[i] != 0;
+}
+
+template <class To>
+static void store_saturated(void* to, int64_t stride, const void* from, int64_t n) {
+  const int64_t* in = (const int64_t*)from;
+  constexpr bool is_signed = (To)-1 < (To)0;
+  constexpr int bits = 8 * (int)sizeof(To);
+  constexpr int64_t low = is_signed ? -(int64_t)(((uint64_t)1 << (bits - 1)) - 1) - 1 : 0;
+  constexpr int64_t high = bits == 64 ? INT64_MAX : (int64_t)(((uint64_t)1 << (bits - is_signed)) - 1);
+  char* out = (char*)to;
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)(in[i] < low ? low : in[i] > high ? high : in[i]);
+    __builtin_memcpy(out + i * stride, &value, sizeof(To));
+  }
+}
+
+template <class T>
+static void range(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative) {
+  if (n == 0) return;
+  T low = 0, high = 0;
+  const char* in = (const char*)from;
+  for (int64_t i = 0; i < n; ++i) {
+    T value;
+    __builtin_memcpy(&value, in + i * stride, sizeof(T));
+    low = value < low ? value : low;
+    high = value > high ? value : high;
+  }
+  const uint64_t below = (uint64_t)0 - (uint64_t)(int64_t)low;
+  const uint64_t most = (uint64_t)high > below ? (uint64_t)high : below;
+  if (most > *largest) *largest = most;
+  if (low < 0) *negative = 1;
+}
+
+template <class T>
+static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t* largest, int*) {
+  const char* in = (const char*)from;
+  T high = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    T value;
+    __builtin_memcpy(&value, in + i * stride, sizeof(T));
+    high = value > high ? value : high;
+  }
+  if (high > *largest) *largest = high;
+}
+
+}  // namespace
+
+#define FS_INTEGER_LOADS(To)                                                                      \
+  load<To, uint8_t>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>,   \
+      load<To, uint8_t>, load<To, uint16_t>, load<To, uint32_t>, load<To, uint64_t>
+#define FS_INTEGER_STORES(From)                                                                   \
+  store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>,              \
+      store<From, int64_t>, store<From, uint8_t>, store<From, uint16_t>, store<From, uint32_t>,   \
+      store<From, uint64_t>
+
+extern "C" const struct FsElements FS_SYMBOL(elements) = {
+    {{FS_INTEGER_LOADS(float), load<float, half>, load<float, float>, nullptr},
+     {FS_INTEGER_LOADS(double), load<double, half>, load<double, float>, load<double, double>},
+     {FS_INTEGER_LOADS(uint32_t), nullptr, nullptr, nullptr},
+     {FS_INTEGER_LOADS(uint64_t), nullptr, nullptr, nullptr}},
+    {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, store<float, half>,
+      store<float, float>, nullptr},
+     {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+      store<double, double>},
+     {FS_INTEGER_STORES(uint32_t), nullptr, nullptr, nullptr},
+     {FS_INTEGER_STORES(uint64_t), nullptr, nullptr, nullptr}},
+    {nullptr, store_saturated<int8_t>, store_saturated<int16_t>, store_saturated<int32_t>,
+     store_saturated<int64_t>, store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>,
+     store_saturated<uint64_t>, nullptr, nullptr, nullptr},
+    {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>,
+     range_unsigned<uint8_t>, range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>,
+     nullptr, nullptr, nullptr}};

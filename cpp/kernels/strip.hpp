@@ -1,0 +1,94 @@
+// A strip: `block` output channels times `vectors` vectors of neighbouring outputs, all
+// held in registers while the taps go by. Each loaded x meets `block` taps, each tap
+// `vectors` pieces of x. The kernels differ in the shapes they use and in nothing else.
+#pragma once
+
+#include "../simd/simd.hpp"
+#include "kernel.hpp"
+
+namespace {
+
+// Where a strip stands: taps and packed taps, one block of output channels, one run.
+template <class T>
+struct Strip {
+  const T* x;
+  const int64_t* taps;
+  int64_t n_taps;
+  const T* w;
+  const T* bias;
+  T* y;
+  int64_t y_channel;
+  bool accumulate;
+};
+
+// How many lanes of a strip's last vector are used.
+constexpr int kAll = 1 << 30;
+
+template <class T>
+FS_INLINE Vec<T> load_lanes(const T* from, int n) {
+  return n == kAll ? load(from) : load_part(from, n);
+}
+
+template <class T>
+FS_INLINE void store_lanes(T* to, Vec<T> v, int n) {
+  n == kAll ? store(to, v) : store_part(to, v, n);
+}
+
+template <class T, int block, int vectors>
+FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
+  Vec<T> sum[block][vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < block; ++r)
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) {
+      T* to = s.y + r * s.y_channel + at + v * Vec<T>::lanes;
+      sum[r][v] = s.accumulate ? load_lanes(to, lanes) : splat(s.bias ? s.bias[r] : T(0));
+    }
+  for (int64_t t = 0; t < s.n_taps; ++t) {
+    const T* from = s.x + s.taps[t] + at;
+    const T* w = s.w + t * block;
+    Vec<T> x[vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) x[v] = load_lanes(from + v * Vec<T>::lanes, lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < block; ++r) {
+      const Vec<T> tap = splat(w[r]);
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(tap, x[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < block; ++r)
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v)
+      store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
+}
+
+// A whole run: wide strips, then single vectors, then the lanes that are left.
+template <class T, int block, int vectors>
+static void run_of_strips(const Strip<T>& s, int64_t length) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  int64_t at = 0;
+  for (; at + vectors * lanes <= length; at += vectors * lanes) strip<T, block, vectors>(s, at, kAll);
+  for (; at + lanes <= length; at += lanes) strip<T, block, 1>(s, at, kAll);
+  if (at < length) strip<T, block, 1>(s, at, (int)(length - at));
+}
+
+// Every run of a tile, for the block of output channels that starts at channel k.
+template <class T, int block, int vectors>
+static void block_of_runs(const FsTile& tile, int64_t k) {
+  Strip<T> s;
+  s.taps = tile.taps;
+  s.n_taps = tile.n_taps;
+  s.w = (const T*)tile.w + k * tile.w_taps + tile.first_tap * block;
+  s.bias = tile.bias ? (const T*)tile.bias + k : nullptr;
+  s.y_channel = tile.y_channel;
+  s.accumulate = tile.accumulate;
+  for (int64_t i = 0; i < tile.n_runs; ++i) {
+    s.x = (const T*)tile.x + tile.runs[i].x;
+    s.y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
+    run_of_strips<T, block, vectors>(s, tile.length);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,120 @@
+// Vectors, written once for every instruction set: the eight operations that kernels use.
+//
+// FS_VECTOR_BYTES comes from the build: 16 (SSE2, NEON), 32 (AVX2) or 64 (AVX-512). With
+// FS_PLAIN_LANES a vector is a struct of four numbers and plain loops, so that sanitizers see
+// every element. Everything has internal linkage: the same names mean other code in each object.
+#pragma once
+
+#include <stdint.h>
+
+#if defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+#define FS_INLINE static inline __attribute__((always_inline))
+
+namespace {
+
+#ifdef FS_PLAIN_LANES
+
+template <class T>
+struct Vec {
+  static constexpr int lanes = 4;
+  T lane[4];
+};
+
+template <class T>
+FS_INLINE Vec<T> load_part(const T* from, int n) {
+  Vec<T> v{};
+  for (int i = 0; i < n; ++i) v.lane[i] = from[i];
+  return v;
+}
+
+template <class T>
+FS_INLINE void store_part(T* to, Vec<T> v, int n) {
+  for (int i = 0; i < n; ++i) to[i] = v.lane[i];
+}
+
+template <class T>
+FS_INLINE Vec<T> load(const T* from) {
+  return load_part(from, 4);
+}
+
+template <class T>
+FS_INLINE void store(T* to, Vec<T> v) {
+  store_part(to, v, 4);
+}
+
+template <class T>
+FS_INLINE Vec<T> splat(T value) {
+  return {{value, value, value, value}};
+}
+
+template <class T>
+FS_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> sum) {
+  for (int i = 0; i < 4; ++i) sum.lane[i] += a.lane[i] * b.lane[i];
+  return sum;
+}
+
+#else
+
+template <class T>
+struct Vec {
+  static constexpr int lanes = FS_VECTOR_BYTES / (int)sizeof(T);
+  typedef T Native __attribute__((vector_size(FS_VECTOR_BYTES)));
+  Native v;
+};
+
+template <class T>
+FS_INLINE Vec<T> load(const T* from) {
+  Vec<T> r;
+  __builtin_memcpy(&r.v, from, FS_VECTOR_BYTES);
+  return r;
+}
+
+template <class T>
+FS_INLINE void store(T* to, Vec<T> v) {
+  __builtin_memcpy(to, &v.v, FS_VECTOR_BYTES);
+}
+
+template <class T>
+FS_INLINE Vec<T> splat(T value) {
+  return {value - typename Vec<T>::Native{}};
+}
+
+// One rounding where the processor has a fused multiply-add (-ffp-contract=fast).
+template <class T>
+FS_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> sum) {
+  return {a.v * b.v + sum.v};
+}
+
+// The first n lanes; the others read as zero, and memory beyond them is not touched.
+template <class T>
+FS_INLINE Vec<T> load_part(const T* from, int n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return {(typename Vec<T>::Native)_mm512_maskz_loadu_epi32((__mmask16)((1u << n) - 1), from)};
+  else
+    return {(typename Vec<T>::Native)_mm512_maskz_loadu_epi64((__mmask8)((1u << n) - 1), from)};
+#else
+  Vec<T> r{};
+  for (int i = 0; i < n; ++i) r.v[i] = from[i];
+  return r;
+#endif
+}
+
+template <class T>
+FS_INLINE void store_part(T* to, Vec<T> v, int n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_epi32(to, (__mmask16)((1u << n) - 1), (__m512i)v.v);
+  else
+    _mm512_mask_storeu_epi64(to, (__mmask8)((1u << n) - 1), (__m512i)v.v);
+#else
+  for (int i = 0; i < n; ++i) to[i] = v.v[i];
+#endif
+}
+
+#endif
+
+}  // namespace

@@ -1,0 +1,14 @@
+"""The compiled core. Only `execute` and `threads` import it."""
+
+from . import _ext
+
+__all__ = ["Runner", "Taps", "isa", "isas", "kernels", "set_own_threads", "set_process_threads", "thread_limit"]
+
+Runner = _ext.Runner
+Taps = _ext.Taps
+isa = _ext.isa
+isas = _ext.isas
+kernels = _ext.kernels
+set_own_threads = _ext.set_own_threads
+set_process_threads = _ext.set_process_threads
+thread_limit = _ext.thread_limit

@@ -1,0 +1,157 @@
+"""The rim: any array in, a plain NumPy array for the engine, and the arithmetic of a pair.
+
+What the engine may rely on afterwards: native byte order, a numeric dtype, at least one
+axis. What a caller may rely on: the result's dtype is NumPy's promotion of the inputs,
+nothing masked is unmasked, nothing is cast in silence.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import DtypeError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
+
+__all__ = ["Arithmetic", "arithmetic_of", "check_out", "enter", "freeze", "overflow_error"]
+
+Array = npt.NDArray[Any]
+
+OVERFLOWS = ("raise", "wrap", "saturate")
+
+
+class Arithmetic(NamedTuple):
+    """In which types a pair of arrays is read, summed and returned."""
+
+    x: np.dtype[Any]  # as the engine reads it; the rim casts where this differs from the array
+    w: np.dtype[Any]
+    y: np.dtype[Any]
+    sum: np.dtype[Any]
+    compiled: bool  # False: only NumPy itself can do it (object, longdouble)
+    overflow: str
+    checks_bound: bool
+
+    @property
+    def is_complex(self) -> bool:
+        return self.sum.kind == "c"
+
+    @property
+    def unit_roundoff(self) -> float:
+        """Half the distance from 1 to the next number of the sum; 0 where sums are exact."""
+        return float(np.finfo(self.sum).eps) / 2 if self.sum.kind in "fc" else 0.0
+
+
+# -------------------------------------------------------------------------------- entering
+
+
+def enter(value: Any, name: str) -> Array:
+    """`value` as a NumPy array that the engine can read."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{name} is a masked array and its mask would be ignored; pass {name}.filled(value) to say what stands there"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(f"{name} is not a rectangular array: {error}") from None
+    if array.dtype.kind not in "biufcO":
+        raise DtypeError(f"{name} has dtype {array.dtype}, which cannot be multiplied and added; use numbers")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def freeze(value: Any) -> Any:
+    """Lists as tuples and arrays as Python values, so that a call can be remembered."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(freeze(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[Any, ...]) -> Array:
+    """`out`, if the result can be written there without touching what is still to be read."""
+    if not isinstance(out, np.ndarray):
+        raise DtypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.shape != shape:
+        raise ShapeError(f"out has shape {out.shape}, the result has shape {shape}")
+    if out.dtype != dtype:
+        raise DtypeError(f"out has dtype {out.dtype}, the result has dtype {dtype}")
+    if not out.flags.writeable:
+        raise ParameterError("out is read-only")
+    for array in inputs:
+        if isinstance(array, np.ndarray) and _share_memory(out, array):
+            raise ParameterError("out overlaps an input, which would be overwritten while it is read; pass a copy")
+    return out
+
+
+def _share_memory(a: Array, b: Array) -> bool:
+    try:
+        return bool(np.shares_memory(a, b, max_work=10_000))
+    except np.exceptions.TooHardError:
+        return True
+
+
+# ------------------------------------------------------------------------------ arithmetic
+
+
+@lru_cache(maxsize=1024)
+def arithmetic_of(x: np.dtype[Any], w: np.dtype[Any], dtype: Any = None, overflow: str = "raise") -> Arithmetic:
+    """How two dtypes are convolved.
+
+    Floats are summed in the result's type (float16 in float32), integers modulo 2^32 or
+    2^64, which is exact because the bound max|x|·Σ|w| is checked against the result's type.
+    """
+    if overflow not in OVERFLOWS:
+        raise unknown_word("overflow", overflow, OVERFLOWS)
+    promoted = np.result_type(x, w)
+    y = promoted if dtype is None else _requested(promoted, dtype)
+    integers = x.kind in "biu" and w.kind in "biu"
+    if y.kind == "O" or y.itemsize > (16 if y.kind == "c" else 8):
+        return Arithmetic(y, y, y, y, False, overflow, False)
+    if y.kind == "c":
+        return Arithmetic(y, y, y, y, True, overflow, False)
+    if y.kind == "f":
+        total = np.dtype(np.float32) if y.itemsize == 2 else y
+        # Integers that promote to a float (uint64 with int64) are still promised to be exact.
+        promised = integers and dtype is None and overflow == "raise"
+        return Arithmetic(_readable(x, total), _readable(w, total), y, total, True, overflow, promised)
+    wide = y.itemsize == 8 or overflow == "saturate"
+    total = np.dtype(np.int64 if wide else np.int32)
+    return Arithmetic(x, w, y, total, True, overflow, overflow != "wrap" and y.kind != "b")
+
+
+def _requested(promoted: np.dtype[Any], dtype: Any) -> np.dtype[Any]:
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        raise DtypeError(f"dtype={dtype!r} is not a dtype") from None
+    if wanted.kind not in "biufcO":
+        raise DtypeError(f"dtype={wanted} cannot hold a sum of products; use a numeric dtype")
+    both_integers = promoted.kind in "iu" and wanted.kind in "iu"
+    if not both_integers and not np.can_cast(promoted, wanted, "same_kind"):
+        raise DtypeError(f"dtype={wanted} would drop part of a {promoted} result; convert the inputs or the result yourself")
+    return wanted.newbyteorder("=")
+
+
+def _readable(given: np.dtype[Any], total: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype itself where the engine widens it while loading, else the sum's."""
+    return given if given.kind in "biu" or given.itemsize <= total.itemsize else total
+
+
+def overflow_error(arithmetic: Arithmetic, magnitude: int, below_zero: bool) -> IntegerOverflowError:
+    """Why an integer result is refused, and the dtype that would hold it."""
+    y = arithmetic.y
+    if below_zero:
+        problem = f"the sum can be negative and {y} cannot"
+    else:
+        limit = {"i": lambda: np.iinfo(y).max, "u": lambda: np.iinfo(y).max, "f": lambda: 2 ** (np.finfo(y).nmant + 1)}
+        at_most = limit[y.kind]() if arithmetic.overflow != "saturate" else np.iinfo(np.int64).max
+        problem = f"the sum can reach max|x|·Σ|w| = {magnitude}, beyond {at_most}, the largest exact {y}"
+        if magnitude == 2**64 - 1:
+            problem = problem.replace("= ", "≥ ")
+    wider = [t for t in (np.int16, np.int32, np.int64) if magnitude <= np.iinfo(t).max]
+    remedy = f"dtype=np.{np.dtype(wider[0]).name}" if wider else "dtype=object (exact, slow)"
+    choices = "" if arithmetic.overflow == "saturate" else ", or overflow='wrap' or 'saturate'"
+    return IntegerOverflowError(f"{problem}; pass {remedy}{choices}")

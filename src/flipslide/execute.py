@@ -1,0 +1,181 @@
+"""Run a plan on arrays. With `threads`, the only file that knows the compiled core."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from . import _core, numpy_kernel
+from .arrays import Arithmetic, Array, check_out, overflow_error
+from .errors import DtypeError, ParameterError, ShapeError
+from .geometry import BOUNDARIES
+from .plan import Plan
+from .spec import ConvSpec
+
+__all__ = ["Program", "program_of"]
+
+_TYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+_TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
+_SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
+
+
+class Program:
+    """A plan with everything prepared that does not depend on the arrays' values."""
+
+    __slots__ = ("_fallback", "_runner", "plan", "x_dtype", "w_dtype", "x_shape", "w_shape", "y_dtype", "y_shape")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        numbers = plan.arithmetic
+        self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
+        self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
+        self._runner = None if plan.method == "numpy" else _runner(plan.run_spec, numbers, plan.method, plan.exchanged)
+        # Where x is slid over w, an infinite sample plays the part of an infinite tap; then the
+        # call is run as it was given.
+        self._fallback: Program | None = None
+
+    def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
+        """The result for x and w of the planned shapes. w may be packed taps."""
+        y = np.empty(self.y_shape, self.y_dtype) if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
+        if x.dtype != self.x_dtype:
+            x = x.astype(self.x_dtype)
+        if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
+            w = w.astype(self.w_dtype)
+        numbers = self.plan.arithmetic
+        if bias is not None:
+            bias = np.ascontiguousarray(bias, dtype=numbers.sum)
+        if self._runner is None:
+            y[...] = _run_numpy(self.plan, x, w, bias)
+            return y
+        magnitude, negative = _extent(bias) if numbers.checks_bound else (0, False)
+        first, second = (w, x) if self.plan.exchanged else (x, w)
+        problem = self._runner.run(first, second, bias, y, threads, magnitude, negative)
+        if problem is None:
+            return y
+        if problem[0] == "bound":
+            raise overflow_error(numbers, problem[1], problem[2])
+        if isinstance(w, _core.Taps):
+            raise ParameterError("packed taps must be finite where they can reach outside x; pass the taps with each call")
+        if self.plan.exchanged:
+            return self._unexchanged()(x, w, bias, y, threads)
+        y[...] = _run_numpy(self.plan, x, w, bias)
+        return y
+
+    def pack(self, w: Array, threads: int = 0) -> Any:
+        """The taps as the kernel wants them, for many calls; w itself where that does not apply."""
+        if self._runner is None or self.plan.exchanged or (self.plan.spec.has_gaps and not _is_finite(w)):
+            return w
+        return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
+
+    def _unexchanged(self) -> Program:
+        if self._fallback is None:
+            plan = self.plan
+            self._fallback = Program(
+                Plan(plan.spec, plan.arithmetic, plan.method, False, plan.threads, plan.candidates)
+            )
+        return self._fallback
+
+
+@lru_cache(maxsize=1024)
+def program_of(plan: Plan) -> Program:
+    return Program(plan)
+
+
+def check_shapes(program: Program, x: Array, w: Any) -> None:
+    """For plans that are called by users, with whatever arrays they have then."""
+    for name, array, shape, dtype in (
+        ("x", x, program.x_shape, program.x_dtype),
+        ("w", w, program.w_shape, program.w_dtype),
+    ):
+        if isinstance(array, np.ndarray) and array.shape != shape:
+            raise ShapeError(f"{name} has shape {array.shape}, the plan is for {shape}")
+        if isinstance(array, np.ndarray) and not np.can_cast(array.dtype, dtype, "safe"):
+            raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
+
+
+def _runner(spec: ConvSpec, numbers: Arithmetic, kernel: str, exchanged: bool) -> Any:
+    x, w = (numbers.w, numbers.x) if exchanged else (numbers.x, numbers.w)
+    fill = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers), dtype=numbers.sum))
+    magnitude, negative = _extent(fill) if numbers.checks_bound else (0, False)
+    return _core.Runner(
+        axes=[(*axis[:7], BOUNDARIES.index(axis.boundary), *axis[8:]) for axis in spec.axes],
+        loops=[tuple(loop) for loop in spec.loops],
+        conj_x=spec.conj_x,
+        conj_w=spec.conj_w,
+        types=(_TYPE_CODES[x.name], _TYPE_CODES[w.name], _TYPE_CODES[numbers.y.name], _SUM_CODES[numbers.sum.name]),
+        is_complex=numbers.is_complex,
+        saturate=numbers.overflow == "saturate" and numbers.y.kind in "iu",
+        checks_bound=numbers.checks_bound,
+        has_gaps=spec.has_gaps and numbers.sum.kind in "fc",
+        kernel=kernel,
+        fill=fill.tobytes(),
+        fill_magnitude=magnitude,
+        fill_negative=negative,
+    )
+
+
+def read_fill(fill: Any, numbers: Arithmetic) -> Any:
+    """The fill value, if the sum's dtype can hold it without loss of meaning."""
+    total = numbers.sum
+    if total.kind == "O":
+        return fill
+    value = np.asarray(fill)
+    if value.ndim != 0 or value.dtype.kind not in "biufcO":
+        raise ParameterError(f"fill_value={fill!r} is not a number")
+    if total.kind in "if" and value.dtype.kind == "c":
+        raise DtypeError(f"fill_value={fill!r} is complex and the arrays are not; convert x to a complex dtype first")
+    if total.kind == "i":
+        whole = np.isfinite(value) and value == np.floor(value) if value.dtype.kind == "f" else value.dtype.kind != "O"
+        if not whole or not -(2**63) <= int(value) < 2**63:
+            raise DtypeError(
+                f"fill_value={fill!r} is not an integer of 64 bits and the arrays are integers; convert x to a float dtype first"
+            )
+        return int(value)
+    return value[()]
+
+
+def _extent(values: Array | None) -> tuple[int, bool]:
+    """The largest magnitude among integers, and whether one is negative."""
+    if values is None or values.size == 0:
+        return 0, False
+    low, high = int(values.min()), int(values.max())
+    return max(abs(low), abs(high)), low < 0
+
+
+def _is_finite(array: Array) -> bool:
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+
+
+# --------------------------------------------------------------------- the method "numpy"
+
+
+def _run_numpy(plan: Plan, x: Array, w: Array, bias: Array | None) -> Array:
+    """The spec as given, in NumPy's arithmetic; integers as Python integers."""
+    numbers = plan.arithmetic
+    spec = plan.spec._replace(fill=read_fill(plan.spec.fill, numbers))
+    if numbers.sum.kind != "i":
+        return numpy_kernel.apply(spec, x, w, bias, numbers.sum)
+    if numbers.checks_bound:
+        _check_bound(spec, numbers, x, w, bias)
+    total = numpy_kernel.apply(spec, x, w, bias, np.dtype(object))
+    if numbers.y.kind == "b":
+        return total != 0
+    if numbers.overflow == "saturate":
+        limits = np.iinfo(numbers.y)
+        return np.clip(total, limits.min, limits.max).astype(numbers.y)
+    return (total & (2**64 - 1)).astype(np.uint64).astype(numbers.y)
+
+
+def _check_bound(spec: ConvSpec, numbers: Arithmetic, x: Array, w: Array, bias: Array | None) -> None:
+    """max|x|·Σ|w| + |bias| against the result's dtype, as cpp/driver.cpp bounds it."""
+    kept = [loop.w_dim for loop in spec.loops if loop.w_dim >= 0 and loop.y_dim >= 0]
+    summed = tuple(dim for dim in range(w.ndim) if dim not in kept)
+    sums = np.abs(w.astype(object)).sum(axis=summed) if w.size else np.zeros(1, dtype=object)
+    extents = [_extent(x), _extent(np.atleast_1d(spec.fill)), _extent(w), _extent(bias)]
+    magnitude = max(extents[0][0], extents[1][0]) * int(np.max(sums)) + extents[3][0]
+    limits = np.iinfo(np.int64 if numbers.overflow == "saturate" else numbers.y)
+    below_zero = limits.min == 0 and any(negative for _, negative in extents)
+    if magnitude > limits.max or below_zero:
+        raise overflow_error(numbers, min(magnitude, 2**64 - 1), below_zero)

@@ -1,0 +1,237 @@
+"""Integers only: windows, sizes, pads and boundary rules, one axis at a time.
+
+Everything follows from one line. With `D = dilation·(K − 1) + 1`, the span of the taps,
+
+    y[m] = Σ_j w[j] · x̃[start + stride·m − dilation·j]        (convolution)
+    y[m] = Σ_j w[j] · x̃[start + stride·m + dilation·j]        (correlation)
+
+and a mode or a padding only chooses the window `(start, count)`, m = 0 … count − 1.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .errors import ParameterError, ShapeError, unknown_word
+
+__all__ = [
+    "BOUNDARIES",
+    "MODES",
+    "check_boundary",
+    "extend_index",
+    "fit_count",
+    "layer_pads",
+    "mode_window",
+    "normalize_axes",
+    "per_axis",
+    "span_of",
+    "to_int",
+    "transposed_size",
+]
+
+MODES = ("full", "same", "valid")
+PADDINGS = ("valid", "same", "same_lower", "causal")
+CENTERS = ("lower", "upper")
+
+
+# ------------------------------------------------------------------- arguments to integers
+
+
+def to_int(value: object, name: str, minimum: int | None = None) -> int:
+    """`value` as an int, refusing what only looks like one (1.0, "1")."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ParameterError(f"{name} must be an integer, not {value!r}") from None
+    if minimum is not None and number < minimum:
+        raise ParameterError(f"{name} must be at least {minimum}, not {number}")
+    return number
+
+
+def is_sequence(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def per_axis(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]) -> tuple[Any, ...]:
+    """One value per axis: a single value stands for all of them."""
+    if not is_sequence(value):
+        return (read(value, name),) * n_axes
+    if len(value) != n_axes:
+        raise ParameterError(f"{name}={value!r} has {len(value)} entries for {n_axes} axes; give one, or one per axis")
+    return tuple(read(entry, name) for entry in value)
+
+
+def normalize_axes(axes: object, ndim: int, name: str = "axes") -> tuple[int, ...]:
+    """Axes as distinct integers in [0, ndim)."""
+    entries = tuple(axes) if is_sequence(axes) else (axes,)  # type: ignore[arg-type]
+    numbers = tuple(to_int(entry, name) for entry in entries)
+    for number in numbers:
+        if not -ndim <= number < ndim:
+            raise ShapeError(f"{name}={axes!r} names axis {number} of an array with {ndim} axes")
+    numbers = tuple(number % ndim for number in numbers)
+    if len(set(numbers)) != len(numbers):
+        raise ShapeError(f"{name}={axes!r} names an axis twice")
+    return numbers
+
+
+# ------------------------------------------------------------------------- boundary rules
+#
+# Each maps an index outside [0, n) to the sample that stands there; None: no sample.
+
+
+def _edge(i: int, n: int) -> int:
+    return 0 if i < 0 else n - 1
+
+
+def _symmetric(i: int, n: int) -> int:
+    i %= 2 * n
+    return min(i, 2 * n - 1 - i)
+
+
+def _mirror(i: int, n: int) -> int:
+    if n == 1:
+        return 0
+    i %= 2 * (n - 1)
+    return min(i, 2 * (n - 1) - i)
+
+
+_EXTENSIONS: dict[str, Callable[[int, int], int | None]] = {
+    "zero": lambda i, n: None,
+    "constant": lambda i, n: None,
+    "edge": _edge,
+    "symmetric": _symmetric,
+    "mirror": _mirror,
+    "wrap": lambda i, n: i % n,
+}
+
+#: The order is the numbering of `cpp/spec.hpp`.
+BOUNDARIES = tuple(_EXTENSIONS)
+
+_REFLECT = (
+    "boundary='reflect' means two things: numpy.pad's is (d c b | a b c d | c b a), here 'mirror'; "
+    "scipy.ndimage's is (d c b a | a b c d | d c b a), here 'symmetric'. Say which"
+)
+
+
+def check_boundary(word: object, name: str = "boundary") -> str:
+    """The word of a boundary rule, or an error that names them all."""
+    if word == "reflect":
+        raise ParameterError(_REFLECT)
+    if not isinstance(word, str) or word not in _EXTENSIONS:
+        raise unknown_word(name, word, BOUNDARIES)
+    return word
+
+
+def extend_index(i: int, n: int, boundary: str) -> int | None:
+    """The sample of an n-sample axis that stands at index i; None where there is none.
+
+    >>> [extend_index(i, 4, "mirror") for i in range(-3, 7)]
+    [3, 2, 1, 0, 1, 2, 3, 2, 1, 0]
+    """
+    return i if 0 <= i < n else _EXTENSIONS[boundary](i, n)
+
+
+# -------------------------------------------------------------------------- output windows
+
+
+def span_of(taps: int, dilation: int) -> int:
+    """D, how many samples the taps span."""
+    return dilation * (taps - 1) + 1
+
+
+def read_center(center: int | str | None, span: int, correlate: bool) -> int:
+    """Which position of the span lies over the output sample in mode="same".
+
+    NumPy puts a flipped kernel's on (D − 1)//2 and an unflipped one's on D//2, so that
+    correlating with w is convolving with w reversed.
+    """
+    if center is None:
+        center = "upper" if correlate else "lower"
+    if isinstance(center, str):
+        if center not in CENTERS:
+            raise unknown_word("center", center, CENTERS, " or an integer")
+        return span // 2 if center == "upper" else (span - 1) // 2
+    return to_int(center, "center")
+
+
+def mode_window(mode: str, n: int, span: int, center: int | str | None, correlate: bool) -> tuple[int, int]:
+    """(start, count) at stride 1 for full, same or valid.
+
+    >>> [mode_window(mode, 5, 3, None, False) for mode in MODES]
+    [(0, 7), (1, 5), (2, 3)]
+    """
+    if mode not in MODES:
+        raise unknown_word("mode", mode, MODES)
+    if center is not None and mode != "same":
+        raise ParameterError(f"center={center!r} only means something in mode='same', not in mode={mode!r}")
+    if mode == "same":
+        offset = read_center(center, span, correlate)
+        return (-offset if correlate else offset), n
+    if mode == "full":
+        return (1 - span if correlate else 0), n + span - 1
+    if span > n:
+        raise ShapeError(
+            f"mode='valid' needs w to fit in x: w spans {span} samples, x has {n}. "
+            "Arguments are never swapped; put the longer one first, or use mode='full'"
+        )
+    return (0 if correlate else span - 1), n - span + 1
+
+
+def fit_count(count: int, stride: int) -> int:
+    """How many of `count` windows are kept when only every stride-th is: ⌈count/stride⌉."""
+    return -(-count // stride)
+
+
+def layer_pads(padding: object, n: int, span: int, stride: int) -> tuple[int, int]:
+    """(lo, hi) zeros around an n-sample axis, from a number, a pair or a word.
+
+    "same" gives ⌈n/stride⌉ outputs; an odd zero goes to the end ("same_lower": to the
+    front). "causal" puts all span − 1 zeros in front. "valid" puts none.
+
+    >>> layer_pads("same", 5, 4, 1), layer_pads("same_lower", 5, 4, 1), layer_pads(1, 5, 3, 2)
+    ((1, 2), (2, 1), (1, 1))
+    """
+    if isinstance(padding, str):
+        if padding not in PADDINGS:
+            raise unknown_word("padding", padding, PADDINGS, ", an integer or (lo, hi) pairs")
+        if padding == "valid":
+            return 0, 0
+        if padding == "causal":
+            return span - 1, 0
+        total = max((fit_count(n, stride) - 1) * stride + span - n, 0)
+        small, large = total // 2, total - total // 2
+        return (small, large) if padding == "same" else (large, small)
+    if is_sequence(padding):
+        if len(padding) != 2:  # type: ignore[arg-type]
+            raise ParameterError(f"padding={padding!r} is not a (lo, hi) pair")
+        lo, hi = padding  # type: ignore[misc]
+        return to_int(lo, "padding", 0), to_int(hi, "padding", 0)
+    both = to_int(padding, "padding", 0)
+    return both, both
+
+
+def layer_count(n: int, lo: int, hi: int, span: int, stride: int) -> int:
+    """⌊(n + lo + hi − D)/stride⌋ + 1, or an error when the taps do not fit once."""
+    room = n + lo + hi - span
+    if room < 0:
+        raise ShapeError(
+            f"the kernel spans {span} samples but the padded axis has {n} + {lo} + {hi} = {n + lo + hi}; "
+            "use more padding, a smaller kernel or less dilation"
+        )
+    return room // stride + 1
+
+
+def transposed_size(n: int, lo: int, hi: int, span: int, stride: int, output_padding: int) -> int:
+    """(n − 1)·stride − lo − hi + D + output_padding.
+
+    A strided layer gives the same count for `stride` different input sizes;
+    output_padding (0 … stride − 1) says which of them is meant.
+    """
+    if not 0 <= output_padding < stride:
+        raise ParameterError(f"output_padding={output_padding} must be in 0 … {stride - 1} (below the stride)")
+    size = (n - 1) * stride - lo - hi + span + output_padding
+    if n < 1 or size < 1:
+        raise ShapeError(f"a transposed layer of {n} samples with padding ({lo}, {hi}) would have {size} outputs")
+    return size

@@ -1,0 +1,437 @@
+"""Convolution and correlation of signals, images and volumes, and their gradients."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, arithmetic_of, enter, freeze
+from .errors import FlipslideError, ShapeError
+from .execute import Program, check_shapes, program_of
+from .geometry import extend_index, is_sequence, layer_count, layer_pads, mode_window, per_axis, span_of, to_int, transposed_size
+from .plan import Plan, choose
+from .spec import ConvSpec, Shape, split_padding
+from .threads import get_num_threads
+
+__all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
+
+
+def convolve(
+    x: Any,
+    w: Any,
+    mode: str = "full",
+    *,
+    axes: Any = None,
+    boundary: Any = "zero",
+    fill_value: Any = 0,
+    center: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    method: str = "auto",
+    accuracy: str = "default",
+    overflow: str = "raise",
+    dtype: Any = None,
+    threads: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Convolve x with w: flip w, slide it over x, multiply and add.
+
+        y[m] = Σ_j w[j] · x̃[start + stride·m − dilation·j]
+
+    along each convolved axis. `mode` chooses the window: with N samples and taps that span
+    D = dilation·(K − 1) + 1,
+
+        "full"   start 0,      N + D − 1 outputs, every overlap
+        "same"   start center, N outputs, always the size of x
+        "valid"  start D − 1,  N − D + 1 outputs, only complete overlaps
+
+    of which every stride-th is computed. Outside its samples x is `boundary`: "zero",
+    "constant" (fill_value), "edge", "symmetric" (d c b a | a b c d | d c b a), "mirror"
+    (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis.
+
+    Parameters
+    ----------
+    x : array_like
+        Samples. All axes that are not convolved are a batch.
+    w : array_like
+        Taps: either only the convolved axes, one kernel for the whole batch, or as many
+        axes as x, the others broadcasting as in NumPy.
+    mode : {"full", "same", "valid"}
+    axes : int or tuple of int, optional
+        The convolved axes of x; by default the last w.ndim.
+    boundary : str or tuple of str
+    fill_value : number
+        For boundary="constant".
+    center : {"lower", "upper"} or int, optional
+        In mode "same", the position in the span that lies over the output: (D − 1)//2
+        ("lower", the default, as NumPy), D//2 ("upper", as MATLAB and scipy.ndimage),
+        0 for a causal filter.
+    stride, dilation : int or tuple of int
+    method : str
+        "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
+    accuracy : {"default", "strict", "fast"}
+        Which error bounds are good enough; see Plan.error_bound.
+    overflow : {"raise", "wrap", "saturate"}
+        What to do when an integer sum might not fit the result's dtype.
+    dtype : dtype, optional
+        Of the sum and the result; by default NumPy's promotion of x and w.
+    threads : int, optional
+    out : ndarray, optional
+        Where to write the result. It may not overlap an input.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ShapeError
+        Axes that do not fit, or mode="valid" with w longer than x.
+    ParameterError
+        An unknown word or an impossible number.
+    DtypeError
+        Arrays that are not numbers, or a dtype that would drop part of the result.
+    IntegerOverflowError
+        An integer sum that may exceed the dtype: max|x|·Σ|w| does.
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> fs.convolve([0, 1, 2, 3, 4], [1, -1, 2])
+    array([0, 1, 1, 3, 5, 2, 8])
+    >>> fs.convolve([0, 1, 2, 3, 4], [1, -1, 2], "valid")
+    array([1, 3, 5])
+
+    Notes
+    -----
+    Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
+    """
+    return _call(
+        False, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads, out
+    )  # fmt: skip
+
+
+def correlate(
+    x: Any,
+    w: Any,
+    mode: str = "valid",
+    *,
+    axes: Any = None,
+    boundary: Any = "zero",
+    fill_value: Any = 0,
+    center: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    method: str = "auto",
+    accuracy: str = "default",
+    overflow: str = "raise",
+    dtype: Any = None,
+    threads: int | None = None,
+    out: Array | None = None,
+) -> Array:
+    """Correlate x with w: slide w over x as it is, multiply by its conjugate and add.
+
+        y[m] = Σ_j w[j]* · x̃[start + stride·m + dilation·j]
+
+    Not flipped, and w is conjugated, as numpy.correlate does. The window starts at
+    −(D − 1) for "full", at −center for "same" and at 0 for "valid"; in mode "same" the
+    default center is D//2, so that correlating with w equals convolving with w reversed.
+
+    All parameters, errors and promises are those of `convolve`.
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2])
+    array([3, 5, 7])
+    """
+    return _call(
+        True, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads, out
+    )  # fmt: skip
+
+
+def convolve_grads(
+    dy: Any,
+    x: Any,
+    w: Any,
+    mode: str = "full",
+    *,
+    axes: Any = None,
+    boundary: Any = "zero",
+    fill_value: Any = 0,
+    center: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    method: str = "auto",
+    threads: int | None = None,
+) -> tuple[Array, Array]:
+    """The gradients (dx, dw) of Σ y·dy, with y = convolve(x, w, …).
+
+    Both are the exact adjoints ⟨dy, convolve(dx, w)⟩ = ⟨dx, …⟩ of the two linear maps that
+    a convolution is, computed as convolutions again (for complex arrays under
+    ⟨a, b⟩ = Re Σ ā·b, the convention of PyTorch).
+
+    Shapes: dy as the result of the same call of `convolve`, dx as x, dw as w.
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> dx, dw = fs.convolve_grads([1, 1, 1], [0, 1, 2, 3, 4], [1, -1, 2], "valid")
+    >>> dx, dw
+    (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
+    """
+    keywords = dict(
+        mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center, stride=stride, dilation=dilation
+    )
+    return _grads(False, dy, x, w, keywords, method, threads)
+
+
+def correlate_grads(
+    dy: Any,
+    x: Any,
+    w: Any,
+    mode: str = "valid",
+    *,
+    axes: Any = None,
+    boundary: Any = "zero",
+    fill_value: Any = 0,
+    center: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    method: str = "auto",
+    threads: int | None = None,
+) -> tuple[Array, Array]:
+    """The gradients (dx, dw) of Σ y·dy, with y = correlate(x, w, …). As `convolve_grads`.
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> fs.correlate_grads([1, 1, 1], [0, 1, 2, 3, 4], [1, -1, 2])
+    (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
+    """
+    keywords = dict(
+        mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center, stride=stride, dilation=dilation
+    )
+    return _grads(True, dy, x, w, keywords, method, threads)
+
+
+def plan(
+    x_shape: Any,
+    w: Any,
+    dtype: Any = np.float64,
+    mode: str = "full",
+    *,
+    operation: str = "convolve",
+    axes: Any = None,
+    boundary: Any = "zero",
+    fill_value: Any = 0,
+    center: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    method: str = "auto",
+    accuracy: str = "default",
+    overflow: str = "raise",
+    threads: int | None = None,
+) -> Plan:
+    """What `convolve` (or operation="correlate") would do: print it, or call it.
+
+    w is a shape (a tuple) or the taps themselves (an array), which are then packed once:
+    `plan(x)` convolves x with them. dtype is that of x, and of w where w is only a shape.
+
+    Examples
+    --------
+    >>> import flipslide as fs, numpy as np
+    >>> smooth = fs.plan((5,), np.array([1.0, -1.0, 2.0]), mode="valid")
+    >>> smooth(np.arange(5.0))
+    array([1., 3., 5.])
+    >>> smooth.method
+    'direct'
+    """
+    operations = {"convolve": False, "correlate": True}
+    if operation not in operations:
+        from .errors import unknown_word
+
+        raise unknown_word("operation", operation, operations)
+    taps = None if isinstance(w, tuple) else enter(w, "w")
+    w_shape = read_shape(w, "w") if taps is None else taps.shape
+    program = _program(
+        operations[operation], read_shape(x_shape, "x_shape"), w_shape, np.dtype(dtype),
+        np.dtype(dtype) if taps is None else taps.dtype, mode, freeze(axes), freeze(boundary), freeze(fill_value),
+        freeze(center), freeze(stride), freeze(dilation), method, accuracy, overflow, None, threads,
+    )  # fmt: skip
+    return bind(program, taps, threads)
+
+
+def output_shape(
+    x_shape: Any,
+    w_shape: Any,
+    *,
+    mode: str | None = None,
+    padding: Any = None,
+    stride: Any = 1,
+    dilation: Any = 1,
+    transposed: bool = False,
+    output_padding: Any = 0,
+) -> Shape:
+    """The size of the result along the convolved axes.
+
+    With `mode` (signals), of ⌈count/stride⌉ outputs: N + D − 1 for "full", N for "same",
+    N − D + 1 for "valid". With `padding` (layers, the default is 0):
+
+        ⌊(N + lo + hi − D)/stride⌋ + 1
+        (N − 1)·stride − lo − hi + D + output_padding      when transposed
+
+    where D = dilation·(K − 1) + 1. Shapes are of the convolved axes only.
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> fs.output_shape((5, 5), (3, 3), stride=2, padding=1)
+    (3, 3)
+    >>> fs.output_shape(5, 3, mode="full")
+    (7,)
+    """
+    sizes, taps = read_shape(x_shape, "x_shape"), read_shape(w_shape, "w_shape")
+    if len(sizes) != len(taps):
+        raise ShapeError(f"x_shape={x_shape!r} and w_shape={w_shape!r} must have as many entries, one per convolved axis")
+    strides = per_axis(stride, len(sizes), "stride", lambda value, name: to_int(value, name, 1))
+    dilations = per_axis(dilation, len(sizes), "dilation", lambda value, name: to_int(value, name, 1))
+    extras = per_axis(output_padding, len(sizes), "output_padding", lambda value, name: to_int(value, name, 0))
+    spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
+    if mode is not None:
+        if padding is not None or transposed:
+            raise ShapeError("give either mode= (signals) or padding= and transposed= (layers), not both")
+        spec = ConvSpec.of(sizes, taps, mode=mode, stride=strides, dilation=dilations)
+        return spec.y_shape
+    paddings = split_padding(0 if padding is None else padding, len(sizes))
+    shape = []
+    for n, span, step, pads, extra in zip(sizes, spans, strides, paddings, extras, strict=True):
+        lo, hi = layer_pads(pads, n * step if transposed else n, span, step)
+        shape.append(transposed_size(n, lo, hi, span, step, extra) if transposed else layer_count(n, lo, hi, span, step))
+    return tuple(shape)
+
+
+# ------------------------------------------------------------------------------ one call
+
+
+def _call(
+    correlated: bool, x: Any, w: Any, mode: Any, axes: Any, boundary: Any, fill_value: Any, center: Any, stride: Any,
+    dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any, threads: Any, out: Any,
+) -> Array:  # fmt: skip
+    if type(x) is not np.ndarray or x.dtype not in _PLAIN:
+        x = enter(x, "x")
+    if type(w) is not np.ndarray or w.dtype not in _PLAIN:
+        w = enter(w, "w")
+    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
+    try:
+        program = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *words)
+    except TypeError as error:
+        if isinstance(error, FlipslideError):
+            raise
+        # A list among the arguments cannot be remembered; a tuple can.
+        program = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *map(freeze, words))
+    return program(x, w, None, out, threads or 0)
+
+
+_PLAIN = frozenset(np.dtype(name) for name in ("f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _program(
+    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, mode: Any, axes: Any, boundary: Any,
+    fill_value: Any, center: Any, stride: Any, dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any, threads: Any,
+) -> Program:  # fmt: skip
+    """Everything about a call that does not depend on the values in its arrays."""
+    spec = ConvSpec.of(
+        x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
+        stride=stride, dilation=dilation, correlate=correlated,
+    )  # fmt: skip
+    arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
+    return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+
+
+def read_threads(threads: Any) -> int:
+    return get_num_threads() if threads is None else to_int(threads, "threads", 1)
+
+
+def read_shape(shape: Any, name: str) -> Shape:
+    entries = tuple(shape) if is_sequence(shape) or isinstance(shape, np.ndarray) else (shape,)
+    return tuple(to_int(entry, name, 0) for entry in entries)
+
+
+def bind(program: Program, taps: Array | None, threads: int | None) -> Plan:
+    """A plan that runs: with taps packed now, or with the ones it is called with."""
+    import dataclasses
+
+    n_threads = threads or 0
+    packed = None if taps is None else program.pack(taps, n_threads)
+
+    def run(x: Any, w: Any, out: Any) -> Array:
+        given = enter(x, "x")
+        other = packed if w is None else enter(w, "w")
+        if other is None:
+            raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
+        check_shapes(program, given, other)
+        return program(given, other, None, out, n_threads)
+
+    return dataclasses.replace(program.plan, run=run)
+
+
+# ------------------------------------------------------------------------------ gradients
+
+
+def _grads(
+    correlated: bool, dy: Any, x: Any, w: Any, keywords: dict[str, Any], method: str, threads: int | None
+) -> tuple[Array, Array]:
+    dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
+    spec = ConvSpec.of(x.shape, w.shape, correlate=correlated, **{k: freeze(v) for k, v in keywords.items()})
+    check_cotangent(dy, spec)
+    return grad_input(spec, dy, w, method, threads), run_spec(spec.grad_weight(), x, dy, method, threads)
+
+
+def check_cotangent(dy: Array, spec: ConvSpec) -> None:
+    if dy.shape != spec.y_shape:
+        raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {spec.y_shape}")
+
+
+def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None) -> Array:
+    """Any spec on two arrays, in NumPy's promotion of their dtypes."""
+    planned = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
+    return program_of(planned)(x, w, None, None, threads or 0)
+
+
+def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:
+    """dx. Where the boundary read samples of x again, their gradients are added up there."""
+    if all(axis.boundary == "zero" for axis in spec.axes):
+        return run_spec(spec.grad_input(), dy, w, method, threads)
+    extended, lows = _extend(spec)
+    dx = run_spec(extended.grad_input(), dy, w, method, threads)
+    for axis, low in zip(spec.axes, lows, strict=True):
+        dx = _fold(dx, axis.x_dim, axis.x, low, axis.boundary)
+    return dx
+
+
+def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
+    """The spec on x with its boundary written out, and how many samples went in front."""
+    axes, lows = [], []
+    for axis in spec.axes:
+        first, last = axis.reach() if axis.y else (0, axis.x - 1)
+        low, high = max(0, -first), max(0, last - (axis.x - 1))
+        axes.append(axis._replace(x=axis.x + low + high, start=axis.start + low, boundary="zero"))
+        lows.append(low)
+    return spec._replace(axes=tuple(axes), fill=0), lows
+
+
+def _fold(dx: Array, dim: int, n: int, low: int, boundary: str) -> Array:
+    """The adjoint of extending one axis: every place adds to the sample it was read from."""
+    places = [extend_index(i - low, n, boundary) for i in range(dx.shape[dim])]
+    moved = np.moveaxis(dx, dim, 0)
+    folded = moved[low : low + n].copy()
+    for place in [i for i in range(len(places)) if not low <= i < low + n]:
+        if places[place] is not None:
+            folded[places[place]] += moved[place]
+    return np.moveaxis(folded, 0, dim)
+
+

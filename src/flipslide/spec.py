@@ -1,0 +1,422 @@
+"""One frozen, hashable description of any convolution: integers, words, nothing else.
+
+Along one axis
+
+    y[m] = Σ_j w[j] · x̃[start + stride·m + dilation·j]
+
+where a **negative dilation flips the taps** (convolution) and a positive one does not
+(correlation). Positions count in steps of 1/up sample: `up − 1` zeros stand between
+neighbours of x, as a transposed layer wants. Around the axes run loops; which of the
+three arrays carries a loop says what it is:
+
+    carried by   x, y      batch             x, w, y   group
+                 w, y      output channel    x, w      input channel, summed over
+
+So the gradients are other specs, made by letting the arrays trade places:
+
+    dx:  x ↔ y,  up ↔ stride,        dilation → −dilation
+    dw:  w ↔ y,  stride ↔ dilation
+
+and each is its own inverse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .errors import ParameterError, ShapeError
+from .geometry import (
+    check_boundary,
+    extend_index,
+    fit_count,
+    layer_count,
+    layer_pads,
+    mode_window,
+    normalize_axes,
+    per_axis,
+    span_of,
+    to_int,
+)
+
+__all__ = ["Axis", "ConvSpec", "Loop", "Shape"]
+
+Shape = tuple[int, ...]
+
+
+class Loop(NamedTuple):
+    """An index that is not slid over. A dim of −1: the array does not carry it."""
+
+    size: int
+    x_dim: int
+    w_dim: int
+    y_dim: int
+
+
+class Axis(NamedTuple):
+    """One convolved axis: its three sizes, its window and where the arrays keep it."""
+
+    x: int
+    w: int
+    y: int
+    start: int
+    stride: int
+    dilation: int
+    up: int
+    boundary: str
+    x_dim: int
+    w_dim: int
+    y_dim: int
+
+    def position(self, m: int, j: int) -> int:
+        """Where tap j of output m looks, in steps of 1/up sample."""
+        return self.start + self.stride * m + self.dilation * j
+
+    def source(self, m: int, j: int) -> tuple[bool, int | None]:
+        """(is there a term, the sample it reads); a term without a sample reads the fill value."""
+        sample, between = divmod(self.position(m, j), self.up)
+        if between:
+            return False, None
+        index = extend_index(sample, self.x, self.boundary)
+        return index is not None or self.boundary == "constant", index
+
+    def reach(self) -> tuple[int, int]:
+        """The lowest and highest position that any output looks at."""
+        ends = [self.position(m, j) for m in (0, self.y - 1) for j in (0, self.w - 1)]
+        return min(ends), max(ends)
+
+    def is_padded(self) -> bool:
+        """Whether some term reads outside x."""
+        low, high = self.reach()
+        return self.y > 0 and (low < 0 or high > self.up * (self.x - 1))
+
+    def grad_input(self) -> Axis:
+        # up·i = start + stride·m + dilation·j, solved for the outputs m that sample i feeds:
+        # stride·m = up·i − start − dilation·j.
+        sign = 1 if self.stride > 0 else -1
+        return self._replace(
+            x=self.y,
+            y=self.x,
+            start=-sign * self.start,
+            stride=sign * self.up,
+            dilation=-sign * self.dilation,
+            up=abs(self.stride),
+            x_dim=self.y_dim,
+            y_dim=self.x_dim,
+        )
+
+    def grad_weight(self) -> Axis:
+        # The same equation, m and j trading places: dy is slid over x.
+        return self._replace(
+            w=self.y, y=self.w, stride=self.dilation, dilation=self.stride, w_dim=self.y_dim, y_dim=self.w_dim
+        )
+
+    def exchange(self) -> Axis:
+        # And solved for j: |dilation|·j = ±(up·i − start − stride·m). x becomes the taps.
+        sign = 1 if self.dilation > 0 else -1
+        return self._replace(
+            x=self.w,
+            w=self.x,
+            start=-sign * self.start,
+            stride=-sign * self.stride,
+            dilation=sign * self.up,
+            up=abs(self.dilation),
+            x_dim=self.w_dim,
+            w_dim=self.x_dim,
+        )
+
+
+class ConvSpec(NamedTuple):
+    """What is to be computed, all of it, for arrays of three known shapes."""
+
+    axes: tuple[Axis, ...]
+    loops: tuple[Loop, ...]
+    x_ndim: int
+    w_ndim: int
+    y_ndim: int
+    conj_x: bool = False
+    conj_w: bool = False
+    fill: Any = 0
+
+    # ---------------------------------------------------------------- made from a call
+
+    @classmethod
+    def of(
+        cls,
+        x_shape: Shape,
+        w_shape: Shape,
+        *,
+        mode: str = "full",
+        axes: Any = None,
+        boundary: Any = "zero",
+        fill_value: Any = 0,
+        center: Any = None,
+        stride: Any = 1,
+        dilation: Any = 1,
+        correlate: bool = False,
+    ) -> ConvSpec:
+        """The spec of `fs.convolve` (or, with correlate=True, `fs.correlate`)."""
+        x_dims, w_dims = _place_axes(x_shape, w_shape, axes)
+        n_axes = len(x_dims)
+        boundaries = per_axis(boundary, n_axes, "boundary", check_boundary)
+        centers = per_axis(center, n_axes, "center", lambda value, _: value)
+        strides = per_axis(stride, n_axes, "stride", lambda value, name: to_int(value, name, 1))
+        dilations = per_axis(dilation, n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+        made = []
+        for i, (x_dim, w_dim) in enumerate(zip(x_dims, w_dims, strict=True)):
+            n, taps = x_shape[x_dim], w_shape[w_dim]
+            _check_sizes(n, taps, boundaries[i])
+            start, count = mode_window(mode, n, span_of(taps, dilations[i]), centers[i], correlate)
+            made.append(
+                Axis(
+                    x=n,
+                    w=taps,
+                    y=fit_count(count, strides[i]),
+                    start=start,
+                    stride=strides[i],
+                    dilation=dilations[i] if correlate else -dilations[i],
+                    up=1,
+                    boundary=boundaries[i],
+                    x_dim=x_dim,
+                    w_dim=w_dim,
+                    y_dim=x_dim,
+                )
+            )
+        return cls(
+            axes=tuple(made),
+            loops=_batch_loops(x_shape, w_shape, x_dims),
+            x_ndim=len(x_shape),
+            w_ndim=len(w_shape),
+            y_ndim=len(x_shape),
+            conj_w=correlate,
+            fill=fill_value if "constant" in boundaries else 0,
+        )
+
+    @classmethod
+    def layer(
+        cls, x_shape: Shape, w_shape: Shape, *, stride: Any, padding: Any, dilation: Any, x_axes: tuple[int, ...]
+    ) -> ConvSpec:
+        """The spec of `fs.nn.conv`, channels already split into (groups, channels of a group).
+
+        x is (N, G, C, *spatial) or (N, *spatial, G, C), as x_axes says; w is (G, K, C, *taps).
+        """
+        n_axes = len(x_axes)
+        channels_at = 1 if x_axes[0] != 1 else 1 + n_axes
+        group, channel = channels_at, channels_at + 1
+        strides = per_axis(stride, n_axes, "stride", lambda value, name: to_int(value, name, 1))
+        dilations = per_axis(dilation, n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+        paddings = split_padding(padding, n_axes)
+        made = []
+        for i, dim in enumerate(x_axes):
+            n, taps = x_shape[dim], w_shape[3 + i]
+            _check_sizes(n, taps, "zero")
+            span = span_of(taps, dilations[i])
+            lo, hi = layer_pads(paddings[i], n, span, strides[i])
+            count = layer_count(n, lo, hi, span, strides[i])
+            made.append(Axis(n, taps, count, -lo, strides[i], dilations[i], 1, "zero", dim, 3 + i, dim))
+        loops = (
+            Loop(x_shape[0], 0, -1, 0),
+            Loop(x_shape[group], group, 0, group),
+            Loop(w_shape[1], -1, 1, channel),
+            Loop(x_shape[channel], channel, 2, -1),
+        )
+        return cls(tuple(made), loops, len(x_shape), len(w_shape), len(x_shape))
+
+    # ------------------------------------------------------------------ derived numbers
+
+    def _shape(self, ndim: int, array: str) -> Shape:
+        sizes = [1] * ndim
+        for loop in self.loops:
+            dim = getattr(loop, array + "_dim")
+            if dim >= 0:
+                sizes[dim] = loop.size
+        for axis in self.axes:
+            sizes[getattr(axis, array + "_dim")] = getattr(axis, array)
+        return tuple(sizes)
+
+    @property
+    def x_shape(self) -> Shape:
+        return self._shape(self.x_ndim, "x")
+
+    @property
+    def w_shape(self) -> Shape:
+        return self._shape(self.w_ndim, "w")
+
+    @property
+    def y_shape(self) -> Shape:
+        return self._shape(self.y_ndim, "y")
+
+    def loop_size(self, kind: str) -> int:
+        """How many elements the loops of one kind have: batch, group, out or in."""
+        return math.prod(loop.size for loop in self.loops if loop_kind(loop) == kind)
+
+    @property
+    def n_taps(self) -> int:
+        """Products in one output: taps times input channels."""
+        return math.prod(axis.w for axis in self.axes) * self.loop_size("in")
+
+    @property
+    def n_outputs(self) -> int:
+        return math.prod(self.y_shape)
+
+    @property
+    def n_products(self) -> int:
+        return self.n_taps * self.n_outputs
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether some term of some output has no sample: zeros around or between those of x."""
+        return any(axis.boundary == "zero" and axis.is_padded() or axis.up > 1 for axis in self.axes)
+
+    def terms(self, loop_index: Shape, m: Shape) -> Iterator[tuple[Shape | None, Shape]]:
+        """The terms of one output for one value of the loops: (index in x, index in w).
+
+        None in place of the index in x stands for the fill value.
+        """
+        w_ranges = [range(axis.w) for axis in self.axes]
+        for j in _cartesian(w_ranges):
+            sources = [axis.source(m[i], j[i]) for i, axis in enumerate(self.axes)]
+            if all(exists for exists, _ in sources):
+                samples = [sample for _, sample in sources]
+                inside = None not in samples
+                yield (
+                    self.place("x", loop_index, samples) if inside else None,
+                    self.place("w", loop_index, j),
+                )
+
+    def place(self, array: str, loop_index: Any, positions: Any) -> Shape:
+        """The index in one array that stands for given loop values and axis positions."""
+        dims = array + "_dim"
+        index = [0] * getattr(self, array + "_ndim")
+        for loop, value in zip(self.loops, loop_index, strict=True):
+            if getattr(loop, dims) >= 0:
+                index[getattr(loop, dims)] = value
+        for axis, value in zip(self.axes, positions, strict=True):
+            index[getattr(axis, dims)] = value
+        return tuple(index)
+
+    # --------------------------------------------------------------------- other specs
+
+    def grad_input(self) -> ConvSpec:
+        """The spec that takes dy to dx. Boundaries other than zero are folded back around it."""
+        if any(axis.boundary != "zero" for axis in self.axes):
+            raise ParameterError("grad_input needs boundary='zero'; extend x first and fold its gradient back")
+        # The gradient under ⟨a, b⟩ = Re Σ ā·b. If y = w·x: dx = w̄·dy. A conjugated x
+        # conjugates the whole product once more.
+        return self._replace(
+            axes=tuple(axis.grad_input() for axis in self.axes),
+            loops=tuple(Loop(loop.size, loop.y_dim, loop.w_dim, loop.x_dim) for loop in self.loops),
+            x_ndim=self.y_ndim,
+            y_ndim=self.x_ndim,
+            conj_x=self.conj_x,
+            conj_w=self.conj_x == self.conj_w,
+        )
+
+    def grad_weight(self) -> ConvSpec:
+        """The spec that takes x, slid over by dy in the place of w, to dw."""
+        return self._replace(
+            axes=tuple(axis.grad_weight() for axis in self.axes),
+            loops=tuple(Loop(loop.size, loop.x_dim, loop.y_dim, loop.w_dim) for loop in self.loops),
+            w_ndim=self.y_ndim,
+            y_ndim=self.w_ndim,
+            conj_x=self.conj_x == self.conj_w,
+            conj_w=self.conj_w,
+        )
+
+    def exchange(self) -> ConvSpec:
+        """The same sum with x and w in each other's place: a long w slides x instead.
+
+        Only for boundary="zero", where a term exists or not whichever array is slid.
+        """
+        return self._replace(
+            axes=tuple(axis.exchange() for axis in self.axes),
+            loops=tuple(Loop(loop.size, loop.w_dim, loop.x_dim, loop.y_dim) for loop in self.loops),
+            x_ndim=self.w_ndim,
+            w_ndim=self.x_ndim,
+            conj_x=self.conj_w,
+            conj_w=self.conj_x,
+        )
+
+
+# ------------------------------------------------------------------------------- helpers
+
+
+def loop_kind(loop: Loop) -> str:
+    """What a loop is, from the arrays that carry it."""
+    if loop.y_dim < 0:
+        return "in"
+    if loop.x_dim < 0:
+        return "out"
+    return "batch" if loop.w_dim < 0 else "group"
+
+
+def split_padding(padding: Any, n_axes: int) -> tuple[Any, ...]:
+    """One padding per axis: one value for all, one per axis, or one (lo, hi) pair per axis."""
+    if isinstance(padding, tuple | list):
+        if n_axes == 1 and len(padding) == 2 and not any(isinstance(entry, tuple | list) for entry in padding):
+            return (padding,)
+        if len(padding) != n_axes:
+            raise ParameterError(
+                f"padding={padding!r} has {len(padding)} entries for {n_axes} axes; "
+                "give a number, a word, or one number or (lo, hi) pair per axis"
+            )
+        return tuple(padding)
+    return (padding,) * n_axes
+
+
+def _cartesian(ranges: list[range]) -> Iterator[Shape]:
+    if not ranges:
+        yield ()
+        return
+    for first in ranges[0]:
+        for rest in _cartesian(ranges[1:]):
+            yield (first, *rest)
+
+
+def _check_sizes(n: int, taps: int, boundary: str) -> None:
+    if taps == 0:
+        raise ShapeError("w has no taps: a convolved axis of w has size 0")
+    if n == 0 and boundary not in ("zero", "constant"):
+        raise ShapeError(f"boundary={boundary!r} cannot extend an axis of x that has no samples")
+
+
+def _place_axes(x_shape: Shape, w_shape: Shape, axes: Any) -> tuple[Shape, Shape]:
+    """Which dims of x and of w are convolved."""
+    x_ndim, w_ndim = len(x_shape), len(w_shape)
+    if x_ndim == 0 or w_ndim == 0:
+        raise ShapeError(f"x and w need at least one axis; x has shape {x_shape} and w has shape {w_shape}")
+    if axes is None:
+        if w_ndim > x_ndim:
+            raise ShapeError(
+                f"w has more axes than x: {w_shape} against {x_shape}. Arguments are never swapped; "
+                "give x the missing axes (x[None]) or pass axes="
+            )
+        return tuple(range(x_ndim - w_ndim, x_ndim)), tuple(range(w_ndim))
+    dims = normalize_axes(axes, x_ndim)
+    if not dims:
+        raise ShapeError("axes=() convolves nothing; name at least one axis")
+    if w_ndim == len(dims):
+        return dims, tuple(range(w_ndim))
+    if w_ndim == x_ndim:
+        return dims, dims
+    raise ShapeError(
+        f"w of shape {w_shape} must have either the {len(dims)} axes={axes!r} alone, "
+        f"or all {x_ndim} axes of x, whose shape is {x_shape}"
+    )
+
+
+def _batch_loops(x_shape: Shape, w_shape: Shape, x_dims: Shape) -> tuple[Loop, ...]:
+    """The axes that are not convolved, broadcast as NumPy does."""
+    shared_w = len(w_shape) == len(x_dims)
+    loops = []
+    for dim in range(len(x_shape)):
+        if dim in x_dims:
+            continue
+        n, k = x_shape[dim], 1 if shared_w else w_shape[dim]
+        if n != k and 1 not in (n, k):
+            raise ShapeError(f"axis {dim} is not convolved and does not broadcast: x {x_shape}, w {w_shape}")
+        size = k if n == 1 else n
+        if size != 1:
+            loops.append(Loop(size, -1 if n == 1 else dim, -1 if k == 1 else dim, dim))
+    return tuple(loops)

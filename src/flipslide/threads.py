@@ -1,0 +1,75 @@
+"""How many threads a call may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import _core
+from .errors import ParameterError
+from .geometry import to_int
+
+__all__ = ["get_num_threads", "set_num_threads", "threads"]
+
+
+def get_num_threads() -> int:
+    """How many threads a call made here and now would use at most.
+
+    >>> import flipslide as fs
+    >>> with fs.threads(1):
+    ...     fs.get_num_threads()
+    1
+    """
+    return int(_core.thread_limit())
+
+
+def set_num_threads(n: int) -> None:
+    """Set the number of threads for the whole process.
+
+    The default is FLIPSLIDE_NUM_THREADS, else the processors that this process may use
+    (its affinity and its cgroup's quota). A call's `threads=` goes before it.
+    """
+    _core.set_process_threads(to_int(n, "n", 1))
+
+
+@contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Use n threads inside the block, for calls made from this thread.
+
+    >>> import flipslide as fs
+    >>> with fs.threads(1):
+    ...     y = fs.convolve([1, 2, 3], [1, 1])
+    """
+    before = _core.set_own_threads(to_int(n, "n", 1))
+    try:
+        yield
+    finally:
+        _core.set_own_threads(before)
+
+
+def usable_processors() -> int:
+    """Processors that this process may use: the smaller of its affinity and its cgroup's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(count, _cgroup_quota(count)))
+
+
+def _cgroup_quota(otherwise: int) -> int:
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return otherwise if quota == "max" else max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError):
+        return otherwise
+
+
+def _default_threads() -> int:
+    asked = os.environ.get("FLIPSLIDE_NUM_THREADS", "")
+    if not asked:
+        return usable_processors()
+    if not asked.isdigit() or int(asked) < 1:
+        raise ParameterError(f"FLIPSLIDE_NUM_THREADS={asked!r} is not a positive integer")
+    return int(asked)
+
+
+_core.set_process_threads(_default_threads())
