@@ -1,20 +1,23 @@
-"""Run a plan on arrays. With `threads`, the only file that knows the compiled core."""
+"""Run a plan on arrays. With `threads`, the only file that imports the compiled core."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from . import _core, numpy_kernel
-from .arrays import Arithmetic, Array, check_out, overflow_error
+from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
-from .geometry import BOUNDARIES
-from .plan import Plan
+from .geometry import BOUNDARIES, to_int
+from .plan import Plan, choose
 from .spec import ConvSpec
+from .threads import get_num_threads
 
-__all__ = ["Program", "program_of"]
+__all__ = ["Program", "bind", "check_cotangent", "program_of", "read_threads", "run_spec"]
 
 _TYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
@@ -44,12 +47,13 @@ class Program:
         if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
             w = w.astype(self.w_dtype)
         numbers = self.plan.arithmetic
-        if bias is not None:
-            bias = np.ascontiguousarray(bias, dtype=numbers.sum)
         if self._runner is None:
             y[...] = _run_numpy(self.plan, x, w, bias)
             return y
-        magnitude, negative = _extent(bias) if numbers.checks_bound else (0, False)
+        magnitude, negative = 0, False
+        if bias is not None:
+            magnitude, negative = _extent(bias) if numbers.checks_bound else (0, False)
+            bias = np.ascontiguousarray(bias.astype(numbers.sum, copy=False))
         first, second = (w, x) if self.plan.exchanged else (x, w)
         problem = self._runner.run(first, second, bias, y, threads, magnitude, negative)
         if problem is None:
@@ -83,8 +87,53 @@ def program_of(plan: Plan) -> Program:
     return Program(plan)
 
 
-def check_shapes(program: Program, x: Array, w: Any) -> None:
-    """For plans that are called by users, with whatever arrays they have then."""
+def run_spec(
+    spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None
+) -> Array:
+    """Any spec on two arrays, in NumPy's promotion of their dtypes."""
+    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
+    return program_of(plan)(x, w, bias, None, threads or 0)
+
+
+def bind(
+    program: Program,
+    taps: Array | None,
+    threads: int | None,
+    before: Callable[[Array], Array] = lambda x: x,
+    before_taps: Callable[[Array], Array] = lambda w: w,
+    after: Callable[[Array], Array] = lambda y: y,
+) -> Plan:
+    """A plan that runs: with taps packed now, or with the ones it is called with.
+
+    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back.
+    """
+    n_threads = threads or 0
+    packed = None if taps is None else program.pack(before_taps(taps), n_threads)
+
+    def run(x: Any, w: Any, out: Any) -> Array:
+        given = before(enter(x, "x"))
+        other = packed if w is None else before_taps(enter(w, "w"))
+        if other is None:
+            raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
+        _check_planned(program, given, other)
+        return after(program(given, other, None, None if out is None else before(out), n_threads))
+
+    return dataclasses.replace(program.plan, run=run)
+
+
+def read_threads(threads: Any) -> int:
+    """A call's `threads=`: the number, or this thread's setting."""
+    return get_num_threads() if threads is None else to_int(threads, "threads", 1)
+
+
+def check_cotangent(dy: Array, spec: ConvSpec) -> None:
+    """dy has the shape of the result that it is the gradient of."""
+    if dy.shape != spec.y_shape:
+        raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {spec.y_shape}")
+
+
+def _check_planned(program: Program, x: Array, w: Any) -> None:
+    """Plans are called by users, with whatever arrays they have then."""
     for name, array, shape, dtype in (
         ("x", x, program.x_shape, program.x_dtype),
         ("w", w, program.w_shape, program.w_dtype),

@@ -26,6 +26,7 @@ __all__ = [
     "mode_window",
     "normalize_axes",
     "per_axis",
+    "read_shape",
     "span_of",
     "to_int",
     "transposed_size",
@@ -61,6 +62,12 @@ def per_axis(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]
     if len(value) != n_axes:
         raise ParameterError(f"{name}={value!r} has {len(value)} entries for {n_axes} axes; give one, or one per axis")
     return tuple(read(entry, name) for entry in value)
+
+
+def read_shape(shape: Any, name: str) -> tuple[int, ...]:
+    """A shape as a tuple; a single number is the shape of one axis."""
+    entries = tuple(shape) if is_sequence(shape) else (shape,)
+    return tuple(to_int(entry, name, 0) for entry in entries)
 
 
 def normalize_axes(axes: object, ndim: int, name: str = "axes") -> tuple[int, ...]:

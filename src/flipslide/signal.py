@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, arithmetic_of, enter, freeze
-from .errors import FlipslideError, ShapeError
-from .execute import Program, check_shapes, program_of
-from .geometry import extend_index, is_sequence, layer_count, layer_pads, mode_window, per_axis, span_of, to_int, transposed_size
+from .errors import FlipslideError, ShapeError, unknown_word
+from .execute import Program, bind, check_cotangent, program_of, read_threads, run_spec
+from .geometry import extend_index, layer_count, layer_pads, per_axis, read_shape, span_of, to_int, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
-from .threads import get_num_threads
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
 
@@ -251,8 +250,6 @@ def plan(
     """
     operations = {"convolve": False, "correlate": True}
     if operation not in operations:
-        from .errors import unknown_word
-
         raise unknown_word("operation", operation, operations)
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
@@ -352,33 +349,6 @@ def _program(
     return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
 
 
-def read_threads(threads: Any) -> int:
-    return get_num_threads() if threads is None else to_int(threads, "threads", 1)
-
-
-def read_shape(shape: Any, name: str) -> Shape:
-    entries = tuple(shape) if is_sequence(shape) or isinstance(shape, np.ndarray) else (shape,)
-    return tuple(to_int(entry, name, 0) for entry in entries)
-
-
-def bind(program: Program, taps: Array | None, threads: int | None) -> Plan:
-    """A plan that runs: with taps packed now, or with the ones it is called with."""
-    import dataclasses
-
-    n_threads = threads or 0
-    packed = None if taps is None else program.pack(taps, n_threads)
-
-    def run(x: Any, w: Any, out: Any) -> Array:
-        given = enter(x, "x")
-        other = packed if w is None else enter(w, "w")
-        if other is None:
-            raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
-        check_shapes(program, given, other)
-        return program(given, other, None, out, n_threads)
-
-    return dataclasses.replace(program.plan, run=run)
-
-
 # ------------------------------------------------------------------------------ gradients
 
 
@@ -389,17 +359,6 @@ def _grads(
     spec = ConvSpec.of(x.shape, w.shape, correlate=correlated, **{k: freeze(v) for k, v in keywords.items()})
     check_cotangent(dy, spec)
     return grad_input(spec, dy, w, method, threads), run_spec(spec.grad_weight(), x, dy, method, threads)
-
-
-def check_cotangent(dy: Array, spec: ConvSpec) -> None:
-    if dy.shape != spec.y_shape:
-        raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {spec.y_shape}")
-
-
-def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None) -> Array:
-    """Any spec on two arrays, in NumPy's promotion of their dtypes."""
-    planned = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
-    return program_of(planned)(x, w, None, None, threads or 0)
 
 
 def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:
