@@ -210,8 +210,11 @@ def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> C
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:
-    """Whether sliding x over w instead skips many products with zeros outside x."""
-    if any(axis.boundary != "zero" for axis in spec.axes):
+    """Whether sliding x over w instead skips many products with zeros outside x.
+
+    Not for layers: a kernel shares x among the output channels of w, and adds their bias.
+    """
+    if any(axis.boundary != "zero" for axis in spec.axes) or any(loop.y_dim < 0 for loop in spec.loops):
         return False
     samples, taps = math.prod(axis.x for axis in spec.axes), math.prod(axis.w for axis in spec.axes)
     return 0 < samples < taps

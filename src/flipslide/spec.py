@@ -267,7 +267,7 @@ class ConvSpec(NamedTuple):
     @property
     def has_gaps(self) -> bool:
         """Whether some term of some output has no sample: zeros around or between those of x."""
-        return any(axis.boundary == "zero" and axis.is_padded() or axis.up > 1 for axis in self.axes)
+        return any((axis.boundary == "zero" and axis.is_padded()) or axis.up > 1 for axis in self.axes)
 
     def terms(self, loop_index: Shape, m: Shape) -> Iterator[tuple[Shape | None, Shape]]:
         """The terms of one output for one value of the loops: (index in x, index in w).
@@ -396,10 +396,10 @@ def _place_axes(x_shape: Shape, w_shape: Shape, axes: Any) -> tuple[Shape, Shape
     dims = normalize_axes(axes, x_ndim)
     if not dims:
         raise ShapeError("axes=() convolves nothing; name at least one axis")
-    if w_ndim == len(dims):
-        return dims, tuple(range(w_ndim))
     if w_ndim == x_ndim:
         return dims, dims
+    if w_ndim == len(dims):
+        return dims, tuple(range(w_ndim))
     raise ShapeError(
         f"w of shape {w_shape} must have either the {len(dims)} axes={axes!r} alone, "
         f"or all {x_ndim} axes of x, whose shape is {x_shape}"
