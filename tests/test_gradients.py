@@ -1,0 +1,127 @@
+"""Gradients as laws: each is the adjoint of the map it belongs to.
+
+For a linear map A and its adjoint, Re⟨dy, A u⟩ = Re⟨A* dy, u⟩ for every u and dy. The two
+sides are sums of the same n products of three numbers in another order, so they differ by
+rounding only: at most about n·u times the sum of the products' magnitudes, which is what
+the tolerance is a multiple of (the sides themselves may cancel to nearly nothing).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from strategies import Call, calls, layers
+
+import flipslide as fs
+
+FLOATS = ("float32", "float64", "complex128")
+
+
+def inner(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.real(np.vdot(a.astype(complex), b.astype(complex))))
+
+
+def random_like(shape: tuple[int, ...], dtype: Any, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if np.dtype(dtype).kind == "c" else 0)
+    return values.astype(dtype)
+
+
+def assert_adjoint(dy: np.ndarray, y: np.ndarray, gradient: np.ndarray, direction: np.ndarray, largest: float) -> None:
+    left, right = inner(dy, y), inner(gradient, direction)
+    single = any(a.dtype.itemsize == (8 if a.dtype.kind == "c" else 4) for a in (y, gradient))
+    unit = 2.0**-23 if single else 2.0**-52
+    assert abs(left - right) <= 64 * unit * max(largest, 1e-300), (left, right)
+
+
+def magnitude(verb: Any, dy: np.ndarray, x: np.ndarray, w: np.ndarray, keywords: dict[str, Any]) -> float:
+    """The sum of the magnitudes of all products dy·w·x, times the square root of their number."""
+    y = verb(np.abs(x).astype(float), np.abs(w).astype(float), **keywords)
+    return float((np.abs(dy) * y).sum()) * np.sqrt(max(1, x.size + w.size))
+
+
+@pytest.mark.parametrize("correlate", [False, True])
+@given(call=calls(FLOATS))
+def test_convolve_grads_are_adjoints(correlate: bool, call: Call) -> None:
+    verb, grads = (fs.correlate, fs.correlate_grads) if correlate else (fs.convolve, fs.convolve_grads)
+    keywords = {**call.keywords, "fill_value": 0}
+    y = verb(call.x, call.w, **keywords)
+    dy = random_like(y.shape, y.dtype, 1)
+    dx, dw = grads(dy, call.x, call.w, **keywords)
+    assert dx.shape == call.x.shape
+    assert dw.shape == call.w.shape
+    # A real array has a real gradient: the part that its values can follow.
+    largest = magnitude(verb, dy, call.x, call.w, keywords)
+    assert_adjoint(dy, y, dx, call.x, largest)
+    assert_adjoint(dy, y, dw, call.w, largest)
+
+
+@given(call=layers(("float32", "float64", "complex128")))
+def test_conv_grads_are_adjoints(call: Call) -> None:
+    y = fs.nn.conv(call.x, call.w, **call.keywords)
+    dy = random_like(y.shape, y.dtype, 2)
+    dx, dw, db = fs.nn.conv_grads(dy, call.x, call.w, **call.keywords)
+    assert (dx.shape, dw.shape) == (call.x.shape, call.w.shape)
+    largest = magnitude(fs.nn.conv, dy, call.x, call.w, call.keywords)
+    assert_adjoint(dy, y, dx, call.x, largest)
+    assert_adjoint(dy, y, dw, call.w, largest)
+    channel = dy.ndim - 1 if call.keywords["layout"] == "channels_last" else 1
+    np.testing.assert_allclose(db, np.moveaxis(dy, channel, 0).reshape(call.w.shape[0], -1).sum(axis=1), atol=1e-4)
+
+
+@given(call=layers(("float64",)))
+def test_transposed_layer_is_the_input_gradient(call: Call) -> None:
+    y = fs.nn.conv(call.x, call.w, **call.keywords)
+    dy = random_like(y.shape, y.dtype, 3)
+    sizes = call.x.shape[1:-1] if call.keywords["layout"] == "channels_last" else call.x.shape[2:]
+    keywords = dict(call.keywords)
+    if isinstance(keywords["padding"], str) and keywords["padding"] != "valid":
+        # A word's zeros depend on the size that is asked for; say them in numbers.
+        spans = [d * (k - 1) + 1 for k, d in zip(call.w.shape[2:], keywords["dilation"], strict=True)]
+        from flipslide.geometry import layer_pads
+
+        keywords["padding"] = tuple(
+            layer_pads(keywords["padding"], n, span, s)
+            for n, span, s in zip(sizes, spans, keywords["stride"], strict=True)
+        )
+    dx = fs.nn.conv_input_grad(dy, call.w, call.x.shape, **call.keywords)
+    transposed = fs.nn.conv_transpose(dy, call.w, output_size=sizes, **keywords)
+    np.testing.assert_array_equal(transposed, dx)
+
+
+def test_gradients_along_random_directions() -> None:
+    """⟨dy, y(x + hu) − y(x − hu)⟩ / 2h against ⟨dx, u⟩, and the same for w."""
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 4, 7, 6)), rng.standard_normal((6, 2, 3, 2))
+    keywords: dict[str, Any] = {"stride": (2, 1), "padding": ((1, 2), (0, 1)), "dilation": (1, 2), "groups": 2}
+    dy = rng.standard_normal(fs.nn.conv(x, w, **keywords).shape)
+    dx, dw, _ = fs.nn.conv_grads(dy, x, w, **keywords)
+    h = 1e-3
+    u, v = rng.standard_normal(x.shape), rng.standard_normal(w.shape)
+    numeric_x = (dy * (fs.nn.conv(x + h * u, w, **keywords) - fs.nn.conv(x - h * u, w, **keywords))).sum() / (2 * h)
+    numeric_w = (dy * (fs.nn.conv(x, w + h * v, **keywords) - fs.nn.conv(x, w - h * v, **keywords))).sum() / (2 * h)
+    assert numeric_x == pytest.approx((dx * u).sum(), rel=1e-8)
+    assert numeric_w == pytest.approx((dw * v).sum(), rel=1e-8)
+
+
+@pytest.mark.parametrize("n_axes", [1, 2, 3])
+def test_im2col_and_col2im_are_adjoint_and_lower_the_layer(n_axes: int) -> None:
+    rng = np.random.default_rng(n_axes)
+    x = rng.integers(-3, 4, (2, 3, *(7, 6, 5)[:n_axes]))
+    keywords: dict[str, Any] = {"stride": 2, "padding": (((1, 2),) * n_axes), "dilation": (1, 2, 1)[:n_axes]}
+    cols = fs.nn.im2col(x, 2, **keywords)
+    other = rng.integers(-3, 4, cols.shape)
+    back = fs.nn.col2im(other, x.shape[2:], 2, **keywords)
+    assert (cols * other).sum() == (x * back).sum()
+    w = rng.integers(-2, 3, (4, 3, *(2,) * n_axes))
+    y = fs.nn.conv(x, w, **keywords)
+    np.testing.assert_array_equal((w.reshape(4, -1) @ cols).reshape(y.shape), y)
+
+
+def test_integer_gradients_are_exact() -> None:
+    dx, dw = fs.convolve_grads([[1, 1], [1, 1]], [[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [0, 1]], "valid")
+    assert dw.tolist() == [[28, 24], [16, 12]]
+    assert dx.tolist() == [[1, 1, 0], [1, 2, 1], [0, 1, 1]]
