@@ -72,7 +72,7 @@ def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool =
     order = draw(st.permutations(range(n_axes + n_batch)))
     axes = tuple(order.index(i) for i in range(n_axes))
     shape = [(sizes + batch)[i] for i in order]
-    shared = draw(st.booleans())
+    shared = n_batch > 0 and draw(st.booleans())
     if shared:
         w_shape = taps
     else:

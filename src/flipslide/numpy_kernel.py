@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .spec import Axis, ConvSpec, loop_kind
+from .spec import Axis, ConvSpec, Loop, loop_kind
 
 __all__ = ["apply"]
 
@@ -33,10 +33,11 @@ def apply(spec: ConvSpec, x: Array, w: Array, bias: Array | None, dtype: np.dtyp
         if any(len(found) == 0 for found in outputs):
             continue
         window = _gather(xs, n_loops, samples, outside, fill)
-        products = window * ws[(..., *(slice(tap, tap + 1) for tap in j))]
-        total = products.sum(axis=summed, keepdims=True) if summed else products
         at = np.ix_(*(range(size) for size in sizes), *outputs)
-        y[at] += total
+        # Infinities give NaN here as they do in the compiled kernels, without a word.
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = window * ws[(..., *(slice(tap, tap + 1) for tap in j))]
+            y[at] += products.sum(axis=summed, keepdims=True) if summed else products
     return _to_layout(spec, y)
 
 
@@ -45,8 +46,9 @@ def _canonical(spec: ConvSpec, array: Array, name: str, conjugate: bool) -> Arra
     dims = [getattr(part, name + "_dim") for part in (*spec.loops, *spec.axes)]
     carried = [dim for dim in dims if dim >= 0]
     unit = [dim for dim in range(array.ndim) if dim not in carried]
-    moved = array.transpose(carried + unit)[(..., *(0 for _ in unit))]
-    shaped = moved[tuple(slice(None) if dim >= 0 else None for dim in dims)]
+    first: tuple[Any, ...] = (..., *(0 for _ in unit))
+    moved: Array = array.transpose(carried + unit)[first]
+    shaped: Array = moved[tuple(slice(None) if dim >= 0 else None for dim in dims)]
     return np.conj(shaped) if conjugate else shaped
 
 
@@ -56,7 +58,7 @@ def _canonical_bias(spec: ConvSpec, bias: Array) -> Array:
 
 
 def _to_layout(spec: ConvSpec, y: Array) -> Array:
-    parts = [*spec.loops, *spec.axes]
+    parts: list[Axis | Loop] = [*spec.loops, *spec.axes]
     order = sorted((i for i, part in enumerate(parts) if part.y_dim >= 0), key=lambda i: parts[i].y_dim)
     summed = [i for i, part in enumerate(parts) if part.y_dim < 0]
     moved: Array = y.transpose(order + summed)

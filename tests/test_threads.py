@@ -1,0 +1,141 @@
+"""Threads: the same bits for any number, safe beside other threads and after a fork."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import flipslide as fs
+
+RNG = np.random.default_rng(11)
+X = RNG.standard_normal((4, 300, 900)).astype(np.float32)
+W = RNG.standard_normal((9, 9)).astype(np.float32)
+
+
+def heavy() -> bytes:
+    """A call that is worth sharing: about 10^8 products."""
+    return fs.convolve(X, W, "same", boundary="mirror", threads=4).tobytes()
+
+
+def in_child(queue: multiprocessing.SimpleQueue[bytes]) -> None:
+    queue.put(heavy())
+
+
+def test_same_bits_for_any_number_of_threads() -> None:
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((2, 40, 50, 50)).astype(np.float32), rng.standard_normal((70, 40, 3, 3)).astype(np.float32)
+    for call in (
+        lambda n: fs.convolve(X, W, threads=n),
+        lambda n: fs.nn.conv(x, w, padding=1, threads=n),
+        lambda n: fs.convolve(X[0].astype(complex), W, threads=n),
+    ):
+        alone = call(1)
+        for n in (2, 3, 8):
+            np.testing.assert_array_equal(call(n), alone)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_multiprocessing_after_use(start: str) -> None:
+    expected = heavy()
+    context = multiprocessing.get_context(start)
+    queue = context.SimpleQueue()
+    children = [context.Process(target=in_child, args=(queue,)) for _ in range(2)]
+    for child in children:
+        child.start()
+    assert [queue.get() for _ in children] == [expected] * 2
+    for child in children:
+        child.join(60)
+        assert child.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_while_another_thread_computes() -> None:
+    stop = threading.Event()
+
+    def keep_busy() -> None:
+        while not stop.is_set():
+            heavy()
+
+    worker = threading.Thread(target=keep_busy)
+    worker.start()
+    expected = heavy()
+    try:
+        for _ in range(5):
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if heavy() == expected else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        worker.join()
+
+
+def test_eight_python_threads_at_once() -> None:
+    expected = heavy()
+    with ThreadPoolExecutor(8) as pool:
+        assert all(result == expected for result in pool.map(lambda _: heavy(), range(24)))
+
+
+def test_gil_is_released_during_a_long_call() -> None:
+    """A second thread ticks every millisecond while a call of a few hundred runs.
+
+    With the GIL held through the call there would be one gap as long as the call itself.
+    """
+    x, w = np.ones(1_000_000), np.ones(6_000)
+    ticks: list[float] = []
+    stop = threading.Event()
+
+    def tick() -> None:
+        while not stop.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    started = time.perf_counter()
+    fs.convolve(x, w, threads=1)
+    ended = time.perf_counter()
+    stop.set()
+    ticker.join()
+    inside = [t for t in ticks if started < t < ended]
+    longest = max(np.diff([started, *inside, ended]))
+    assert longest < 0.5 * (ended - started)
+
+
+def test_settings() -> None:
+    before = fs.get_num_threads()
+    with fs.threads(3):
+        assert fs.get_num_threads() == 3
+        with fs.threads(1):
+            assert fs.get_num_threads() == 1
+        assert fs.get_num_threads() == 3
+    assert fs.get_num_threads() == before
+    with ThreadPoolExecutor(1) as pool, fs.threads(5):
+        assert pool.submit(fs.get_num_threads).result() == before
+    fs.set_num_threads(before + 1)
+    try:
+        assert fs.get_num_threads() == before + 1
+    finally:
+        fs.set_num_threads(before)
+
+
+def test_environment_variable() -> None:
+    code = "import flipslide as fs; print(fs.get_num_threads())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "FLIPSLIDE_NUM_THREADS": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "7"
