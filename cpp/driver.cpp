@@ -1,6 +1,7 @@
 #include "driver.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -177,8 +178,10 @@ T complex_entry(T re, T im, Index row, Index column, bool conj_x, bool conj_w) {
 
 }  // namespace
 
-PackedTaps Convolution::pack(const View& w, int threads) const {
-  PackedTaps packed;
+void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
+  packed.is_finite = true;
+  packed.negative = false;
+  packed.magnitude_sum = 0;
   const Index w_taps = n_in_ * taps_per_channel_;
   const Index n_channels = n_groups_ * n_out_;
   std::byte* data = packed.storage.reserve<std::byte>(n_channels * w_taps * kComputeBytes[types_.compute]);
@@ -191,7 +194,7 @@ PackedTaps Convolution::pack(const View& w, int threads) const {
     Index inner_stride = w.stride(slides_.back().axis.w_dim);
     if (slides_.back().w_reversed) inner_stride = -inner_stride;
     const Index part = kTypeBytes[types_.w];
-    std::vector<char> channel_is_finite(static_cast<std::size_t>(n_channels), 1);
+    std::atomic<bool> all_finite{true};
 
     // One task per output channel of the arrays (two of the kernel's when complex).
     const auto pack_channel = [&](Index task) {
@@ -208,25 +211,25 @@ PackedTaps Convolution::pack(const View& w, int threads) const {
         }
         T* block_taps = to + (group * n_out_ + first) * w_taps + (channel - first);
         for (Index c = 0; c < n_in_ / parts_; ++c) {
-          const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) +
-                                  locate(out_, &Loop::w_dim, k, w) + locate(in_, &Loop::w_dim, c, w);
+          const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, k, w) +
+                                  locate(in_, &Loop::w_dim, c, w);
           for_each_tap_row(slides_, w, base, [&](Index tap, const std::byte* from) {
             for (Index q = 0; q < parts_; ++q) load(&row[q * n_inner], from + q * part, inner_stride, n_inner);
             for (Index q = 0; q < parts_; ++q)
               for (Index j = 0; j < n_inner; ++j) {
-                const T value = parts_ == 1 ? row[j]
-                                            : complex_entry(row[j], row[n_inner + j], p, q, spec_.conj_x, spec_.conj_w);
+                const T value =
+                    parts_ == 1 ? row[j] : complex_entry(row[j], row[n_inner + j], p, q, spec_.conj_x, spec_.conj_w);
                 if constexpr (std::is_floating_point_v<T>) finite = finite && std::isfinite(value);
                 block_taps[((c * parts_ + q) * taps_per_channel_ + tap + j) * block] = value;
               }
           });
         }
       }
-      if (!finite) channel_is_finite[static_cast<std::size_t>(task)] = 0;
+      if (!finite) all_finite = false;
     };
     const Index n_tasks = n_channels / parts_;
     parallel_for(n_tasks, n_tasks * w_taps > (1 << 16) ? threads : 1, pack_channel);
-    for (char finite : channel_is_finite) packed.is_finite = packed.is_finite && finite;
+    packed.is_finite = all_finite;
   };
   switch (types_.compute) {
     case FS_F32: pack_as(float{}); break;
@@ -244,8 +247,8 @@ PackedTaps Convolution::pack(const View& w, int threads) const {
       for (Index k = 0; k < n_out_; ++k) {
         unsigned __int128 sum = 0;
         for (Index c = 0; c < n_in_; ++c) {
-          const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) +
-                                  locate(out_, &Loop::w_dim, k, w) + locate(in_, &Loop::w_dim, c, w);
+          const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, k, w) +
+                                  locate(in_, &Loop::w_dim, c, w);
           for_each_tap_row(slides_, w, base, [&](Index, const std::byte* from) {
             const Index step = slides_.back().w_reversed ? -inner_stride : inner_stride;
             for (Index j = 0; j < n_inner; ++j) {
@@ -259,7 +262,6 @@ PackedTaps Convolution::pack(const View& w, int threads) const {
       }
     packed.negative = negative;
   }
-  return packed;
 }
 
 // --------------------------------------------------------------------------- the bound
@@ -370,12 +372,13 @@ struct Segment {
 // What one tile needs of one axis of x, split by residue ("phase") modulo the stride, so that
 // the outputs of a phase read neighbours.
 struct Window {
-  Index extent = 0;              // outputs
+  Index extent = 0;  // outputs
   Index n_phases = 0;
-  Index length = 0;              // places per phase
-  Index place = 0, phase = 0;    // strides in the packed tile, in elements
-  std::vector<Index> source;     // [phase][place] -> sample, kGap or kFill
-  std::vector<Index> tap_offset; // [tap] -> its first place in the packed tile, in elements
+  Index length = 0;               // places per phase
+  Index place = 0, phase = 0;     // strides in the packed tile, in elements
+  std::vector<Index> source;      // [phase][place] -> sample, kGap or kFill
+  std::vector<Index> phase_of, residues;  // residue -> phase (-1: read by no tap) and back
+  std::vector<Index> tap_offset;  // [tap] -> its first place in the packed tile, in elements
 };
 
 struct Box {
@@ -401,7 +404,12 @@ thread_local Workspace workspace;
 class Run {
  public:
   Run(const Convolution& of, const View& x, const PackedTaps& w, const void* bias, const View& y)
-      : c_(of), x_(x), w_(w), bias_(static_cast<const std::byte*>(bias)), y_(y), bytes_(kComputeBytes[of.types_.compute]) {
+      : c_(of),
+        x_(x),
+        w_(w),
+        bias_(static_cast<const std::byte*>(bias)),
+        y_(y),
+        bytes_(kComputeBytes[of.types_.compute]) {
     place_axes();
     merge_trivial_axes();
     x_in_place_ = x_can_be_read_in_place();
@@ -444,7 +452,7 @@ class Run {
   };
 
   const Convolution& c_;
-  const View &x_;
+  const View& x_;
   const PackedTaps& w_;
   const std::byte* bias_;
   const View& y_;
@@ -620,8 +628,8 @@ class Run {
     tile.length = shape.length;
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
 
-    std::byte* y = y_base_ + locate(c_.batch_, &Loop::y_dim, place.batch, y_) +
-                   locate(c_.group_, &Loop::y_dim, place.group, y_);
+    std::byte* y =
+        y_base_ + locate(c_.batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
     const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
@@ -634,8 +642,8 @@ class Run {
       tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * bytes_);
     }
 
-    const std::byte* x = x_.data + locate(c_.batch_, &Loop::x_dim, place.batch, x_) +
-                         locate(c_.group_, &Loop::x_dim, place.group, x_);
+    const std::byte* x =
+        x_.data + locate(c_.batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
     const Index per_pass = channels_per_pass();
     Index first = 0;
     do {
@@ -659,9 +667,9 @@ class Run {
   // a part-filled vector at the end of every row.
   struct TileShape {
     Index length, rows_per_run, row_pitch, run_pitch;
-    int n_outer;               // axes that make runs
-    Index x_step[kMaxAxes];    // elements of x between outputs, for those axes
-    Index plane;               // elements of a packed channel
+    int n_outer;             // axes that make runs
+    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
+    Index plane;             // elements of a packed channel
   };
 
   TileShape shape_in_place(const Index* low, const Index* extent) const {
@@ -716,8 +724,9 @@ class Run {
     window.extent = extent;
     window.tap_offset.assign(static_cast<std::size_t>(axis.w), 0);
     // Only the residues that some tap reads.
-    std::vector<Index> phase_of(static_cast<std::size_t>(std::min(axis.stride, axis.dilation * axis.w)), -1);
-    std::vector<Index> residues;
+    std::vector<Index>&phase_of = window.phase_of, &residues = window.residues;
+    phase_of.assign(static_cast<std::size_t>(std::min(axis.stride, axis.dilation * axis.w)), -1);
+    residues.clear();
     Index reach = 0;
     for (Index j = 0; j < axis.w; ++j) {
       const Index residue = axis.dilation * j % axis.stride;
@@ -803,7 +812,8 @@ class Run {
         if (source == kGap)
           clear_axes(work, a + 1, row);
         else
-          pack_axis(work, a + 1, from + (source < 0 ? 0 : source) * slides_[a].x_stride, row, filled || source < 0, part);
+          pack_axis(work, a + 1, from + (source < 0 ? 0 : source) * slides_[a].x_stride, row, filled || source < 0,
+                    part);
       }
     }
   }
@@ -845,7 +855,8 @@ class Run {
       std::byte* apart = work.row.reserve<std::byte>(segment.n * bytes_);
       load(apart, first, segment.from_step * stride, segment.n);
       for (Index i = 0; i < segment.n; ++i)
-        std::memcpy(to + (segment.to + i * segment.to_step) * bytes_, apart + i * bytes_, static_cast<std::size_t>(bytes_));
+        std::memcpy(to + (segment.to + i * segment.to_step) * bytes_, apart + i * bytes_,
+                    static_cast<std::size_t>(bytes_));
     }
   }
 
@@ -883,7 +894,8 @@ class Run {
     Index m[kMaxAxes] = {};
     Index first = 0, first_y = 0;
     for (int a = 0; a < n_axes_; ++a) {
-      if (read_in_place) first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / bytes_;
+      if (read_in_place)
+        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / bytes_;
       first_y += low[a] * slides_[a].y_stride / bytes_;
     }
     for (Index number = 0;; ++number) {

@@ -57,19 +57,19 @@ struct PackedTaps {
 // How far an integer result may go, and whether this one stays inside.
 struct Bound {
   bool fits = true;
-  bool below_zero = false;         // a negative sum is possible where the type has none
-  std::uint64_t magnitude = 0;     // saturates
+  bool below_zero = false;      // a negative sum is possible where the type has none
+  std::uint64_t magnitude = 0;  // saturates
 };
 
 class Convolution {
  public:
   Convolution(Spec spec, Types types, const std::string& kernel, Fill fill);
 
-  PackedTaps pack(const View& w, int threads) const;
+  // Storage that `packed` already has is used again.
+  void pack(const View& w, PackedTaps& packed, int threads) const;
 
   // The bound of the sum against the type of y (or of the exact double for a double).
-  Bound bound(const View& x, const PackedTaps& w, std::uint64_t bias_magnitude, bool bias_negative,
-              int threads) const;
+  Bound bound(const View& x, const PackedTaps& w, std::uint64_t bias_magnitude, bool bias_negative, int threads) const;
 
   // bias: one number (two when complex) of the compute type per output channel, or null.
   void run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) const;

@@ -44,9 +44,15 @@ class Runner {
       : convolution_(std::move(convolution)), checks_bound_(checks_bound), has_gaps_(has_gaps) {}
 
   Taps pack(nb::handle w, int threads) const {
+    Taps taps;
+    pack_into(taps, w, threads);
+    return taps;
+  }
+
+  void pack_into(Taps& taps, nb::handle w, int threads) const {
     const Buffer buffer(w, false);
     check(buffer, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
-    return {convolution_.pack(buffer.view(), limit(threads))};
+    convolution_.pack(buffer.view(), taps.packed, limit(threads));
   }
 
   // Empty when done; else why not: "gaps" (an infinite or NaN tap meets places without a
@@ -59,12 +65,15 @@ class Runner {
     check(x_buffer, "x", &Axis::x_dim, &Axis::x, &Loop::x_dim, convolution_.types().x);
     check(y_buffer, "y", &Axis::y_dim, &Axis::y, &Loop::y_dim, convolution_.types().y);
 
-    std::optional<Taps> own;
     const Taps* taps = nullptr;
-    if (nb::isinstance<Taps>(w))
+    if (nb::isinstance<Taps>(w)) {
       taps = nb::cast<const Taps*>(w);
-    else
-      taps = &own.emplace(pack(w, threads));
+    } else {
+      // A thread's own taps, so that small calls allocate nothing.
+      static thread_local Taps own;
+      pack_into(own, w, threads);
+      taps = &own;
+    }
     if (has_gaps_ && !taps->packed.is_finite) return nb::make_tuple("gaps");
 
     const View x_view = x_buffer.view(), y_view = y_buffer.view();
@@ -143,8 +152,12 @@ NB_MODULE(_ext, m) {
              bool has_gaps, const std::string& kernel, const nb::bytes& fill, std::uint64_t fill_magnitude,
              bool fill_negative) {
             const auto [x, w, y, compute] = types;
-            const Types given{static_cast<FsType>(x), static_cast<FsType>(w),       static_cast<FsType>(y),
-                              static_cast<FsCompute>(compute), is_complex, saturate};
+            const Types given{static_cast<FsType>(x),
+                              static_cast<FsType>(w),
+                              static_cast<FsType>(y),
+                              static_cast<FsCompute>(compute),
+                              is_complex,
+                              saturate};
             new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
                                           make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative)),
                               checks_bound, has_gaps);

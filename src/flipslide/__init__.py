@@ -13,6 +13,8 @@ from .errors import (
     ParameterError,
     ShapeError,
 )
+from .explain import Explanation, explain
+from .graph import Graph, graph
 from .padding import pad
 from .plan import Plan
 from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
@@ -22,7 +24,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DtypeError",
+    "Explanation",
     "FlipslideError",
+    "Graph",
     "IntegerOverflowError",
     "MissingExtraError",
     "ParameterError",
@@ -33,7 +37,9 @@ __all__ = [
     "convolve_grads",
     "correlate",
     "correlate_grads",
+    "explain",
     "get_num_threads",
+    "graph",
     "nn",
     "output_shape",
     "pad",

@@ -19,7 +19,7 @@ from .threads import get_num_threads
 
 __all__ = ["Program", "bind", "check_cotangent", "program_of", "read_threads", "run_spec"]
 
-_TYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+_TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
 _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
 
@@ -41,7 +41,7 @@ class Program:
 
     def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
         """The result for x and w of the planned shapes. w may be packed taps."""
-        y = np.empty(self.y_shape, self.y_dtype) if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
+        y = self._new_result() if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
         if x.dtype != self.x_dtype:
             x = x.astype(self.x_dtype)
         if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
@@ -61,7 +61,9 @@ class Program:
         if problem[0] == "bound":
             raise overflow_error(numbers, problem[1], problem[2])
         if isinstance(w, _core.Taps):
-            raise ParameterError("packed taps must be finite where they can reach outside x; pass the taps with each call")
+            raise ParameterError(
+                "packed taps must be finite where they can reach outside x; pass the taps with each call"
+            )
         if self.plan.exchanged:
             return self._unexchanged()(x, w, bias, y, threads)
         y[...] = _run_numpy(self.plan, x, w, bias)
@@ -72,6 +74,14 @@ class Program:
         if self._runner is None or self.plan.exchanged or (self.plan.spec.has_gaps and not _is_finite(w)):
             return w
         return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
+
+    def plain_run(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any]) -> Any:
+        """The core's own call, for arrays of dtypes that it reads as they are; None otherwise."""
+        as_they_are = (x_dtype, w_dtype) == (self.x_dtype, self.w_dtype) and not self.plan.exchanged
+        return self._runner.run if self._runner is not None and as_they_are else None
+
+    def _new_result(self) -> Array:
+        return np.empty(self.y_shape, self.y_dtype)
 
     def _unexchanged(self) -> Program:
         if self._fallback is None:
@@ -87,9 +97,7 @@ def program_of(plan: Plan) -> Program:
     return Program(plan)
 
 
-def run_spec(
-    spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None
-) -> Array:
+def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None) -> Array:
     """Any spec on two arrays, in NumPy's promotion of their dtypes."""
     plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
     return program_of(plan)(x, w, bias, None, threads or 0)
@@ -179,7 +187,8 @@ def read_fill(fill: Any, numbers: Arithmetic) -> Any:
         whole = np.isfinite(value) and value == np.floor(value) if value.dtype.kind == "f" else value.dtype.kind != "O"
         if not whole or not -(2**63) <= int(value) < 2**63:
             raise DtypeError(
-                f"fill_value={fill!r} is not an integer of 64 bits and the arrays are integers; convert x to a float dtype first"
+                f"fill_value={fill!r} is not an integer of 64 bits and the arrays are integers; "
+                "convert x to a float dtype first"
             )
         return int(value)
     return value[()]
@@ -210,10 +219,12 @@ def _run_numpy(plan: Plan, x: Array, w: Array, bias: Array | None) -> Array:
         _check_bound(spec, numbers, x, w, bias)
     total = numpy_kernel.apply(spec, x, w, bias, np.dtype(object))
     if numbers.y.kind == "b":
-        return total != 0
+        nonzero: Array = total != 0
+        return nonzero
     if numbers.overflow == "saturate":
         limits = np.iinfo(numbers.y)
-        return np.clip(total, limits.min, limits.max).astype(numbers.y)
+        clipped: Array = np.clip(total, limits.min, limits.max).astype(numbers.y)
+        return clipped
     return (total & (2**64 - 1)).astype(np.uint64).astype(numbers.y)
 
 

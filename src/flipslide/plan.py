@@ -148,9 +148,10 @@ class Plan:
 
     def __str__(self) -> str:
         spec, numbers = self.spec, self.arithmetic
+        verb = "convolve" if spec.axes[0].dilation < 0 else "correlate"
         products = f"{spec.n_products:,} products"
         lines = [
-            f"convolve {spec.x_shape} {numbers.x} with {spec.w_shape} {numbers.w} -> {spec.y_shape} {numbers.y}",
+            f"{verb} {spec.x_shape} {numbers.x} with {spec.w_shape} {numbers.w} -> {spec.y_shape} {numbers.y}",
             f"{products}, {spec.n_taps:,} for each output, summed in {numbers.sum}; threads: {self.threads}",
             f"error: {self._describe_error()}",
         ]

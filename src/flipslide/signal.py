@@ -108,7 +108,8 @@ def convolve(
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
     return _call(
-        False, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads, out
+        False, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype,
+        threads, out,
     )  # fmt: skip
 
 
@@ -147,7 +148,8 @@ def correlate(
     array([3, 5, 7])
     """
     return _call(
-        True, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads, out
+        True, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype,
+        threads, out,
     )  # fmt: skip
 
 
@@ -253,7 +255,7 @@ def plan(
         raise unknown_word("operation", operation, operations)
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
-    program = _program(
+    program, _ = _program(
         operations[operation], read_shape(x_shape, "x_shape"), w_shape, np.dtype(dtype),
         np.dtype(dtype) if taps is None else taps.dtype, mode, freeze(axes), freeze(boundary), freeze(fill_value),
         freeze(center), freeze(stride), freeze(dilation), method, accuracy, overflow, None, threads,
@@ -292,7 +294,9 @@ def output_shape(
     """
     sizes, taps = read_shape(x_shape, "x_shape"), read_shape(w_shape, "w_shape")
     if len(sizes) != len(taps):
-        raise ShapeError(f"x_shape={x_shape!r} and w_shape={w_shape!r} must have as many entries, one per convolved axis")
+        raise ShapeError(
+            f"x_shape={x_shape!r} and w_shape={w_shape!r} must have as many entries, one per convolved axis"
+        )
     strides = per_axis(stride, len(sizes), "stride", lambda value, name: to_int(value, name, 1))
     dilations = per_axis(dilation, len(sizes), "dilation", lambda value, name: to_int(value, name, 1))
     extras = per_axis(output_padding, len(sizes), "output_padding", lambda value, name: to_int(value, name, 0))
@@ -306,7 +310,9 @@ def output_shape(
     shape = []
     for n, span, step, pads, extra in zip(sizes, spans, strides, paddings, extras, strict=True):
         lo, hi = layer_pads(pads, n * step if transposed else n, span, step)
-        shape.append(transposed_size(n, lo, hi, span, step, extra) if transposed else layer_count(n, lo, hi, span, step))
+        shape.append(
+            transposed_size(n, lo, hi, span, step, extra) if transposed else layer_count(n, lo, hi, span, step)
+        )
     return tuple(shape)
 
 
@@ -323,30 +329,39 @@ def _call(
         w = enter(w, "w")
     words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
     try:
-        program = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *words)
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *words)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
         # A list among the arguments cannot be remembered; a tuple can.
-        program = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *map(freeze, words))
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *map(freeze, words))
+    if run_plainly is not None and out is None:
+        # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
+        y = np.empty(program.y_shape, program.y_dtype)
+        if run_plainly(x, w, None, y, threads or 0, 0, False) is None:
+            return y
     return program(x, w, None, out, threads or 0)
 
 
-_PLAIN = frozenset(np.dtype(name) for name in ("f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?"))
+_PLAIN = frozenset(
+    np.dtype(name) for name in ("f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+)
 
 
 @lru_cache(maxsize=4096, typed=True)
 def _program(
     correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, mode: Any, axes: Any, boundary: Any,
-    fill_value: Any, center: Any, stride: Any, dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any, threads: Any,
-) -> Program:  # fmt: skip
+    fill_value: Any, center: Any, stride: Any, dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any,
+    threads: Any,
+) -> tuple[Program, Any]:  # fmt: skip
     """Everything about a call that does not depend on the values in its arrays."""
     spec = ConvSpec.of(
         x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
         stride=stride, dilation=dilation, correlate=correlated,
     )  # fmt: skip
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
-    return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+    program = program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+    return program, program.plain_run(x_dtype, w_dtype)
 
 
 # ------------------------------------------------------------------------------ gradients
@@ -392,5 +407,3 @@ def _fold(dx: Array, dim: int, n: int, low: int, boundary: str) -> Array:
         if places[place] is not None:
             folded[places[place]] += moved[place]
     return np.moveaxis(folded, 0, dim)
-
-
