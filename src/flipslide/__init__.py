@@ -4,21 +4,29 @@ Flip, slide, multiply, add. `fs.convolve` flips its taps, `fs.correlate` and the
 `fs.nn` do not; `fs.explain` shows how any of them gets its numbers.
 """
 
-from . import nn
-from .errors import (
-    DtypeError,
-    FlipslideError,
-    IntegerOverflowError,
-    MissingExtraError,
-    ParameterError,
-    ShapeError,
-)
-from .explain import Explanation, explain
-from .graph import Graph, graph
-from .padding import pad
-from .plan import Plan
-from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
-from .threads import get_num_threads, set_num_threads, threads
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import nn
+    from .errors import (
+        DtypeError,
+        FlipslideError,
+        IntegerOverflowError,
+        MissingExtraError,
+        ParameterError,
+        ShapeError,
+    )
+    from .explain import Explanation, explain
+    from .graph import Graph, graph
+    from .padding import pad
+    from .plan import Plan
+    from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
+    from .threads import get_num_threads, set_num_threads, threads
 
 __version__ = "0.1.0"
 
@@ -47,3 +55,48 @@ __all__ = [
     "set_num_threads",
     "threads",
 ]
+
+# Names are loaded when they are first used, so that the command line can answer `--help`
+# without NumPy.
+_HOMES = {
+    "errors": [
+        "DtypeError",
+        "FlipslideError",
+        "IntegerOverflowError",
+        "MissingExtraError",
+        "ParameterError",
+        "ShapeError",
+    ],
+    "explain": ["Explanation", "explain"],
+    "graph": ["Graph", "graph"],
+    "padding": ["pad"],
+    "plan": ["Plan"],
+    "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],
+    "threads": ["get_num_threads", "set_num_threads", "threads"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return import_module(".nn", __name__)
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module("." + _HOME_OF[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Facade(ModuleType):
+    """`fs.explain` is the function, also after somebody has imported the module of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOME_OF or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Facade

@@ -50,7 +50,8 @@ def enter(value: Any, name: str) -> Array:
     """`value` as a NumPy array that the engine can read."""
     if isinstance(value, np.ma.MaskedArray):
         raise DtypeError(
-            f"{name} is a masked array and its mask would be ignored; pass {name}.filled(value) to say what stands there"
+            f"{name} is a masked array and its mask would be ignored; "
+            f"pass {name}.filled(value) to say what stands there"
         )
     try:
         array = np.asarray(value)
@@ -88,7 +89,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tu
 
 def _share_memory(a: Array, b: Array) -> bool:
     try:
-        return bool(np.shares_memory(a, b, max_work=10_000))
+        return bool(np.shares_memory(a, b, max_work=10_000))  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 
@@ -131,8 +132,11 @@ def _requested(promoted: np.dtype[Any], dtype: Any) -> np.dtype[Any]:
         raise DtypeError(f"dtype={wanted} cannot hold a sum of products; use a numeric dtype")
     both_integers = promoted.kind in "iu" and wanted.kind in "iu"
     if not both_integers and not np.can_cast(promoted, wanted, "same_kind"):
-        raise DtypeError(f"dtype={wanted} would drop part of a {promoted} result; convert the inputs or the result yourself")
-    return wanted.newbyteorder("=")
+        raise DtypeError(
+            f"dtype={wanted} would drop part of a {promoted} result; convert the inputs or the result yourself"
+        )
+    native: np.dtype[Any] = wanted.newbyteorder("=")
+    return native
 
 
 def _readable(given: np.dtype[Any], total: np.dtype[Any]) -> np.dtype[Any]:
@@ -146,8 +150,8 @@ def overflow_error(arithmetic: Arithmetic, magnitude: int, below_zero: bool) -> 
     if below_zero:
         problem = f"the sum can be negative and {y} cannot"
     else:
-        limit = {"i": lambda: np.iinfo(y).max, "u": lambda: np.iinfo(y).max, "f": lambda: 2 ** (np.finfo(y).nmant + 1)}
-        at_most = limit[y.kind]() if arithmetic.overflow != "saturate" else np.iinfo(np.int64).max
+        largest = 2 ** (np.finfo(y).nmant + 1) if y.kind == "f" else int(np.iinfo(y).max)
+        at_most = largest if arithmetic.overflow != "saturate" else np.iinfo(np.int64).max
         problem = f"the sum can reach max|x|·Σ|w| = {magnitude}, beyond {at_most}, the largest exact {y}"
         if magnitude == 2**64 - 1:
             problem = problem.replace("= ", "≥ ")

@@ -49,8 +49,7 @@ def pad(x: Any, width: list[tuple[int, int]], boundary: list[str], fill_value: A
     y = np.empty([n + lo + hi for n, (lo, hi) in zip(x.shape, width, strict=True)], dtype=object)
     for index in np.ndindex(*y.shape):
         source = [
-            extend_index(i - lo, n, rule)
-            for i, n, (lo, _), rule in zip(index, x.shape, width, boundary, strict=True)
+            extend_index(i - lo, n, rule) for i, n, (lo, _), rule in zip(index, x.shape, width, boundary, strict=True)
         ]
         y[index] = fill_value if None in source else x[tuple(source)]
     return y

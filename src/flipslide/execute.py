@@ -17,7 +17,7 @@ from .plan import Plan, choose
 from .spec import ConvSpec
 from .threads import get_num_threads
 
-__all__ = ["Program", "bind", "check_cotangent", "program_of", "read_threads", "run_spec"]
+__all__ = ["Program", "bind", "check_cotangent", "instruction_sets", "program_of", "read_threads", "run_spec"]
 
 _TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}

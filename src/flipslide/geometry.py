@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
 
@@ -22,7 +22,9 @@ __all__ = [
     "check_boundary",
     "extend_index",
     "fit_count",
+    "layer_count",
     "layer_pads",
+    "least_transposed",
     "mode_window",
     "normalize_axes",
     "per_axis",
@@ -41,9 +43,10 @@ CENTERS = ("lower", "upper")
 
 
 def to_int(value: object, name: str, minimum: int | None = None) -> int:
-    """`value` as an int, refusing what only looks like one (1.0, "1")."""
+    """`value` as an int; 2.0 is one too, 1.5 and "1" are not."""
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        whole = isinstance(value, float) and value.is_integer()
+        number = int(value) if whole else operator.index(value)  # type: ignore[call-overload]
     except TypeError:
         raise ParameterError(f"{name} must be an integer, not {value!r}") from None
     if minimum is not None and number < minimum:
@@ -51,7 +54,7 @@ def to_int(value: object, name: str, minimum: int | None = None) -> int:
     return number
 
 
-def is_sequence(value: object) -> bool:
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
@@ -72,7 +75,7 @@ def read_shape(shape: Any, name: str) -> tuple[int, ...]:
 
 def normalize_axes(axes: object, ndim: int, name: str = "axes") -> tuple[int, ...]:
     """Axes as distinct integers in [0, ndim)."""
-    entries = tuple(axes) if is_sequence(axes) else (axes,)  # type: ignore[arg-type]
+    entries = tuple(axes) if is_sequence(axes) else (axes,)
     numbers = tuple(to_int(entry, name) for entry in entries)
     for number in numbers:
         if not -ndim <= number < ndim:
@@ -211,9 +214,9 @@ def layer_pads(padding: object, n: int, span: int, stride: int) -> tuple[int, in
         small, large = total // 2, total - total // 2
         return (small, large) if padding == "same" else (large, small)
     if is_sequence(padding):
-        if len(padding) != 2:  # type: ignore[arg-type]
+        if len(padding) != 2:
             raise ParameterError(f"padding={padding!r} is not a (lo, hi) pair")
-        lo, hi = padding  # type: ignore[misc]
+        lo, hi = padding
         return to_int(lo, "padding", 0), to_int(hi, "padding", 0)
     both = to_int(padding, "padding", 0)
     return both, both
@@ -230,6 +233,11 @@ def layer_count(n: int, lo: int, hi: int, span: int, stride: int) -> int:
     return room // stride + 1
 
 
+def least_transposed(n: int, lo: int, hi: int, span: int, stride: int) -> int:
+    """(n − 1)·stride − lo − hi + D, the smallest axis that a layer maps to n outputs."""
+    return (n - 1) * stride - lo - hi + span
+
+
 def transposed_size(n: int, lo: int, hi: int, span: int, stride: int, output_padding: int) -> int:
     """(n − 1)·stride − lo − hi + D + output_padding.
 
@@ -238,7 +246,7 @@ def transposed_size(n: int, lo: int, hi: int, span: int, stride: int, output_pad
     """
     if not 0 <= output_padding < stride:
         raise ParameterError(f"output_padding={output_padding} must be in 0 … {stride - 1} (below the stride)")
-    size = (n - 1) * stride - lo - hi + span + output_padding
+    size = least_transposed(n, lo, hi, span, stride) + output_padding
     if n < 1 or size < 1:
         raise ShapeError(f"a transposed layer of {n} samples with padding ({lo}, {hi}) would have {size} outputs")
     return size

@@ -19,7 +19,7 @@ import numpy as np
 from .arrays import Array, arithmetic_of, check_out, enter, freeze
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
 from .execute import Program, bind, program_of, read_threads, run_spec
-from .geometry import layer_count, layer_pads, per_axis, read_shape, span_of, to_int, transposed_size
+from .geometry import layer_count, layer_pads, least_transposed, per_axis, read_shape, span_of, to_int, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
 
@@ -159,7 +159,9 @@ def conv_transpose(
     )
     given, expected = x.shape, _joined_shape(spec.y_shape, last)
     if given != expected:
-        raise ShapeError(f"x has shape {given}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)")
+        raise ShapeError(
+            f"x has shape {given}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
+        )
     transposed = spec.grad_input()._replace(conj_w=False)
     bias = _enter_bias(bias, channels, np.result_type(x, w))
     y = run_spec(transposed, _split(x, n_groups, last), _split_taps(w, n_groups), method, threads, bias)
@@ -322,7 +324,8 @@ def im2col(x: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: 
     padded = np.pad(x, [(0, 0), (0, 0), *pads])
     cols = np.empty((*x.shape[:2], *taps, *counts), dtype=x.dtype)
     for j in itertools.product(*map(range, taps)):
-        cols[(slice(None), slice(None), *j)] = padded[_patch(j, strides, dilations, counts)]
+        at_tap: tuple[Any, ...] = (slice(None), slice(None), *j)
+        cols[at_tap] = padded[_patch(j, strides, dilations, counts)]
     return cols.reshape(x.shape[0], x.shape[1] * int(np.prod(taps)), -1 if cols.size else int(np.prod(counts)))
 
 
@@ -344,7 +347,9 @@ def col2im(cols: Any, x_size: Any, window: Any, *, stride: Any = 1, padding: Any
         raise ShapeError(f"cols has shape {cols.shape}; (N, C·{n_taps}, {n_columns}) was wanted")
     channels = cols.shape[1] // n_taps
     patches = cols.reshape(cols.shape[0], channels, *taps, *counts)
-    padded = np.zeros((cols.shape[0], channels, *(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))), cols.dtype)
+    padded = np.zeros(
+        (cols.shape[0], channels, *(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))), cols.dtype
+    )
     for j in itertools.product(*map(range, taps)):
         padded[_patch(j, strides, dilations, counts)] += patches[(slice(None), slice(None), *j)]
     inside = tuple(slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads, strict=True))
@@ -404,7 +409,8 @@ def _layer_spec(
         raise ShapeError(f"groups={groups} must divide the {channels} channels of x and the {w_shape[0]} of w")
     if w_shape[1] * groups != channels:
         raise ShapeError(
-            f"w of shape {w_shape} takes {w_shape[1]}·{groups} channels (its second axis times groups), x has {channels}"
+            f"w of shape {w_shape} takes {w_shape[1]}·{groups} channels (its second axis times groups), "
+            f"x has {channels}"
         )
     n_axes = len(x_shape) - 2
     split = (groups, channels // groups)
@@ -453,12 +459,12 @@ def _with_channels(batch: int, channels: int, sizes: Shape, last: bool) -> Shape
 def _enter_bias(bias: Any, channels: int, dtype: np.dtype[Any]) -> Array | None:
     if bias is None:
         return None
-    bias = enter(bias, "bias")
-    if bias.shape != (channels,):
-        raise ShapeError(f"bias has shape {bias.shape}; one number per output channel, ({channels},), was wanted")
-    if not np.can_cast(bias.dtype, dtype, "same_kind") and not (bias.dtype.kind in "iu" and dtype.kind in "iu"):
-        raise DtypeError(f"bias has dtype {bias.dtype}, which the {dtype} result cannot hold; convert x, w or the bias")
-    return bias
+    b = enter(bias, "bias")
+    if b.shape != (channels,):
+        raise ShapeError(f"bias has shape {b.shape}; one number per output channel, ({channels},), was wanted")
+    if not np.can_cast(b.dtype, dtype, "same_kind") and not (b.dtype.kind in "iu" and dtype.kind in "iu"):
+        raise DtypeError(f"bias has dtype {b.dtype}, which the {dtype} result cannot hold; convert x, w or the bias")
+    return b
 
 
 def _transposed_sizes(
@@ -475,7 +481,7 @@ def _transposed_sizes(
         raise ParameterError("give output_padding or output_size, not both")
     wanted = per_axis(output_size, n_axes, "output_size", lambda value, name: to_int(value, name, 1))
     for n, pad, span, s, size in zip(sizes, pads, spans, strides, wanted, strict=True):
-        least = transposed_size(n, *pad, span, s, 0)
+        least = least_transposed(n, *pad, span, s)
         if not least <= size < least + s:
             raise ShapeError(f"output_size={size} is not possible: {n} samples give {least} … {least + s - 1}")
     return tuple(wanted)
@@ -497,7 +503,9 @@ def _weight_grad(
     spec: ConvSpec, dy: Array, x: Array, groups: int, layout: str, method: str, threads: int | None
 ) -> Array:
     last = layout == "channels_last"
-    dw = run_spec(spec.grad_weight(), _split(x, groups, last), _split_cotangent(dy, spec, groups, last), method, threads)
+    dw = run_spec(
+        spec.grad_weight(), _split(x, groups, last), _split_cotangent(dy, spec, groups, last), method, threads
+    )
     return dw.reshape(dw.shape[0] * dw.shape[1], *dw.shape[2:])
 
 

@@ -34,9 +34,10 @@ def apply(spec: ConvSpec, x: Array, w: Array, bias: Array | None, dtype: np.dtyp
             continue
         window = _gather(xs, n_loops, samples, outside, fill)
         at = np.ix_(*(range(size) for size in sizes), *outputs)
+        at_tap: tuple[Any, ...] = (..., *(slice(tap, tap + 1) for tap in j))
         # Infinities give NaN here as they do in the compiled kernels, without a word.
         with np.errstate(over="ignore", invalid="ignore"):
-            products = window * ws[(..., *(slice(tap, tap + 1) for tap in j))]
+            products = window * ws[at_tap]
             y[at] += products.sum(axis=summed, keepdims=True) if summed else products
     return _to_layout(spec, y)
 

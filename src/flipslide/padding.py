@@ -64,7 +64,8 @@ def pad(
     fill = _fill_like(x, fill_value) if "constant" in rules else 0
     for dim, (lo, hi), rule in zip(dims, _widths(width, len(dims), side), rules, strict=True):
         x = _pad_axis(x, dim, lo, hi, rule, fill)
-    return x if x.flags.owndata else x.copy()
+    padded: Array = x if x.flags.owndata else x.copy()
+    return padded
 
 
 def _widths(width: Any, n_axes: int, side: str) -> tuple[tuple[int, int], ...]:
@@ -92,7 +93,7 @@ def _fill_like(x: Array, fill_value: Any) -> Any:
         raise ParameterError(f"fill_value={fill_value!r} is not a number")
     with np.errstate(all="ignore"):
         kept = fill.astype(x.dtype)
-    if x.dtype.kind in "biu" and kept != fill or x.dtype.kind == "f" and fill.dtype.kind == "c":
+    if (x.dtype.kind in "biu" and kept != fill) or (x.dtype.kind == "f" and fill.dtype.kind == "c"):
         raise DtypeError(f"fill_value={fill_value!r} cannot be a sample of {x.dtype}; convert x first")
     return kept[()]
 
@@ -104,7 +105,8 @@ def _pad_axis(x: Array, dim: int, lo: int, hi: int, rule: str, fill: Any) -> Arr
     if rule not in ("zero", "constant"):
         if n == 0:
             raise ShapeError(f"boundary={rule!r} cannot extend an axis of x that has no samples")
-        return x.take([extend_index(i, n, rule) for i in range(-lo, n + hi)], axis=dim)
+        sources: list[Any] = [extend_index(i, n, rule) for i in range(-lo, n + hi)]
+        return x.take(sources, axis=dim)
     shape = list(x.shape)
     shape[dim] = lo + n + hi
     y = np.full(shape, 0 if rule == "zero" else fill, dtype=x.dtype)

@@ -107,10 +107,8 @@ def convolve(
     -----
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
-    return _call(
-        False, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype,
-        threads, out,
-    )  # fmt: skip
+    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
+    return _call(False, x, w, words, out)
 
 
 def correlate(
@@ -147,10 +145,8 @@ def correlate(
     >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2])
     array([3, 5, 7])
     """
-    return _call(
-        True, x, w, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype,
-        threads, out,
-    )  # fmt: skip
+    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
+    return _call(True, x, w, words, out)
 
 
 def convolve_grads(
@@ -255,10 +251,10 @@ def plan(
         raise unknown_word("operation", operation, operations)
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
+    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads)
+    w_dtype = np.dtype(dtype) if taps is None else taps.dtype
     program, _ = _program(
-        operations[operation], read_shape(x_shape, "x_shape"), w_shape, np.dtype(dtype),
-        np.dtype(dtype) if taps is None else taps.dtype, mode, freeze(axes), freeze(boundary), freeze(fill_value),
-        freeze(center), freeze(stride), freeze(dilation), method, accuracy, overflow, None, threads,
+        operations[operation], read_shape(x_shape, "x_shape"), w_shape, np.dtype(dtype), w_dtype, type(fill_value), freeze(words)
     )  # fmt: skip
     return bind(program, taps, threads)
 
@@ -319,28 +315,25 @@ def output_shape(
 # ------------------------------------------------------------------------------ one call
 
 
-def _call(
-    correlated: bool, x: Any, w: Any, mode: Any, axes: Any, boundary: Any, fill_value: Any, center: Any, stride: Any,
-    dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any, threads: Any, out: Any,
-) -> Array:  # fmt: skip
+def _call(correlated: bool, x: Any, w: Any, words: tuple[Any, ...], out: Any) -> Array:
     if type(x) is not np.ndarray or x.dtype not in _PLAIN:
         x = enter(x, "x")
     if type(w) is not np.ndarray or w.dtype not in _PLAIN:
         w = enter(w, "w")
-    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
     try:
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *words)
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, type(words[3]), words)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
         # A list among the arguments cannot be remembered; a tuple can.
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, *map(freeze, words))
+        words = freeze(words)
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, type(words[3]), words)
     if run_plainly is not None and out is None:
         # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
         y = np.empty(program.y_shape, program.y_dtype)
-        if run_plainly(x, w, None, y, threads or 0, 0, False) is None:
+        if run_plainly(x, w, None, y, words[-1] or 0, 0, False) is None:
             return y
-    return program(x, w, None, out, threads or 0)
+    return program(x, w, None, out, words[-1] or 0)
 
 
 _PLAIN = frozenset(
@@ -348,13 +341,16 @@ _PLAIN = frozenset(
 )
 
 
-@lru_cache(maxsize=4096, typed=True)
+@lru_cache(maxsize=4096)
 def _program(
-    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, mode: Any, axes: Any, boundary: Any,
-    fill_value: Any, center: Any, stride: Any, dilation: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any,
-    threads: Any,
-) -> tuple[Program, Any]:  # fmt: skip
-    """Everything about a call that does not depend on the values in its arrays."""
+    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, fill_type: Any, words: tuple[Any, ...]
+) -> tuple[Program, Any]:
+    """Everything about a call that does not depend on the values in its arrays.
+
+    The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
+    fractions. All other words mean the same when they are equal.
+    """
+    mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads = words
     spec = ConvSpec.of(
         x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
         stride=stride, dilation=dilation, correlate=correlated,

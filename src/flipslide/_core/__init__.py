@@ -1,6 +1,6 @@
 """The compiled core. Only `execute` and `threads` import it."""
 
-from . import _ext
+from . import _ext as _ext
 
 __all__ = ["Runner", "Taps", "isa", "isas", "kernels", "set_own_threads", "set_process_threads", "thread_limit"]
 

@@ -1,0 +1,33 @@
+from collections.abc import Sequence
+from typing import Any
+
+class Taps: ...
+
+class Runner:
+    def __init__(
+        self,
+        axes: Sequence[tuple[Any, ...]],
+        loops: Sequence[tuple[Any, ...]],
+        conj_x: bool,
+        conj_w: bool,
+        types: tuple[int, int, int, int],
+        is_complex: bool,
+        saturate: bool,
+        checks_bound: bool,
+        has_gaps: bool,
+        kernel: str,
+        fill: bytes,
+        fill_magnitude: int,
+        fill_negative: bool,
+    ) -> None: ...
+    def pack(self, w: Any, threads: int) -> Taps: ...
+    def run(
+        self, x: Any, w: Any, bias: Any, y: Any, threads: int, bias_magnitude: int, bias_negative: bool
+    ) -> tuple[Any, ...] | None: ...
+
+def isa() -> str: ...
+def isas() -> list[str]: ...
+def kernels() -> list[str]: ...
+def thread_limit() -> int: ...
+def set_process_threads(n: int) -> None: ...
+def set_own_threads(n: int) -> int: ...

@@ -1,0 +1,90 @@
+"""A long convolution in blocks along one axis, so that there is something to report meanwhile.
+
+Along each convolved axis the outputs `start … start + count − 1` read, with D the span of
+the taps, the samples
+
+    convolution   start − (D − 1)  …  start + count − 1
+    correlation   start            …  start + count − 1 + (D − 1)
+
+Written out by `pad`, x̃ is exactly those, and every mode is "valid" on x̃; outputs a … b of
+that need its samples a … b + D − 1 and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flipslide.arrays import Array
+from flipslide.geometry import mode_window
+from flipslide.padding import pad
+from flipslide.signal import convolve, correlate
+
+__all__ = ["Job", "run"]
+
+#: Products in one block: some tenths of a second of direct work on one core, a guess that
+#: only decides how often the bar moves.
+BLOCK_PRODUCTS = 1 << 28
+
+
+class Job(NamedTuple):
+    """What to do with x and w, in the library's words."""
+
+    axes: tuple[int, ...]
+    mode: str
+    boundary: str
+    fill: Any
+    flip: bool
+    threads: int | None
+
+
+def run(x: Array, w: Array, job: Job, advance: Callable[[int, int], None]) -> Array:
+    """The convolution (or correlation), reporting (outputs done, outputs in all) along axes[0]."""
+    spans = _spans(x, w, job.axes)
+    windows = [
+        mode_window(job.mode, x.shape[dim], span, None, not job.flip) for dim, span in zip(job.axes, spans, strict=True)
+    ]
+    step, count = _step(x, windows, spans, job.axes), windows[0][1]
+    # Where x̃'s zeros are written out an infinite tap would meet them and make NaN.
+    if step >= count or 0 in x.shape or not np.isfinite(w).all():
+        return _verb(job)(
+            x, w, job.mode, axes=job.axes, boundary=job.boundary, fill_value=job.fill, threads=job.threads
+        )
+    extended = _extend(x, windows, spans, job)
+    parts = []
+    for a in range(0, count, step):
+        b = min(a + step, count)
+        block = extended[(slice(None),) * job.axes[0] + (slice(a, b + spans[0] - 1),)]
+        parts.append(_verb(job)(block, w, "valid", axes=job.axes, threads=job.threads))
+        advance(b, count)
+    return np.concatenate(parts, axis=job.axes[0])
+
+
+def _verb(job: Job) -> Callable[..., Array]:
+    return convolve if job.flip else correlate
+
+
+def _spans(x: Array, w: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """How many taps w has along each convolved axis of x."""
+    return tuple(w.shape[dim] for dim in axes) if w.ndim == x.ndim else w.shape
+
+
+def _step(x: Array, windows: list[tuple[int, int]], spans: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """Outputs per block: enough work, and at least the taps' own span so that little is read twice."""
+    batch: int = math.prod(n for dim, n in enumerate(x.shape) if dim not in axes)
+    outputs: int = batch * math.prod(count for _, count in windows[1:])
+    return max(2 * spans[0], 1, BLOCK_PRODUCTS // max(1, outputs * math.prod(spans)))
+
+
+def _extend(x: Array, windows: list[tuple[int, int]], spans: tuple[int, ...], job: Job) -> Array:
+    """x̃: every sample that an output reads. A window inside x cuts, one beyond it pads."""
+    reach = [
+        (start - (span - 1) if job.flip else start, start + count - 1 + (0 if job.flip else span - 1))
+        for (start, count), span in zip(windows, spans, strict=True)
+    ]
+    sizes = [x.shape[dim] for dim in job.axes]
+    widths = [(max(0, -first), max(0, last - n + 1)) for (first, last), n in zip(reach, sizes, strict=True)]
+    return pad(x, widths, job.boundary, fill_value=job.fill, axes=job.axes)

@@ -1,0 +1,64 @@
+"""Words of the command line that several commands read alike."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from flipslide.geometry import MODES, check_boundary
+
+__all__ = ["BOUNDARY", "MODE", "SIZE", "NumbersCommand", "as_entries"]
+
+
+class NumbersCommand(click.Command):
+    """A command whose arguments may be negative numbers, `-1,1,2`, as well as options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # No option begins with a digit. With a space in front click sees no option either,
+        # and every reader of numbers skips it.
+        return super().parse_args(ctx, [" " + arg if re.match(r"-\.?\d", arg) else arg for arg in args])
+
+
+class Size(click.ParamType[tuple[int, ...]]):
+    """One number for all axes, or one per axis with x between them: 3, 3x5."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\s*-?\d+(x-?\d+)*", value):
+            self.fail(f"{value!r} is not a size; write 3, or 3x5 for one number per axis", param, ctx)
+        return tuple(int(entry) for entry in value.split("x"))
+
+
+class Boundary(click.ParamType[tuple[str, Any]]):
+    """A boundary rule, or constant=V; gives (rule, fill value)."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        if isinstance(value, tuple):
+            return value
+        rule, equals, fill = value.partition("=")
+        if equals and rule != "constant":
+            self.fail(f"{value!r}: only constant takes a value, as in constant=7", param, ctx)
+        return check_boundary(rule), self._fill(fill, param, ctx) if equals else 0
+
+    def _fill(self, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+        except ValueError:
+            return self.fail(f"constant={text}: {text!r} is not a number", param, ctx)
+
+
+SIZE = Size()
+MODE = click.Choice(MODES)
+BOUNDARY = Boundary()
+
+
+def as_entries(size: tuple[int, ...]) -> Any:
+    """What the library takes: a number for all axes, or a tuple with one per axis."""
+    return size[0] if len(size) == 1 else size

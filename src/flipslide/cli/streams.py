@@ -1,0 +1,137 @@
+"""Bytes in from a file or `-`, bytes out to a file or `-`, and a bar while it takes long."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+if TYPE_CHECKING:
+    from flipslide.arrays import Array
+    from flipslide.io import Content
+
+__all__ = ["Progress", "check_output", "note", "read_content", "read_taps", "warn", "write_bytes"]
+
+#: Seconds of work that nobody needs a bar for.
+PATIENCE = 0.5
+
+
+def note(text: str, quiet: bool) -> None:
+    """A remark for a person."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Something was lost: said even when quiet."""
+    click.echo(f"Warning: {text}", err=True)
+
+
+def read_content(path: str) -> tuple[Content, str]:
+    """(what a file or `-` holds, the extension it has or would have)."""
+    from flipslide.io import extension_of, read
+
+    if path != "-":
+        return read(path), extension_of(path)
+    data, extension = _read_stdin()
+    return _decode_stdin(data, extension), extension
+
+
+def _read_stdin() -> tuple[bytes, str]:
+    """(all of stdin, the extension that it looks like)."""
+    from flipslide.io import ReadError, sniff
+
+    if sys.stdin.isatty():
+        raise ReadError("- reads from a pipe, and nothing is piped in; try: flipslide … - < FILE")
+    data = sys.stdin.buffer.read()
+    return data, sniff(data)
+
+
+def _decode_stdin(data: bytes, extension: str) -> Content:
+    from flipslide.io import ReadError, decode
+
+    try:
+        return decode(data, extension)
+    except ReadError as error:
+        raise ReadError(f"stdin, read as {extension}: {error}") from None
+
+
+def read_taps(text: str) -> tuple[Array, dict[str, Any]]:
+    """Numbers as the kernel grammar writes them, from `@FILE`, or from `-`; and their details."""
+    from flipslide.errors import ParameterError
+    from flipslide.io import ReadError
+    from flipslide.kernels import parse
+
+    text = text.strip()
+    if text.startswith("@"):
+        return _as_taps(read_content(text[1:])[0])
+    if text == "-":
+        data, extension = _read_stdin()
+        if extension != ".csv":
+            return _as_taps(_decode_stdin(data, extension))
+        text = data.decode("utf-8", "replace")
+    try:
+        return parse(text), {}
+    except ParameterError as error:
+        raise ReadError(str(error)) from None
+
+
+def _as_taps(content: Content) -> tuple[Array, dict[str, Any]]:
+    """A file's array; a sound with one channel is one row of taps."""
+    taps = content.array
+    is_mono = content.kind == "audio" and taps.shape[1] == 1
+    return (taps[:, 0] if is_mono else taps), dict(content.details)
+
+
+def check_output(path: str, *, is_text: bool, force: bool) -> None:
+    """Refuse before the work: a file that is in the way, or a terminal that cannot show the result."""
+    from flipslide.io import WriteError
+
+    if path != "-" and Path(path).exists() and not force:
+        raise WriteError(f"{path} exists; choose another name, or overwrite it with --force (-f)")
+    if path == "-" and sys.stdout.isatty() and not is_text:
+        raise WriteError("the result is binary and would upset the terminal; name a file with -o OUT, or pipe it on")
+
+
+def write_bytes(path: str, data: bytes, *, force: bool) -> None:
+    """All of `data` to a file or `-`."""
+    from flipslide.io import write
+
+    if path != "-":
+        write(path, data, force=force)
+        return
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+class Progress:
+    """A bar on stderr, once the work has taken long and only if a person is looking."""
+
+    def __init__(self, label: str, quiet: bool) -> None:
+        self._label = label
+        self._shown = not quiet and sys.stderr.isatty()
+        self._since = time.monotonic()
+        self._done = 0
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(kind, error, trace)
+
+    def advance(self, done: int, total: int) -> None:
+        """`done` of `total` units are finished."""
+        if self._bar is None and self._shown and time.monotonic() - self._since > PATIENCE:
+            self._bar = click.progressbar(length=total, label=self._label, file=sys.stderr).__enter__()
+            self._done = 0
+        if self._bar is not None:
+            self._bar.update(done - self._done)
+            self._done = done

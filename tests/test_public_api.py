@@ -1,0 +1,57 @@
+"""The names of the package: all there, all documented, and loaded only when used."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import flipslide as fs
+
+FUNCTIONS = [name for name in fs.__all__ if inspect.isfunction(getattr(fs, name))]
+LAYERS = [name for name in fs.nn.__all__ if inspect.isfunction(getattr(fs.nn, name))]
+
+
+def test_all_names_exist() -> None:
+    assert dir(fs) == sorted(fs.__all__)
+    for name in fs.__all__:
+        assert getattr(fs, name) is not None
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'convolute'"):
+        fs.convolute  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["explain", "graph", "threads"])
+def test_functions_are_not_hidden_by_their_modules(name: str) -> None:
+    code = f"import flipslide.{name}, flipslide as fs; assert callable(fs.{name}), fs.{name}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert not isinstance(getattr(fs, name), ModuleType)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"]])
+def test_help_does_not_import_numpy(arguments: list[str]) -> None:
+    code = f"""if True:
+        import sys
+        from flipslide.cli import main
+        try:
+            main({arguments!r})
+        except SystemExit as stop:
+            assert not stop.code, stop.code
+        assert "numpy" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("function", [getattr(fs, n) for n in FUNCTIONS] + [getattr(fs.nn, n) for n in LAYERS])
+def test_docstring_has_an_example(function: object) -> None:
+    text = inspect.getdoc(function) or ""
+    quick = {"get_num_threads", "set_num_threads", "threads"}
+    assert text.splitlines()[0].endswith((".", ":"))
+    if getattr(function, "__name__", "") not in quick:
+        assert doctest.DocTestParser().get_examples(text)
