@@ -374,11 +374,11 @@ struct Segment {
 struct Window {
   Index extent = 0;  // outputs
   Index n_phases = 0;
-  Index length = 0;               // places per phase
-  Index place = 0, phase = 0;     // strides in the packed tile, in elements
-  std::vector<Index> source;      // [phase][place] -> sample, kGap or kFill
+  Index length = 0;                       // places per phase
+  Index place = 0, phase = 0;             // strides in the packed tile, in elements
+  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill
   std::vector<Index> phase_of, residues;  // residue -> phase (-1: read by no tap) and back
-  std::vector<Index> tap_offset;  // [tap] -> its first place in the packed tile, in elements
+  std::vector<Index> tap_offset;          // [tap] -> its first place in the packed tile, in elements
 };
 
 struct Box {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-// FS_ISA_LIST comes from the build: DO(avx512) DO(avx2) DO(baseline), best first.
+// The tables that the objects of each instruction set export, all declared and only the compiled ones used.
 #define FS_DECLARE_KERNEL(name) extern "C" const FsKernel FS_SYMBOL(name);
 
 #define FS_ISA avx512
@@ -23,7 +23,7 @@ namespace flipslide {
 
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(FS_BASELINE_ONLY)
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");

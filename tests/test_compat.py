@@ -30,7 +30,9 @@ def draw_pair(seed: int, n: Any, k: Any, dtype: str) -> tuple[np.ndarray, np.nda
 def assert_close(ours: np.ndarray, theirs: np.ndarray) -> None:
     assert ours.dtype == theirs.dtype
     scale = np.abs(theirs).max(initial=1)
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=0 if ours.dtype.kind in "iu" else 1e3 * np.finfo(ours.dtype).eps * scale)
+    np.testing.assert_allclose(
+        ours, theirs, rtol=0, atol=0 if ours.dtype.kind in "iu" else 1e3 * np.finfo(ours.dtype).eps * scale
+    )
 
 
 @given(st.integers(0, 2**31), st.integers(1, 80), st.integers(1, 20), st.sampled_from(NUMBERS))
@@ -96,16 +98,26 @@ ONNX_X = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5)
 ONNX_W = np.ones((1, 1, 3, 3), np.float32)
 
 
+# The vectors in the documentation of ONNX's Conv operator (Apache-2.0).
+ONNX_PADDED = [
+    [12, 21, 27, 33, 24],
+    [33, 54, 63, 72, 51],
+    [63, 99, 108, 117, 81],
+    [93, 144, 153, 162, 111],
+    [72, 111, 117, 123, 84],
+]
+ONNX_STRIDED = [[12, 27, 24], [63, 108, 81], [72, 117, 84]]
+
+
 @pytest.mark.parametrize(
     ("keywords", "expected"),
     [
-        # The vectors in the documentation of ONNX's Conv operator (Apache-2.0), computed by hand there.
-        ({"padding": 1}, [[12, 21, 27, 33, 24], [33, 54, 63, 72, 51], [63, 99, 108, 117, 81], [93, 144, 153, 162, 111], [72, 111, 117, 123, 84]]),
+        ({"padding": 1}, ONNX_PADDED),
         ({"padding": 0}, [[54, 63, 72], [99, 108, 117], [144, 153, 162]]),
-        ({"padding": "same_lower", "stride": 2}, [[12, 27, 24], [63, 108, 81], [72, 117, 84]]),
-        ({"padding": 1, "stride": 2}, [[12, 27, 24], [63, 108, 81], [72, 117, 84]]),
+        ({"padding": "same_lower", "stride": 2}, ONNX_STRIDED),
+        ({"padding": 1, "stride": 2}, ONNX_STRIDED),
     ],
-)  # fmt: skip
+)
 def test_onnx_conv_vectors(keywords: dict[str, Any], expected: list[list[int]]) -> None:
     assert fs.nn.conv(ONNX_X, ONNX_W, **keywords)[0, 0].tolist() == expected
 

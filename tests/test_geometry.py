@@ -51,7 +51,9 @@ def test_mode_windows() -> None:
         def touched(m: int, span: int = span, k: int = k, step: int = step) -> list[int]:
             return [m + step * j for j in range(k)]
 
-        full = [m for m in range(-3 * 12, 3 * 12) if any(-1 < i < n for i in range(min(touched(m)), max(touched(m)) + 1))]
+        full = [
+            m for m in range(-3 * 12, 3 * 12) if any(-1 < i < n for i in range(min(touched(m)), max(touched(m)) + 1))
+        ]
         assert mode_window("full", n, span, None, correlate) == (full[0], len(full))
         valid = [m for m in full if all(-1 < i < n for i in touched(m))]
         if valid:
@@ -113,7 +115,9 @@ def test_no_sample_outside(boundary: str) -> None:
 
 def all_axes(boundaries: tuple[str, ...] = ("zero",)) -> list[Axis]:
     grid = itertools.product((1, 3, 4), (1, 2, 3), (0, 1, 4), (-2, 0, 1), (1, 2), (-2, -1, 1, 2), (1, 2, 3), boundaries)
-    return [Axis(x, w, y, start, stride, dilation, up, rule, 0, 0, 0) for x, w, y, start, stride, dilation, up, rule in grid]
+    return [
+        Axis(x, w, y, start, stride, dilation, up, rule, 0, 0, 0) for x, w, y, start, stride, dilation, up, rule in grid
+    ]
 
 
 def test_grads_and_exchange_are_their_own_inverses() -> None:

@@ -333,7 +333,9 @@ def test_every_error_is_a_builtin_too() -> None:
 def test_lists_and_tuples_mean_the_same() -> None:
     x = np.arange(12.0).reshape(3, 4)
     listed = fs.convolve(x, [[1.0]], stride=[2, 1], axes=[0, 1], boundary=["zero", "wrap"])
-    np.testing.assert_array_equal(listed, fs.convolve(x, [[1.0]], stride=(2, 1), axes=(0, 1), boundary=("zero", "wrap")))
+    np.testing.assert_array_equal(
+        listed, fs.convolve(x, [[1.0]], stride=(2, 1), axes=(0, 1), boundary=("zero", "wrap"))
+    )
 
 
 def test_empty_inputs() -> None:

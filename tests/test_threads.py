@@ -31,7 +31,10 @@ def in_child(queue: multiprocessing.SimpleQueue[bytes]) -> None:
 
 def test_same_bits_for_any_number_of_threads() -> None:
     rng = np.random.default_rng(3)
-    x, w = rng.standard_normal((2, 40, 50, 50)).astype(np.float32), rng.standard_normal((70, 40, 3, 3)).astype(np.float32)
+    x, w = (
+        rng.standard_normal((2, 40, 50, 50)).astype(np.float32),
+        rng.standard_normal((70, 40, 3, 3)).astype(np.float32),
+    )
     for call in (
         lambda n: fs.convolve(X, W, threads=n),
         lambda n: fs.nn.conv(x, w, padding=1, threads=n),

@@ -85,13 +85,12 @@ static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t
 
 }  // namespace
 
-#define FS_INTEGER_LOADS(To)                                                                      \
-  load<To, uint8_t>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>,   \
-      load<To, uint8_t>, load<To, uint16_t>, load<To, uint32_t>, load<To, uint64_t>
-#define FS_INTEGER_STORES(From)                                                                   \
-  store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>,              \
-      store<From, int64_t>, store<From, uint8_t>, store<From, uint16_t>, store<From, uint32_t>,   \
-      store<From, uint64_t>
+#define FS_INTEGER_LOADS(To)                                                                                       \
+  load<To, uint8_t>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>, load<To, uint8_t>, \
+      load<To, uint16_t>, load<To, uint32_t>, load<To, uint64_t>
+#define FS_INTEGER_STORES(From)                                                                            \
+  store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>, store<From, int64_t>, \
+      store<From, uint8_t>, store<From, uint16_t>, store<From, uint32_t>, store<From, uint64_t>
 
 extern "C" const struct FsElements FS_SYMBOL(elements) = {
     {{FS_INTEGER_LOADS(float), load<float, half>, load<float, float>, nullptr},
@@ -104,9 +103,8 @@ extern "C" const struct FsElements FS_SYMBOL(elements) = {
       store<double, double>},
      {FS_INTEGER_STORES(uint32_t), nullptr, nullptr, nullptr},
      {FS_INTEGER_STORES(uint64_t), nullptr, nullptr, nullptr}},
-    {nullptr, store_saturated<int8_t>, store_saturated<int16_t>, store_saturated<int32_t>,
-     store_saturated<int64_t>, store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>,
-     store_saturated<uint64_t>, nullptr, nullptr, nullptr},
-    {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>,
-     range_unsigned<uint8_t>, range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>,
-     nullptr, nullptr, nullptr}};
+    {nullptr, store_saturated<int8_t>, store_saturated<int16_t>, store_saturated<int32_t>, store_saturated<int64_t>,
+     store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>, store_saturated<uint64_t>, nullptr,
+     nullptr, nullptr},
+    {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
+     range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr}};

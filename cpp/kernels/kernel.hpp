@@ -47,12 +47,12 @@ struct FsTile {
   const void* x;
   const int64_t* taps;
   int64_t n_taps;
-  const void* w;       // packed by blocks of output channels, see fs_block
-  int64_t w_taps;      // taps in w: this tile uses first_tap .. first_tap + n_taps - 1 of them
+  const void* w;   // packed by blocks of output channels, see fs_block
+  int64_t w_taps;  // taps in w: this tile uses first_tap .. first_tap + n_taps - 1 of them
   int64_t first_tap;
-  const void* bias;    // one per output channel, or null
+  const void* bias;  // one per output channel, or null
   void* y;
-  int64_t y_channel;   // elements between output channels
+  int64_t y_channel;  // elements between output channels
   int64_t n_out;
   const struct FsRun* runs;
   int64_t n_runs;
@@ -106,6 +106,6 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, tile)                          \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = {                   \
+#define FS_DEFINE_KERNEL(name, max_block, tile)        \
+  extern "C" const struct FsKernel FS_SYMBOL(name) = { \
       #name, max_block, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}};

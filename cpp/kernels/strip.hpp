@@ -60,8 +60,7 @@ FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
 #pragma GCC unroll 16
   for (int r = 0; r < block; ++r)
 #pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v)
-      store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
+    for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
 }
 
 // A whole run: wide strips, then single vectors, then the lanes that are left.

@@ -35,8 +35,8 @@ struct Job {
   TaskFn run;
   const void* context;
   std::atomic<std::int64_t> next{0};
-  std::mutex failure_lock;
-  std::exception_ptr failure;
+  std::mutex failure_lock{};
+  std::exception_ptr failure{};
 
   void work() {
     inside_task = true;

@@ -97,6 +97,11 @@ def program_of(plan: Plan) -> Program:
     return Program(plan)
 
 
+def instruction_sets() -> tuple[str, list[str]]:
+    """The instruction set in use, and all that this build and processor can run, best first."""
+    return _core.isa(), _core.isas()
+
+
 def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None) -> Array:
     """Any spec on two arrays, in NumPy's promotion of their dtypes."""
     plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)

@@ -45,8 +45,8 @@ CENTERS = ("lower", "upper")
 def to_int(value: object, name: str, minimum: int | None = None) -> int:
     """`value` as an int; 2.0 is one too, 1.5 and "1" are not."""
     try:
-        whole = isinstance(value, float) and value.is_integer()
-        number = int(value) if whole else operator.index(value)  # type: ignore[call-overload]
+        is_whole = isinstance(value, float) and value.is_integer()
+        number = int(value) if is_whole else operator.index(value)  # type: ignore[call-overload, arg-type]
     except TypeError:
         raise ParameterError(f"{name} must be an integer, not {value!r}") from None
     if minimum is not None and number < minimum:

@@ -68,13 +68,20 @@ def _to_layout(spec: ConvSpec, y: Array) -> Array:
 
 def _terms_of_tap(axes: tuple[Axis, ...], j: tuple[int, ...]) -> tuple[list[Array], list[Array], list[Array]]:
     """Per axis: the outputs that tap j reaches, the samples they read, and which read the fill."""
-    outputs, samples, outside = [], [], []
-    for axis, tap in zip(axes, j, strict=True):
-        found = [(m, *axis.source(m, tap)) for m in range(axis.y)]
-        outputs.append(np.array([m for m, exists, _ in found if exists], dtype=np.intp))
-        samples.append(np.array([0 if i is None else i for _, exists, i in found if exists], dtype=np.intp))
-        outside.append(np.array([i is None for _, exists, i in found if exists], dtype=bool))
-    return outputs, samples, outside
+    found = [_terms_of_axis(axis, tap) for axis, tap in zip(axes, j, strict=True)]
+    return [m for m, _, _ in found], [i for _, i, _ in found], [missing for _, _, missing in found]
+
+
+def _terms_of_axis(axis: Axis, tap: int) -> tuple[Array, Array, Array]:
+    """Axis.source for all outputs at once; the rule is asked only outside x, where few are."""
+    m = np.arange(axis.y)
+    samples, between = np.divmod(axis.position(0, tap) + axis.stride * m, axis.up)
+    exists = between == 0
+    missing = np.zeros(axis.y, dtype=bool)
+    for at in np.flatnonzero(exists & ((samples < 0) | (samples >= axis.x))):
+        exists[at], index = axis.source(int(at), tap)
+        samples[at], missing[at] = (0, True) if index is None else (index, False)
+    return m[exists], samples[exists], missing[exists]
 
 
 def _gather(xs: Array, n_loops: int, samples: list[Array], outside: list[Array], fill: Any) -> Array:

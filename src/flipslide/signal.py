@@ -253,9 +253,9 @@ def plan(
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads)
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    program, _ = _program(
-        operations[operation], read_shape(x_shape, "x_shape"), w_shape, np.dtype(dtype), w_dtype, type(fill_value), freeze(words)
-    )  # fmt: skip
+    correlated, x_shape, x_dtype = operations[operation], read_shape(x_shape, "x_shape"), np.dtype(dtype)
+    fill_type: Any = type(fill_value)
+    program, _ = _program(correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
     return bind(program, taps, threads)
 
 
@@ -320,14 +320,15 @@ def _call(correlated: bool, x: Any, w: Any, words: tuple[Any, ...], out: Any) ->
         x = enter(x, "x")
     if type(w) is not np.ndarray or w.dtype not in _PLAIN:
         w = enter(w, "w")
+    fill_type: Any = type(words[3])
     try:
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, type(words[3]), words)
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
         # A list among the arguments cannot be remembered; a tuple can.
         words = freeze(words)
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, type(words[3]), words)
+        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
     if run_plainly is not None and out is None:
         # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
         y = np.empty(program.y_shape, program.y_dtype)

@@ -30,6 +30,9 @@ def set_num_threads(n: int) -> None:
 
     The default is FLIPSLIDE_NUM_THREADS, else the processors that this process may use
     (its affinity and its cgroup's quota). A call's `threads=` goes before it.
+
+    >>> import flipslide as fs
+    >>> fs.set_num_threads(fs.get_num_threads())
     """
     _core.set_process_threads(to_int(n, "n", 1))
 
