@@ -63,13 +63,17 @@ FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
     for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
 }
 
-// A whole run: wide strips, then single vectors, then the lanes that are left.
+// A whole run: wide strips, then pairs of vectors, a single one, then the lanes that are left.
 template <class T, int block, int vectors>
 static void run_of_strips(const Strip<T>& s, int64_t length) {
   constexpr int64_t lanes = Vec<T>::lanes;
   int64_t at = 0;
   for (; at + vectors * lanes <= length; at += vectors * lanes) strip<T, block, vectors>(s, at, kAll);
-  for (; at + lanes <= length; at += lanes) strip<T, block, 1>(s, at, kAll);
+  for (; at + 2 * lanes <= length; at += 2 * lanes) strip<T, block, 2>(s, at, kAll);
+  if (at + lanes <= length) {
+    strip<T, block, 1>(s, at, kAll);
+    at += lanes;
+  }
   if (at < length) strip<T, block, 1>(s, at, (int)(length - at));
 }
 
