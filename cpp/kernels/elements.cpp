@@ -3,7 +3,12 @@
 
 namespace {
 
+// GCC 12 has _Float16 on x86 only; ARM's own half-precision type does the same here.
+#if defined(__aarch64__)
+typedef __fp16 half;
+#else
 typedef _Float16 half;
+#endif
 
 // A whole number of elements apart in most arrays; neighbours in nearly all.
 template <class To, class From>

@@ -168,7 +168,7 @@ class Plan:
 
     def _describe(self, candidate: Candidate) -> str:
         if candidate.refusal:
-            return f"    {candidate.method:<10}  -  {candidate.refusal}"
+            return f"    {candidate.method:<10}{'-':>12}{'-':>12}  {candidate.refusal}"
         mark = "  <- chosen" if candidate.method == self.method else ""
         time, scratch = _human_time(candidate.nanoseconds), _human_bytes(candidate.workspace)
         return f"    {candidate.method:<10}{time:>12}{scratch:>12}{mark}"

@@ -15,6 +15,12 @@
 
 #include "driver.hpp"
 
+#if defined(__aarch64__)
+using Half = __fp16;
+#else
+using Half = _Float16;
+#endif
+
 namespace {
 
 using namespace flipslide;
@@ -67,7 +73,7 @@ long double read(FsType type, const std::byte* from) {
     case FS_T_U16: return read_as<std::uint16_t>(from);
     case FS_T_U32: return read_as<std::uint32_t>(from);
     case FS_T_U64: return read_as<std::uint64_t>(from);
-    case FS_T_F16: return read_as<_Float16>(from);
+    case FS_T_F16: return read_as<Half>(from);
     case FS_T_F32: return read_as<float>(from);
     default: return read_as<double>(from);
   }
@@ -84,7 +90,7 @@ void write(FsType type, std::byte* to, long double number) {
     case FS_T_U16: return write_as<std::uint16_t>(to, number);
     case FS_T_U32: return write_as<std::uint32_t>(to, number);
     case FS_T_U64: return write_as<std::uint64_t>(to, number);
-    case FS_T_F16: return write_as<_Float16>(to, number);
+    case FS_T_F16: return write_as<Half>(to, number);
     case FS_T_F32: return write_as<float>(to, number);
     default: return write_as<double>(to, number);
   }
