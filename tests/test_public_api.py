@@ -9,8 +9,10 @@ import sys
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
 import flipslide as fs
+from flipslide.cli import main
 
 FUNCTIONS = {f"fs.{name}": getattr(fs, name) for name in fs.__all__ if inspect.isfunction(getattr(fs, name))}
 LAYERS = {f"fs.nn.{name}": getattr(fs.nn, name) for name in fs.nn.__all__ if inspect.isfunction(getattr(fs.nn, name))}
@@ -53,3 +55,11 @@ def test_docstring_has_an_example(name: str) -> None:
     text = inspect.getdoc((FUNCTIONS | LAYERS)[name]) or ""
     assert text.splitlines()[0].endswith((".", ":"))
     assert doctest.DocTestParser().get_examples(text)
+
+
+@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["apply"], ["doctor"]])
+def test_help_keeps_its_examples_apart(command: list[str]) -> None:
+    shown = CliRunner().invoke(main, [*command, "--help"]).output
+    assert "\\b" not in shown
+    examples = [line for line in shown.splitlines() if "  flipslide " in line]
+    assert all(line.count("flipslide ") == 1 for line in examples)

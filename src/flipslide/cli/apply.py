@@ -54,7 +54,7 @@ def command(
     file: str, kernel: str, output: str, mode: str | None, boundary: tuple[str, Any] | None, no_flip: bool,
     policy: str | None, threads: int | None, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
-    r"""Convolve what FILE holds with a kernel, and write it in the same format and depth.
+    """Convolve what FILE holds with a kernel, and write it in the same format and depth.
 
     Sound (.wav .flac) is convolved along time, channel by channel; pictures (.png .jpg
     .tif) along rows and columns, their transparency kept; arrays (.npy .csv .tsv) along

@@ -24,7 +24,7 @@ def command(
     x: str, w: str, mode: str, stride: tuple[int, ...], dilation: tuple[int, ...], boundary: tuple[str, Any],
     no_flip: bool,
 ) -> None:  # fmt: skip
-    r"""Show how X convolved with W gets its numbers.
+    """Show how X convolved with W gets its numbers.
 
     X and W are numbers, `0,1,2` or `1,2;3,4`, a kernel's name, @FILE, or - for stdin.
 

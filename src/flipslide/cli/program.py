@@ -65,7 +65,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
 )
 def main() -> None:
-    r"""Convolution: flip, slide, multiply, add.
+    """Convolution: flip, slide, multiply, add.
 
     \b
     flipslide explain 0,1,2,3,4 1,-1,2       every step of a small convolution

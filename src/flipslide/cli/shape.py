@@ -120,7 +120,7 @@ def _for_terminal(text: str) -> str:
 def command(
     size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: Any, dilation: tuple[int, ...]
 ) -> None:
-    r"""Show how large the output of a layer is: the formula, its numbers, the result.
+    """Show how large the output of a layer is: the formula, its numbers, the result.
 
     \b
     flipslide shape 5 -k 3 -s 2 -p 1
