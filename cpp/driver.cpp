@@ -317,9 +317,10 @@ Bound Convolution::bound(const View& x, const PackedTaps& w, std::uint64_t bias_
   const bool no_negatives =
       !types_.saturate && (types_.y == FS_T_U8 || types_.y == FS_T_U16 || types_.y == FS_T_U32 || types_.y == FS_T_U64);
   const auto judge = [&](std::uint64_t largest, bool negative) {
-    result.magnitude = saturating(static_cast<unsigned __int128>(largest) * w.magnitude_sum + bias_magnitude);
+    const unsigned __int128 reach = static_cast<unsigned __int128>(largest) * w.magnitude_sum + bias_magnitude;
+    result.magnitude = saturating(reach);
     result.below_zero = no_negatives && (negative || w.negative || bias_negative);
-    result.fits = result.magnitude <= limit && !result.below_zero;
+    result.fits = reach <= limit && w.magnitude_sum < kMost && !result.below_zero;
   };
   bool negative = false;
   std::uint64_t largest = largest_of(types_.x, negative);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -442,3 +443,70 @@ def test_out_is_written_in_place_through_any_strides() -> None:
     layer = np.zeros((2, 4, 9))
     assert fs.nn.conv(ONES((2, 2, 9)), ONES((4, 2, 3)), padding=1, out=layer) is layer
     assert layer[0, 0].tolist() == [4.0] + [6.0] * 7 + [4.0]
+
+
+@pytest.mark.parametrize("w_dtype", [np.uint8, np.uint64])
+def test_uint64_is_exact_or_an_error(w_dtype: Any) -> None:
+    with pytest.raises(IntegerOverflowError, match="beyond 18446744073709551615"):
+        fs.convolve(np.array([2**64 - 1, 2**63, 5], np.uint64), np.array([3], w_dtype))
+    assert fs.convolve(np.array([2**64 - 1], np.uint64), np.array([1], w_dtype)).tolist() == [2**64 - 1]
+
+
+def test_integer_gradients_are_exact_or_an_error() -> None:
+    with pytest.raises(IntegerOverflowError, match="a sum reaches 405"):
+        fs.convolve_grads(np.ones(9, np.uint8), np.ones(1, np.uint8), np.full(9, 5, np.uint8), boundary="edge")
+    with pytest.raises(IntegerOverflowError, match="a sum reaches 300"):
+        fs.nn.conv_grads(np.full((1, 1, 3), 100, np.int8), np.zeros((1, 1, 3), np.int8), np.zeros((1, 1, 1), np.int8))
+    with pytest.raises(IntegerOverflowError, match="a sum reaches 300"):
+        fs.nn.col2im(np.full((1, 3, 3), 100, np.int8), 5, 3)
+
+
+def test_fill_values_do_not_borrow_each_others_plans() -> None:
+    third = np.array([Fraction(1, 3)], object)
+    for fill in (0.5, Fraction(1, 2)):
+        y = fs.convolve(third, np.array([Fraction(1)] * 2, object), boundary="constant", fill_value=fill)
+        assert type(y[0]) is type(Fraction(1, 3) + fill)
+    fs.convolve([1, 2], [1, 1], boundary="constant", fill_value=7)
+    with pytest.raises(DtypeError, match="is complex and the arrays are not"):
+        fs.convolve([1, 2], [1, 1], boundary="constant", fill_value=7 + 0j)
+
+
+def test_fill_values_of_any_size() -> None:
+    x, w = np.array([1, 2], np.int32), np.array([1, 1], np.int32)
+    with pytest.raises(IntegerOverflowError):
+        fs.convolve(x, w, boundary="constant", fill_value=2**31)
+    wrapped = fs.convolve(x, w, boundary="constant", fill_value=2**32 + 1, overflow="wrap")
+    assert wrapped.tolist() == [2, 3, 3]
+    pair = np.array([1, 2], np.uint64), np.array([1, 1], np.int64)
+    assert np.isnan(fs.convolve(*pair, boundary="constant", fill_value=np.nan)).tolist() == [True, False, True]
+    for bad in (None, 10**400):
+        with pytest.raises(ParameterError, match="is not a number that the arrays can hold"):
+            fs.convolve(X, W, boundary="constant", fill_value=bad)
+
+
+def test_plans_keep_their_own_taps() -> None:
+    for n, k in ((5, 3), (5, 9)):
+        w = np.ones(k)
+        plan = fs.plan(n, w)
+        expected = plan(ONES(n))
+        w.fill(0)
+        np.testing.assert_array_equal(plan(ONES(n)), expected)
+
+
+def test_pad_never_returns_its_argument() -> None:
+    x = np.zeros(3)
+    fs.pad(x, 0)[0] = 1
+    assert x[0] == 0
+
+
+def test_wide_dilation_needs_no_wide_scratch() -> None:
+    plan = fs.plan((5,), (3,), mode="same", dilation=6 * 10**7)
+    assert plan.method == "numpy"
+    assert fs.convolve(np.arange(5.0), ONES(3), "same", dilation=2**39).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("name", ["stride", "dilation", "center"])
+def test_numbers_out_of_proportion(name: str) -> None:
+    with pytest.raises(ParameterError, match="out of all proportion"):
+        fs.convolve(X, W, "same", **{name: 2**63})
+    assert fs.convolve(X, W, threads=2.0).shape == (7,)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .errors import DtypeError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
 
-__all__ = ["Arithmetic", "arithmetic_of", "check_out", "enter", "freeze", "overflow_error"]
+__all__ = ["Arithmetic", "arithmetic_of", "check_out", "enter", "freeze", "narrow", "overflow_error", "widen"]
 
 Array = npt.NDArray[Any]
 
@@ -142,6 +142,28 @@ def _requested(promoted: np.dtype[Any], dtype: Any) -> np.dtype[Any]:
 def _readable(given: np.dtype[Any], total: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype itself where the engine widens it while loading, else the sum's."""
     return given if given.kind in "biu" or given.itemsize <= total.itemsize else total
+
+
+def widen(array: Array) -> Array:
+    """The array in a type that many of its elements can be added up in."""
+    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:
+        return array.astype(np.int64)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def narrow(total: Array, terms: Array, most: int) -> Array:
+    """A sum of at most `most` elements of `terms`, in their type; integers exactly or an error."""
+    dtype = terms.dtype
+    if dtype.kind in "iu" and total.size:
+        limits = np.iinfo(dtype)
+        reach = max(abs(int(total.min())), abs(int(total.max())))
+        if dtype.itemsize == 8:
+            reach = most * max(abs(int(terms.min())), abs(int(terms.max())))
+        if reach > limits.max:
+            raise IntegerOverflowError(
+                f"a sum reaches {reach}, beyond {limits.max}, the largest {dtype}; convert the arrays to a wider dtype"
+            )
+    return total.astype(dtype, copy=False)
 
 
 def overflow_error(arithmetic: Arithmetic, magnitude: int, below_zero: bool) -> IntegerOverflowError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -17,11 +18,24 @@ from .plan import Plan, choose
 from .spec import ConvSpec
 from .threads import get_num_threads
 
-__all__ = ["Program", "bind", "check_cotangent", "instruction_sets", "program_of", "read_threads", "run_spec"]
+__all__ = [
+    "Program",
+    "bind",
+    "check_cotangent",
+    "count_threads",
+    "instruction_sets",
+    "program_of",
+    "read_threads",
+    "run_spec",
+]
 
 _TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
 _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
+
+
+#: More would only wait for each other.
+MOST_THREADS = 1024
 
 
 class Program:
@@ -55,7 +69,7 @@ class Program:
             magnitude, negative = _extent(bias) if numbers.checks_bound else (0, False)
             bias = np.ascontiguousarray(bias.astype(numbers.sum, copy=False))
         first, second = (w, x) if self.plan.exchanged else (x, w)
-        problem = self._runner.run(first, second, bias, y, threads, magnitude, negative)
+        problem = self._runner.run(first, second, bias, y, count_threads(threads), magnitude, negative)
         if problem is None:
             return y
         if problem[0] == "bound":
@@ -72,7 +86,7 @@ class Program:
     def pack(self, w: Array, threads: int = 0) -> Any:
         """The taps as the kernel wants them, for many calls; w itself where that does not apply."""
         if self._runner is None or self.plan.exchanged or (self.plan.spec.has_gaps and not _is_finite(w)):
-            return w
+            return w.copy()
         return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
 
     def plain_run(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any]) -> Any:
@@ -136,7 +150,12 @@ def bind(
 
 def read_threads(threads: Any) -> int:
     """A call's `threads=`: the number, or this thread's setting."""
-    return get_num_threads() if threads is None else to_int(threads, "threads", 1)
+    return get_num_threads() if threads is None else min(to_int(threads, "threads", 1), MOST_THREADS)
+
+
+def count_threads(threads: Any) -> int:
+    """For the core: 0 stands for this thread's setting."""
+    return read_threads(threads) if threads else 0
 
 
 def check_cotangent(dy: Array, spec: ConvSpec) -> None:
@@ -159,8 +178,9 @@ def _check_planned(program: Program, x: Array, w: Any) -> None:
 
 def _runner(spec: ConvSpec, numbers: Arithmetic, kernel: str, exchanged: bool) -> Any:
     x, w = (numbers.w, numbers.x) if exchanged else (numbers.x, numbers.w)
-    fill = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers), dtype=numbers.sum))
-    magnitude, negative = _extent(fill) if numbers.checks_bound else (0, False)
+    given = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers)))
+    magnitude, negative = _extent(given) if numbers.checks_bound else (0, False)
+    fill = given.astype(numbers.sum)  # modulo 2^32 for integers; the bound knows the whole
     return _core.Runner(
         axes=[(*axis[:7], BOUNDARIES.index(axis.boundary), *axis[8:]) for axis in spec.axes],
         loops=[tuple(loop) for loop in spec.loops],
@@ -183,9 +203,7 @@ def read_fill(fill: Any, numbers: Arithmetic) -> Any:
     total = numbers.sum
     if total.kind == "O":
         return fill
-    value = np.asarray(fill)
-    if value.ndim != 0 or value.dtype.kind not in "biufcO":
-        raise ParameterError(f"fill_value={fill!r} is not a number")
+    value = _number(fill)
     if total.kind in "if" and value.dtype.kind == "c":
         raise DtypeError(f"fill_value={fill!r} is complex and the arrays are not; convert x to a complex dtype first")
     if total.kind == "i":
@@ -199,10 +217,27 @@ def read_fill(fill: Any, numbers: Arithmetic) -> Any:
     return value[()]
 
 
+def _number(fill: Any) -> Array:
+    """Any number, also a Fraction or a Decimal, as an array of no axes."""
+    try:
+        value = np.asarray(fill)
+        if value.dtype.kind == "O" and not isinstance(fill, int):
+            value = np.asarray(float(fill))
+        elif value.dtype.kind == "O":
+            float(fill)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(f"fill_value={fill!r} is not a number that the arrays can hold") from None
+    if value.ndim != 0 or value.dtype.kind not in "biufcO":
+        raise ParameterError(f"fill_value={fill!r} is not a number")
+    return value
+
+
 def _extent(values: Array | None) -> tuple[int, bool]:
-    """The largest magnitude among integers, and whether one is negative."""
+    """The largest magnitude among finite numbers, rounded up, and whether one is negative."""
     if values is None or values.size == 0:
         return 0, False
+    if values.dtype.kind == "f":
+        values = np.array([math.copysign(math.ceil(abs(v)), v) for v in values.ravel() if math.isfinite(v)] or [0])
     low, high = int(values.min()), int(values.max())
     return max(abs(low), abs(high)), low < 0
 

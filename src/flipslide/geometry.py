@@ -42,6 +42,10 @@ CENTERS = ("lower", "upper")
 # ------------------------------------------------------------------- arguments to integers
 
 
+#: Positions are 64-bit integers; products of a step and an index must fit.
+LARGEST = 2**40
+
+
 def to_int(value: object, name: str, minimum: int | None = None) -> int:
     """`value` as an int; 2.0 is one too, 1.5 and "1" are not."""
     try:
@@ -49,6 +53,8 @@ def to_int(value: object, name: str, minimum: int | None = None) -> int:
         number = int(value) if is_whole else operator.index(value)  # type: ignore[call-overload, arg-type]
     except TypeError:
         raise ParameterError(f"{name} must be an integer, not {value!r}") from None
+    if abs(number) > LARGEST:
+        raise ParameterError(f"{name}={number} is out of all proportion; at most 2^40 in size is possible")
     if minimum is not None and number < minimum:
         raise ParameterError(f"{name} must be at least {minimum}, not {number}")
     return number
@@ -148,7 +154,10 @@ def extend_index(i: int, n: int, boundary: str) -> int | None:
 
 def span_of(taps: int, dilation: int) -> int:
     """D, how many samples the taps span."""
-    return dilation * (taps - 1) + 1
+    span = dilation * (taps - 1) + 1
+    if span > 2**60:
+        raise ParameterError(f"{taps} taps at dilation={dilation} span more samples than can be counted")
+    return span
 
 
 def read_center(center: int | str | None, span: int, correlate: bool) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_out, enter, freeze
+from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
 from .execute import Program, bind, program_of, read_threads, run_spec
 from .geometry import layer_count, layer_pads, least_transposed, per_axis, read_shape, span_of, to_int, transposed_size
@@ -254,7 +254,10 @@ def conv_grads(
     dx = _input_grad(spec, dy, w, n_groups, layout, method, threads)
     dw = _weight_grad(spec, dy, x, n_groups, layout, method, threads)
     channel_axis = dy.ndim - 1 if layout == "channels_last" else 1
-    return dx, dw, dy.sum(axis=tuple(dim for dim in range(dy.ndim) if dim != channel_axis), dtype=dy.dtype)
+    others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
+    wide = widen(dy)
+    db = narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
+    return dx, dw, db.astype(np.result_type(dy, x, w), copy=False)
 
 
 def plan(
@@ -347,13 +350,15 @@ def col2im(cols: Any, x_size: Any, window: Any, *, stride: Any = 1, padding: Any
         raise ShapeError(f"cols has shape {cols.shape}; (N, C·{n_taps}, {n_columns}) was wanted")
     channels = cols.shape[1] // n_taps
     patches = cols.reshape(cols.shape[0], channels, *taps, *counts)
+    wide = widen(patches)
     padded = np.zeros(
-        (cols.shape[0], channels, *(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))), cols.dtype
+        (cols.shape[0], channels, *(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))), wide.dtype
     )
     for j in itertools.product(*map(range, taps)):
-        padded[_patch(j, strides, dilations, counts)] += patches[(slice(None), slice(None), *j)]
+        of_tap: tuple[Any, ...] = (slice(None), slice(None), *j)
+        padded[_patch(j, strides, dilations, counts)] += wide[of_tap]
     inside = tuple(slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads, strict=True))
-    return np.ascontiguousarray(padded[(slice(None), slice(None), *inside)])
+    return np.ascontiguousarray(narrow(padded[(slice(None), slice(None), *inside)], cols, n_taps))
 
 
 def _patch_geometry(

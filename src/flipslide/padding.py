@@ -56,7 +56,7 @@ def pad(
            [3, 3, 3, 4],
            [3, 3, 3, 4]])
     """
-    x = enter(x, "x")
+    x = given = enter(x, "x")
     dims = tuple(range(x.ndim)) if axes is None else normalize_axes(axes, x.ndim)
     if side not in SIDES:
         raise unknown_word("side", side, SIDES)
@@ -64,7 +64,7 @@ def pad(
     fill = _fill_like(x, fill_value) if "constant" in rules else 0
     for dim, (lo, hi), rule in zip(dims, _widths(width, len(dims), side), rules, strict=True):
         x = _pad_axis(x, dim, lo, hi, rule, fill)
-    padded: Array = x if x.flags.owndata else x.copy()
+    padded: Array = x.copy() if x is given else x
     return padded
 
 

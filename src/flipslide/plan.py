@@ -40,7 +40,12 @@ class Method(NamedTuple):
 def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
     if not arithmetic.compiled:
         return f"no compiled arithmetic for {arithmetic.sum}"
-    return f"more than {MAX_AXES} axes" if len(spec.axes) > MAX_AXES else ""
+    if len(spec.axes) > MAX_AXES:
+        return f"more than {MAX_AXES} axes"
+    window = math.prod(1 + abs(axis.dilation) * (axis.w - 1) for axis in spec.axes) * arithmetic.sum.itemsize
+    arrays = (math.prod(spec.x_shape) + math.prod(spec.y_shape)) * arithmetic.sum.itemsize
+    allowed = max(64 << 20, 2 * arrays)
+    return f"one window of x would take {_human_bytes(window)} of scratch" if window > allowed else ""
 
 
 def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, enter, freeze
+from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
-from .execute import Program, bind, check_cotangent, program_of, read_threads, run_spec
+from .execute import Program, bind, check_cotangent, count_threads, program_of, read_threads, run_spec
 from .geometry import extend_index, layer_count, layer_pads, per_axis, read_shape, span_of, to_int, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
@@ -332,7 +332,7 @@ def _call(correlated: bool, x: Any, w: Any, words: tuple[Any, ...], out: Any) ->
     if run_plainly is not None and out is None:
         # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
         y = np.empty(program.y_shape, program.y_dtype)
-        if run_plainly(x, w, None, y, words[-1] or 0, 0, False) is None:
+        if run_plainly(x, w, None, y, count_threads(words[-1]), 0, False) is None:
             return y
     return program(x, w, None, out, words[-1] or 0)
 
@@ -398,9 +398,9 @@ def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
 def _fold(dx: Array, dim: int, n: int, low: int, boundary: str) -> Array:
     """The adjoint of extending one axis: every place adds to the sample it was read from."""
     places = [extend_index(i - low, n, boundary) for i in range(dx.shape[dim])]
-    moved = np.moveaxis(dx, dim, 0)
+    moved = np.moveaxis(widen(dx), dim, 0)
     folded = moved[low : low + n].copy()
     for place in [i for i in range(len(places)) if not low <= i < low + n]:
         if places[place] is not None:
             folded[places[place]] += moved[place]
-    return np.moveaxis(folded, 0, dim)
+    return narrow(np.moveaxis(folded, 0, dim), dx, len(places))

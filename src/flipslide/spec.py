@@ -138,6 +138,7 @@ class ConvSpec(NamedTuple):
     conj_x: bool = False
     conj_w: bool = False
     fill: Any = 0
+    fill_type: type = int  # 1 and 1.0 are equal, but not in a sum of fractions
 
     # ---------------------------------------------------------------- made from a call
 
@@ -191,6 +192,7 @@ class ConvSpec(NamedTuple):
             y_ndim=len(x_shape),
             conj_w=correlate,
             fill=fill_value if "constant" in boundaries else 0,
+            fill_type=type(fill_value) if "constant" in boundaries else int,
         )
 
     @classmethod
