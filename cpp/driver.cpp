@@ -140,8 +140,6 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_in_ = size_of(in_) * parts_;
 }
 
-Index Convolution::part_bytes(FsType type) const { return kTypeBytes[type]; }
-
 // --------------------------------------------------------------------------------- taps
 
 namespace {
@@ -373,7 +371,6 @@ struct Segment {
 // What one tile needs of one axis of x, split by residue ("phase") modulo the stride, so that
 // the outputs of a phase read neighbours.
 struct Window {
-  Index extent = 0;  // outputs
   Index n_phases = 0;
   Index length = 0;                       // places per phase
   Index place = 0, phase = 0;             // strides in the packed tile, in elements
@@ -621,7 +618,7 @@ class Run {
       number /= n;
     }
     Workspace& work = workspace;
-    TileShape shape = box->in_place ? shape_in_place(low, extent) : shape_packed(work, low, extent);
+    TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
 
     FsTile tile{};
     tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
@@ -674,13 +671,12 @@ class Run {
     Index plane;             // elements of a packed channel
   };
 
-  TileShape shape_in_place(const Index* low, const Index* extent) const {
+  TileShape shape_in_place(const Index* extent) const {
     TileShape shape{};
     shape.length = shape.run_pitch = extent[inner()];
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
     for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / bytes_;
-    (void)low;
     return shape;
   }
 
@@ -723,7 +719,6 @@ class Run {
   // ---- packed windows
 
   static void find_window(Window& window, const Axis& axis, Index low, Index extent) {
-    window.extent = extent;
     window.tap_offset.assign(static_cast<std::size_t>(axis.w), 0);
     // Only the residues that some tap reads.
     std::vector<Index>&phase_of = window.phase_of, &residues = window.residues;

@@ -99,7 +99,6 @@ class Convolution {
   Index n_batch_, n_groups_, n_out_, n_in_;  // as the kernel counts: complex channels count twice
   Index taps_per_channel_;
   Index parts_;
-  Index part_bytes(FsType type) const;
   double products_;
 };
 

@@ -99,10 +99,7 @@ class Program:
 
     def _unexchanged(self) -> Program:
         if self._fallback is None:
-            plan = self.plan
-            self._fallback = Program(
-                Plan(plan.spec, plan.arithmetic, plan.method, False, plan.threads, plan.candidates)
-            )
+            self._fallback = Program(dataclasses.replace(self.plan, exchanged=False))
         return self._fallback
 
 

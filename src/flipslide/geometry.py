@@ -22,6 +22,7 @@ __all__ = [
     "check_boundary",
     "extend_index",
     "fit_count",
+    "ints_per_axis",
     "layer_count",
     "layer_pads",
     "least_transposed",
@@ -71,6 +72,11 @@ def per_axis(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]
     if len(value) != n_axes:
         raise ParameterError(f"{name}={value!r} has {len(value)} entries for {n_axes} axes; give one, or one per axis")
     return tuple(read(entry, name) for entry in value)
+
+
+def ints_per_axis(value: Any, n_axes: int, name: str, minimum: int) -> tuple[int, ...]:
+    """One integer per axis, none below the minimum: strides, dilations, windows."""
+    return per_axis(value, n_axes, name, lambda entry, name: to_int(entry, name, minimum))
 
 
 def read_shape(shape: Any, name: str) -> tuple[int, ...]:

@@ -19,7 +19,16 @@ import numpy as np
 from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
 from .execute import Program, bind, program_of, read_threads, run_spec
-from .geometry import layer_count, layer_pads, least_transposed, per_axis, read_shape, span_of, to_int, transposed_size
+from .geometry import (
+    ints_per_axis,
+    layer_count,
+    layer_pads,
+    least_transposed,
+    read_shape,
+    span_of,
+    to_int,
+    transposed_size,
+)
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
 
@@ -147,8 +156,8 @@ def conv_transpose(
     _check_rank(x, w, layout)
     n_axes, last, n_groups = x.ndim - 2, layout == "channels_last", _count_groups(groups)
     sizes = x.shape[1:-1] if last else x.shape[2:]
-    strides = per_axis(freeze(stride), n_axes, "stride", lambda value, name: to_int(value, name, 1))
-    dilations = per_axis(freeze(dilation), n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+    strides = ints_per_axis(freeze(stride), n_axes, "stride", 1)
+    dilations = ints_per_axis(freeze(dilation), n_axes, "dilation", 1)
     paddings = split_padding(freeze(padding), n_axes)
     spans = [span_of(k, d) for k, d in zip(w.shape[2:], dilations, strict=True)]
     pads = [layer_pads(p, n * s, span, s) for p, n, s, span in zip(paddings, sizes, strides, spans, strict=True)]
@@ -365,9 +374,9 @@ def _patch_geometry(
     sizes: Shape, window: Any, stride: Any, padding: Any, dilation: Any
 ) -> tuple[Shape, Shape, Shape, list[tuple[int, int]], Shape]:
     n_axes = len(sizes)
-    taps = per_axis(freeze(window), n_axes, "window", lambda value, name: to_int(value, name, 1))
-    strides = per_axis(freeze(stride), n_axes, "stride", lambda value, name: to_int(value, name, 1))
-    dilations = per_axis(freeze(dilation), n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+    taps = ints_per_axis(freeze(window), n_axes, "window", 1)
+    strides = ints_per_axis(freeze(stride), n_axes, "stride", 1)
+    dilations = ints_per_axis(freeze(dilation), n_axes, "dilation", 1)
     spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
     paddings = split_padding(freeze(padding), n_axes)
     pads = [layer_pads(p, n, span, s) for p, n, span, s in zip(paddings, sizes, spans, strides, strict=True)]
@@ -476,7 +485,7 @@ def _transposed_sizes(
     sizes: Shape, pads: list[tuple[int, int]], spans: list[int], strides: Shape, output_padding: Any, output_size: Any
 ) -> Shape:
     n_axes = len(sizes)
-    extras = per_axis(output_padding, n_axes, "output_padding", lambda value, name: to_int(value, name, 0))
+    extras = ints_per_axis(output_padding, n_axes, "output_padding", 0)
     if output_size is None:
         return tuple(
             transposed_size(n, *pad, span, s, extra)
@@ -484,7 +493,7 @@ def _transposed_sizes(
         )
     if any(extras):
         raise ParameterError("give output_padding or output_size, not both")
-    wanted = per_axis(output_size, n_axes, "output_size", lambda value, name: to_int(value, name, 1))
+    wanted = ints_per_axis(output_size, n_axes, "output_size", 1)
     for n, pad, span, s, size in zip(sizes, pads, spans, strides, wanted, strict=True):
         least = least_transposed(n, *pad, span, s)
         if not least <= size < least + s:

@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
 from .execute import Program, bind, check_cotangent, count_threads, program_of, read_threads, run_spec
-from .geometry import extend_index, layer_count, layer_pads, per_axis, read_shape, span_of, to_int, transposed_size
+from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
 
@@ -293,9 +293,9 @@ def output_shape(
         raise ShapeError(
             f"x_shape={x_shape!r} and w_shape={w_shape!r} must have as many entries, one per convolved axis"
         )
-    strides = per_axis(stride, len(sizes), "stride", lambda value, name: to_int(value, name, 1))
-    dilations = per_axis(dilation, len(sizes), "dilation", lambda value, name: to_int(value, name, 1))
-    extras = per_axis(output_padding, len(sizes), "output_padding", lambda value, name: to_int(value, name, 0))
+    strides = ints_per_axis(stride, len(sizes), "stride", 1)
+    dilations = ints_per_axis(dilation, len(sizes), "dilation", 1)
+    extras = ints_per_axis(output_padding, len(sizes), "output_padding", 0)
     spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
     if mode is not None:
         if padding is not None or transposed:

@@ -31,13 +31,13 @@ from .geometry import (
     check_boundary,
     extend_index,
     fit_count,
+    ints_per_axis,
     layer_count,
     layer_pads,
     mode_window,
     normalize_axes,
     per_axis,
     span_of,
-    to_int,
 )
 
 __all__ = ["Axis", "ConvSpec", "Loop", "Shape"]
@@ -162,8 +162,8 @@ class ConvSpec(NamedTuple):
         n_axes = len(x_dims)
         boundaries = per_axis(boundary, n_axes, "boundary", check_boundary)
         centers = per_axis(center, n_axes, "center", lambda value, _: value)
-        strides = per_axis(stride, n_axes, "stride", lambda value, name: to_int(value, name, 1))
-        dilations = per_axis(dilation, n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+        strides = ints_per_axis(stride, n_axes, "stride", 1)
+        dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
         made = []
         for i, (x_dim, w_dim) in enumerate(zip(x_dims, w_dims, strict=True)):
             n, taps = x_shape[x_dim], w_shape[w_dim]
@@ -206,8 +206,8 @@ class ConvSpec(NamedTuple):
         n_axes = len(x_axes)
         channels_at = 1 if x_axes[0] != 1 else 1 + n_axes
         group, channel = channels_at, channels_at + 1
-        strides = per_axis(stride, n_axes, "stride", lambda value, name: to_int(value, name, 1))
-        dilations = per_axis(dilation, n_axes, "dilation", lambda value, name: to_int(value, name, 1))
+        strides = ints_per_axis(stride, n_axes, "stride", 1)
+        dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
         paddings = split_padding(padding, n_axes)
         made = []
         for i, dim in enumerate(x_axes):

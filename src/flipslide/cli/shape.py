@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import click
 
 from flipslide.errors import ParameterError
-from flipslide.geometry import PADDINGS, layer_count, layer_pads, per_axis, span_of, to_int
+from flipslide.geometry import PADDINGS, ints_per_axis, layer_count, layer_pads, span_of, to_int
 
 from .options import SIZE, NumbersCommand, as_entries
 
@@ -78,7 +78,7 @@ class Row(NamedTuple):
 def _rows(sizes: tuple[int, ...], taps: Any, stride: Any, padding: Any, dilation: Any) -> list[Row]:
     n_axes = len(sizes)
     columns = [
-        per_axis(entries, n_axes, name, lambda value, name: to_int(value, name, 1))
+        ints_per_axis(entries, n_axes, name, 1)
         for entries, name in ((taps, "kernel"), (stride, "stride"), (dilation, "dilation"))
     ]
     return [
