@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isa.hpp"
+#include "layout.hpp"
 #include "spec.hpp"
 #include "view.hpp"
 
@@ -47,8 +48,9 @@ class Scratch {
 
 // Taps in the order in which the kernel reads them, and what the driver must know of them.
 struct PackedTaps {
-  Scratch storage;
+  Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
+  const std::byte* spectrum = nullptr;  // transforms only
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
@@ -61,9 +63,15 @@ struct Bound {
   std::uint64_t magnitude = 0;  // saturates
 };
 
+enum class Transform { none, overlap, fft };
+
+// The names that `Convolution` knows beside those of the registry.
+const std::vector<std::string>& transform_names();
+
 class Convolution {
  public:
-  Convolution(Spec spec, Types types, const std::string& kernel, Fill fill);
+  // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis.
+  Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile = {});
 
   // Storage that `packed` already has is used again.
   void pack(const View& w, PackedTaps& packed, int threads) const;
@@ -77,9 +85,13 @@ class Convolution {
   double products() const { return products_; }
   const Spec& spec() const { return spec_; }
   const Types& types() const { return types_; }
+  Transform transform() const { return transform_; }
+  const std::vector<Index>& tile() const { return tile_; }
 
  private:
-  friend class Run;
+  friend class TileRun;
+  friend class Transformer;
+  friend class TransformCall;
 
   // One axis with flips taken out: dilation and stride are positive.
   struct Slide {
@@ -89,11 +101,19 @@ class Convolution {
     Index overhang() const { return axis.dilation * (axis.w - 1); }
   };
 
+  // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
+  // last axis with its address.
+  template <class Visit>
+  void for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const;
+  const std::byte* taps_of(const View& w, Index group, Index out, Index in) const;
+
   Spec spec_;
   Types types_;
   Fill fill_;
   const InstructionSet& isa_;
-  const FsKernel& kernel_;
+  Transform transform_;
+  std::vector<Index> tile_;
+  const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;  // as the kernel counts: complex channels count twice
@@ -101,5 +121,37 @@ class Convolution {
   Index parts_;
   double products_;
 };
+
+template <class Visit>
+void Convolution::for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const {
+  const std::size_t n_outer = slides_.size() - 1;
+  std::vector<Index> j(n_outer, 0);
+  Index first = 0;
+  for (;;) {
+    const std::byte* row = base;
+    for (std::size_t a = 0; a < n_outer; ++a)
+      row += (slides_[a].w_reversed ? -j[a] : j[a]) * w.stride(slides_[a].axis.w_dim);
+    visit(first, row);
+    first += slides_[n_outer].axis.w;
+    std::size_t a = n_outer;
+    while (a-- > 0 && ++j[a] == slides_[a].axis.w) j[a] = 0;
+    if (a == std::size_t(-1)) return;
+  }
+}
+
+// Some outputs of one channel: [low, high) of every axis of the spec.
+struct Region {
+  Index batch, group, out;
+  const Index* low;
+  const Index* high;
+};
+
+// The two ways to run a call, each in its own file.
+void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads);
+void run_region(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+                const Region& region);
+void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+                   int threads);
+void pack_spectra(const Convolution& c, const View& w, PackedTaps& packed, int threads);
 
 }  // namespace flipslide

@@ -9,14 +9,17 @@
 #define FS_ISA avx512
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
+extern "C" const FsLanes FS_SYMBOL(lanes)[2];
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
+extern "C" const FsLanes FS_SYMBOL(lanes)[2];
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
+extern "C" const FsLanes FS_SYMBOL(lanes)[2];
 #undef FS_ISA
 
 namespace flipslide {
@@ -38,14 +41,14 @@ std::vector<InstructionSet> compiled_isas() {
   return {
 #if defined(__x86_64__) && !defined(FS_BASELINE_ONLY)
 #define FS_ISA avx512
-      {"avx512", has_avx512, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"avx512", has_avx512, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
-      {"avx2", has_avx2, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"avx2", has_avx2, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
 #define FS_ISA baseline
-      {"baseline", has_baseline, &FS_SYMBOL(elements), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"baseline", has_baseline, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/lanes.hpp"
 #include "kernels/kernel.hpp"
 
 namespace flipslide {
@@ -12,6 +13,7 @@ struct InstructionSet {
   const char* name;
   bool (*is_supported)();
   const FsElements* elements;
+  const FsLanes* lanes;  // of 4 bytes, of 8 bytes
   std::vector<const FsKernel*> kernels;
 
   const FsKernel* find(const std::string& kernel) const;

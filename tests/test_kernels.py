@@ -84,7 +84,7 @@ def test_convolve_is_the_definition(method: str, correlate: bool, call: Call) ->
     spec = ConvSpec.of(call.x.shape, call.w.shape, correlate=correlate, **call.keywords)
     y = run_if_possible(call, method, correlate)
     if y is not None:
-        assert_is_definition(y, spec, call.x, call.w)
+        assert_is_definition(y, spec, call.x, call.w, method=method)
 
 
 @pytest.mark.parametrize("method", [*METHODS, "auto"])
@@ -100,7 +100,7 @@ def test_layers_are_the_definition(method: str, call: Call) -> None:
     x, w = fs.nn._split(call.x, groups, last), fs.nn._split_taps(call.w, groups)
     words = {name: call.keywords[name] for name in ("stride", "padding", "dilation")}
     spec = fs.nn._layer_spec(call.x.shape, call.w.shape, *words.values(), groups, call.keywords["layout"])
-    assert_is_definition(y.reshape(spec.y_shape), spec, x, w, bias)
+    assert_is_definition(y.reshape(spec.y_shape), spec, x, w, bias, method)
 
 
 @pytest.mark.parametrize("method", [*COMPILED, "auto"])
@@ -111,7 +111,11 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     rng = np.random.default_rng(7)
     x = rng.integers(0, 3, (3, 130, 700)).astype(dtype)
     w = rng.integers(0, 2, (1 if method == "direct" else 5, 1, 5, 4)).astype(dtype)
-    if method == "gemm" or method == "auto":
+    if method in ("overlap", "fft") and "int" in dtype:
+        pytest.skip("transforms round, integers are exact")
+    if method in ("overlap", "fft"):
+        y = fs.convolve(x[None], w, "same", axes=(2, 3), boundary=boundary, method=method, threads=3).round()
+    elif method == "gemm" or method == "auto":
         y = fs.convolve(x[None], w, "same", axes=(2, 3), boundary=boundary, method=method, threads=3)
     else:
         y = fs.convolve(x, w[0, 0], "same", boundary=boundary, method=method, threads=3)[None]

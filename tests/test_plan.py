@@ -17,7 +17,7 @@ def test_plan_prints_a_table() -> None:
     assert "101,010,100 products, 101 for each output, summed in float32; threads: 2" in text
     rows = {line.split()[0]: line for line in text.splitlines() if line.startswith("    ")}
     assert set(METHODS) < set(rows)
-    assert rows["direct"].endswith("<- chosen")
+    assert rows["overlap"].endswith("<- chosen")
     assert "one output channel" in rows["gemm"]
 
 

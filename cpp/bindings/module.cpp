@@ -40,8 +40,8 @@ struct Taps {
 // A convolution of known shapes and types, ready to run.
 class Runner {
  public:
-  Runner(Convolution convolution, bool checks_bound, bool has_gaps)
-      : convolution_(std::move(convolution)), checks_bound_(checks_bound), has_gaps_(has_gaps) {}
+  Runner(Convolution convolution, bool checks_bound, bool needs_finite)
+      : convolution_(std::move(convolution)), checks_bound_(checks_bound), needs_finite_(needs_finite) {}
 
   Taps pack(nb::handle w, int threads) const {
     Taps taps;
@@ -55,8 +55,8 @@ class Runner {
     convolution_.pack(buffer.view(), taps.packed, limit(threads));
   }
 
-  // Empty when done; else why not: "gaps" (an infinite or NaN tap meets places without a
-  // sample, where the kernels would multiply it by zero), or the bound of an integer result.
+  // Empty when done; else why not: "taps" (an infinite or NaN tap meets places without a
+  // sample, where the kernels would multiply it by zero, or a transform), or the bound of an integer result.
   nb::object run(nb::handle x, nb::handle w, nb::handle bias, nb::handle y, int threads, std::uint64_t bias_magnitude,
                  bool bias_negative) const {
     const Buffer x_buffer(x, false), y_buffer(y, true);
@@ -74,7 +74,7 @@ class Runner {
       pack_into(own, w, threads);
       taps = &own;
     }
-    if (has_gaps_ && !taps->packed.is_finite) return nb::make_tuple("gaps");
+    if (needs_finite_ && !taps->packed.is_finite) return nb::make_tuple("taps");
 
     const View x_view = x_buffer.view(), y_view = y_buffer.view();
     const void* bias_data = bias_buffer ? bias_buffer->view().data : nullptr;
@@ -97,7 +97,7 @@ class Runner {
 
  private:
   Convolution convolution_;
-  bool checks_bound_, has_gaps_;
+  bool checks_bound_, needs_finite_;
 
   static int limit(int threads) { return threads > 0 ? threads : thread_limit(); }
 
@@ -134,6 +134,7 @@ std::vector<std::string> isa_names() {
 std::vector<std::string> kernel_names() {
   std::vector<std::string> names;
   for (const FsKernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
+  for (const std::string& name : transform_names()) names.push_back(name);
   return names;
 }
 
@@ -149,8 +150,8 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
              bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool has_gaps, const std::string& kernel, const nb::bytes& fill, std::uint64_t fill_magnitude,
-             bool fill_negative) {
+             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, const nb::bytes& fill,
+             std::uint64_t fill_magnitude, bool fill_negative) {
             const auto [x, w, y, compute] = types;
             const Types given{static_cast<FsType>(x),
                               static_cast<FsType>(w),
@@ -159,18 +160,19 @@ NB_MODULE(_ext, m) {
                               is_complex,
                               saturate};
             new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
-                                          make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative)),
-                              checks_bound, has_gaps);
+                                          make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile),
+                              checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
-          nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("has_gaps"), nb::arg("kernel"),
-          nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
+          nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
+          nb::arg("kernel"), nb::arg("tile"), nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
       .def("pack", &Runner::pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &Runner::run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
+  m.def("vector_bytes", [] { return 4 * chosen_isa().lanes[0].lanes; }, "The size of its vectors.");
   m.def("kernels", &kernel_names, "The names of the kernels.");
   m.def("thread_limit", &thread_limit, "How many threads a call on this thread may use.");
   m.def("set_process_threads", &set_process_threads, nb::arg("n"));

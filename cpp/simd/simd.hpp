@@ -1,4 +1,4 @@
-// Vectors, written once for every instruction set: the eight operations that kernels use.
+// Vectors, written once for every instruction set: the few operations that kernels use.
 //
 // FS_VECTOR_BYTES comes from the build: 16 (SSE2, NEON), 32 (AVX2) or 64 (AVX-512). With
 // FS_PLAIN_LANES a vector is a struct of four numbers and plain loops, so that sanitizers see
@@ -56,6 +56,35 @@ FS_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> sum) {
   return sum;
 }
 
+template <class T>
+FS_INLINE Vec<T> operator+(Vec<T> a, Vec<T> b) {
+  for (int i = 0; i < 4; ++i) a.lane[i] += b.lane[i];
+  return a;
+}
+
+template <class T>
+FS_INLINE Vec<T> operator-(Vec<T> a, Vec<T> b) {
+  for (int i = 0; i < 4; ++i) a.lane[i] -= b.lane[i];
+  return a;
+}
+
+template <class T>
+FS_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) {
+  for (int i = 0; i < 4; ++i) a.lane[i] *= b.lane[i];
+  return a;
+}
+
+// a0 b0 a1 b1 and a2 b2 a3 b3.
+template <class T>
+FS_INLINE Vec<T> zip_low(Vec<T> a, Vec<T> b) {
+  return {{a.lane[0], b.lane[0], a.lane[1], b.lane[1]}};
+}
+
+template <class T>
+FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
+  return {{a.lane[2], b.lane[2], a.lane[3], b.lane[3]}};
+}
+
 #else
 
 template <class T>
@@ -86,6 +115,47 @@ FS_INLINE Vec<T> splat(T value) {
 template <class T>
 FS_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> sum) {
   return {a.v * b.v + sum.v};
+}
+
+template <class T>
+FS_INLINE Vec<T> operator+(Vec<T> a, Vec<T> b) {
+  return {a.v + b.v};
+}
+
+template <class T>
+FS_INLINE Vec<T> operator-(Vec<T> a, Vec<T> b) {
+  return {a.v - b.v};
+}
+
+template <class T>
+FS_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) {
+  return {a.v * b.v};
+}
+
+// The lower halves of a and b, their lanes taken in turn: a0 b0 a1 b1 ...
+template <class T>
+FS_INLINE Vec<T> zip_low(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 0, 4, 1, 5)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 0, 8, 1, 9, 2, 10, 3, 11)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)};
+}
+
+// The upper halves.
+template <class T>
+FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 2, 6, 3, 7)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 4, 12, 5, 13, 6, 14, 7, 15)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)};
 }
 
 // The first n lanes; the others read as zero, and memory beyond them is not touched.

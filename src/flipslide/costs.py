@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from . import _core
+
 __all__ = ["costs"]
 
 
@@ -14,4 +16,4 @@ __all__ = ["costs"]
 def costs() -> dict[str, Any]:
     """The table of costs.json: nanoseconds per call and per product, by method and sum type."""
     loaded: dict[str, Any] = json.loads(files("flipslide").joinpath("costs.json").read_text("utf-8"))
-    return loaded
+    return loaded | {"vector_bytes": _core.vector_bytes()}

@@ -48,9 +48,8 @@ class Program:
         numbers = plan.arithmetic
         self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
         self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
-        self._runner = None if plan.method == "numpy" else _runner(plan.run_spec, numbers, plan.method, plan.exchanged)
-        # Where x is slid over w, an infinite sample plays the part of an infinite tap; then the
-        # call is run as it was given.
+        self._runner = None if plan.method == "numpy" else _runner(plan)
+        # For taps that are not finite, see `_other`.
         self._fallback: Program | None = None
 
     def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
@@ -78,14 +77,14 @@ class Program:
             raise ParameterError(
                 "packed taps must be finite where they can reach outside x; pass the taps with each call"
             )
-        if self.plan.exchanged:
-            return self._unexchanged()(x, w, bias, y, threads)
+        if self.plan.exchanged or self.plan.tile:
+            return self._other()(x, w, bias, y, threads)
         y[...] = _run_numpy(self.plan, x, w, bias)
         return y
 
     def pack(self, w: Array, threads: int = 0) -> Any:
         """The taps as the kernel wants them, for many calls; w itself where that does not apply."""
-        if self._runner is None or self.plan.exchanged or (self.plan.spec.has_gaps and not _is_finite(w)):
+        if self._runner is None or self.plan.exchanged or (_needs_finite_taps(self.plan) and not _is_finite(w)):
             return w.copy()
         return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
 
@@ -97,9 +96,13 @@ class Program:
     def _new_result(self) -> Array:
         return np.empty(self.y_shape, self.y_dtype)
 
-    def _unexchanged(self) -> Program:
+    def _other(self) -> Program:
+        """The direct sum, as the call was given: an infinite tap would spoil a whole spectrum.
+
+        Where x is slid over w, an infinite sample plays the part of an infinite tap.
+        """
         if self._fallback is None:
-            self._fallback = Program(dataclasses.replace(self.plan, exchanged=False))
+            self._fallback = Program(dataclasses.replace(self.plan, exchanged=False, method="direct"))
         return self._fallback
 
 
@@ -173,8 +176,9 @@ def _check_planned(program: Program, x: Array, w: Any) -> None:
             raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
 
 
-def _runner(spec: ConvSpec, numbers: Arithmetic, kernel: str, exchanged: bool) -> Any:
-    x, w = (numbers.w, numbers.x) if exchanged else (numbers.x, numbers.w)
+def _runner(plan: Plan) -> Any:
+    spec, numbers = plan.run_spec, plan.arithmetic
+    x, w = (numbers.w, numbers.x) if plan.exchanged else (numbers.x, numbers.w)
     given = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers)))
     magnitude, negative = _extent(given) if numbers.checks_bound else (0, False)
     fill = given.astype(numbers.sum)  # modulo 2^32 for integers; the bound knows the whole
@@ -187,12 +191,18 @@ def _runner(spec: ConvSpec, numbers: Arithmetic, kernel: str, exchanged: bool) -
         is_complex=numbers.is_complex,
         saturate=numbers.overflow == "saturate" and numbers.y.kind in "iu",
         checks_bound=numbers.checks_bound,
-        has_gaps=spec.has_gaps and numbers.sum.kind in "fc",
-        kernel=kernel,
+        needs_finite=_needs_finite_taps(plan),
+        kernel=plan.method,
+        tile=plan.tile,
         fill=fill.tobytes(),
         fill_magnitude=magnitude,
         fill_negative=negative,
     )
+
+
+def _needs_finite_taps(plan: Plan) -> bool:
+    """Whether an infinite tap would spoil outputs that it has no part in."""
+    return plan.arithmetic.sum.kind in "fc" and (plan.run_spec.has_gaps or bool(plan.tile))
 
 
 def read_fill(fill: Any, numbers: Arithmetic) -> Any:

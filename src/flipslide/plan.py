@@ -17,6 +17,7 @@ from .arrays import Arithmetic, Array
 from .costs import costs
 from .errors import ParameterError, unknown_word
 from .spec import ConvSpec
+from .tiles import USUAL_THREADS, Estimate, Machine, choose_tiles
 
 __all__ = ["ACCURACIES", "METHODS", "Candidate", "Plan", "choose"]
 
@@ -33,8 +34,35 @@ class Method(NamedTuple):
     """One way to compute any spec it supports."""
 
     supports: Callable[[ConvSpec, Arithmetic], str]  # "" or why not
-    nanoseconds: Callable[[ConvSpec, Arithmetic, int], float]
-    workspace: Callable[[ConvSpec, Arithmetic, int], int]
+    estimate: Callable[[ConvSpec, Arithmetic], Estimate | None]  # None: no room
+    bound: ErrorBound
+
+
+class ErrorBound(NamedTuple):
+    """|computed − exact| is at most `gamma` times `of`."""
+
+    gamma: Callable[[ConvSpec, Arithmetic, tuple[int, ...]], float]
+    of: str
+    is_strict: bool  # a bound of each output by its own terms
+
+
+def _sum_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
+    """Any order of n products and sums, each rounded once or twice, stays within n·u/(1 − n·u).
+
+    u is the unit roundoff (Higham 2002, section 3.1). A complex product counts four roundings.
+    """
+    rounding = (spec.n_taps + 2) * arithmetic.unit_roundoff * (4 if arithmetic.is_complex else 1)
+    return math.inf if rounding >= 1 else rounding / (1 - rounding)
+
+
+def _transform_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
+    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1)."""
+    levels = sum(math.log2(n) for n in tile)
+    return (21 * levels + 8) * arithmetic.unit_roundoff
+
+
+_BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
+_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile (or pair of tiles)", False)
 
 
 def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
@@ -54,40 +82,60 @@ def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:
     return _compiled(spec, arithmetic)
 
 
-def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic, int], float]:
-    def nanoseconds(spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> float:
+def _compiled_transform(spec: ConvSpec, arithmetic: Arithmetic) -> str:
+    if arithmetic.sum.kind not in "fc":
+        return "transforms round, integers are exact"
+    if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
+        return "strides other than 1"
+    if spec.loop_size("in") > 1:
+        return "several input channels"
+    if spec.conj_x:
+        return "x is conjugated"
+    return _compiled(spec, arithmetic)
+
+
+def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate]:
+    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
         table = costs()
-        part = arithmetic.sum.name.replace("complex128", "float64").replace("complex64", "float32")
         products = spec.n_products * (4 if arithmetic.is_complex else 1)
-        work = products * table["product"][method][part]
-        shared: float = work / threads if work > 30_000 else work
-        return float(table["call"][method]) + shared
+        work = products * table["product"][method][_part_name(arithmetic)]
+        # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
+        taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
+        return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
 
-    return nanoseconds
-
-
-def _tile_bytes(spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> int:
-    """The taps once, and per thread a window of x and a tile of y (cpp/driver.cpp)."""
-    taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
-    return taps + threads * (1 << 19)
+    return estimate
 
 
-def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> float:
+def _part_name(arithmetic: Arithmetic) -> str:
+    """The dtype of the sum, or of its parts."""
+    return arithmetic.sum.name.replace("complex128", "float64").replace("complex64", "float32")
+
+
+def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate | None]:
+    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate | None:
+        table = costs()
+        item_bytes = arithmetic.sum.itemsize // (2 if arithmetic.is_complex else 1)
+        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic)])
+        return choose_tiles(method, spec, item_bytes, machine, arithmetic.is_complex)
+
+    return estimate
+
+
+def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
     table = costs()
     per_product = table["product"]["numpy"].get(arithmetic.sum.name, 60.0)
     taps = math.prod(axis.w for axis in spec.axes)
-    return float(table["call"]["numpy"] + taps * table["numpy_tap"] + spec.n_products * per_product)
+    nanoseconds = float(table["call"]["numpy"] + taps * table["numpy_tap"] + spec.n_products * per_product)
+    return Estimate(nanoseconds, 0.0, 1, 2 * spec.n_outputs * spec.loop_size("in") * arithmetic.sum.itemsize)
 
 
-def _numpy_bytes(spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> int:
-    return 2 * spec.n_outputs * spec.loop_size("in") * arithmetic.sum.itemsize
-
-
-#: The name of a compiled method is that of its file in cpp/kernels.
+#: The name of a compiled method is that of its kernel or transform in cpp.
 METHODS: dict[str, Method] = {
-    "direct": Method(_compiled, _product_cost("direct"), _tile_bytes),
-    "gemm": Method(_compiled_gemm, _product_cost("gemm"), _tile_bytes),
-    "numpy": Method(lambda spec, arithmetic: "", _numpy_cost, _numpy_bytes),
+    "direct": Method(_compiled, _product_cost("direct"), _BY_TERMS),
+    "gemm": Method(_compiled_gemm, _product_cost("gemm"), _BY_TERMS),
+    "overlap": Method(_compiled_transform, _transform_cost("overlap"), _BY_TILE),
+    "fft": Method(_compiled_transform, _transform_cost("fft"), _BY_TILE),
+    "numpy": Method(lambda spec, arithmetic: "", _numpy_cost, _BY_TERMS),
 }
 
 
@@ -98,9 +146,9 @@ class Candidate(NamedTuple):
     """A method as it was weighed. `refusal` says why it cannot be used, if it cannot."""
 
     method: str
-    nanoseconds: float
-    workspace: int
     refusal: str
+    estimate: Estimate
+    error_bound: float
 
 
 @dataclass(frozen=True)
@@ -130,26 +178,28 @@ class Plan:
         return self.spec.exchange() if self.exchanged else self.spec
 
     @property
+    def chosen(self) -> Candidate:
+        return next(c for c in self.candidates if c.method == self.method)
+
+    @property
     def error_bound(self) -> float:
-        """γ, the bound on |computed − exact| as a multiple of Σ|w|·|x|, for each output.
+        """γ, the bound on |computed − exact| as a multiple of what `error_norm` names."""
+        return self.chosen.error_bound
 
-        Any order of n products and sums, each rounded once or twice, stays within
-        γ = n·u/(1 − n·u), with u the unit roundoff (Higham 2002, section 3.1). A complex
-        product counts four roundings.
-        """
-        n, u = self.spec.n_taps + 2, self.arithmetic.unit_roundoff
-        rounding = n * u * (4 if self.arithmetic.is_complex else 1)
-        own = self._result_roundoff()
-        return (math.inf if rounding >= 1 else rounding / (1 - rounding)) + own
+    @property
+    def error_norm(self) -> str:
+        """What the error is bounded by: the terms of each output, or the numbers of a tile."""
+        return METHODS[self.method].bound.of
 
-    def _result_roundoff(self) -> float:
-        """float16 results are summed in float32 and rounded once more."""
-        return 2.0**-11 if self.arithmetic.y.name == "float16" else 0.0
+    @property
+    def tile(self) -> tuple[int, ...]:
+        """Points of a transform along each axis; empty for direct sums."""
+        return self.chosen.estimate.tile
 
     @property
     def workspace(self) -> int:
         """Scratch memory in bytes, beside the inputs and the result."""
-        return next(c.workspace for c in self.candidates if c.method == self.method)
+        return self.chosen.estimate.workspace * self.threads
 
     def __str__(self) -> str:
         spec, numbers = self.spec, self.arithmetic
@@ -162,21 +212,24 @@ class Plan:
         ]
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
-        lines += ["", f"    {'method':<10}{'predicted':>12}{'scratch':>12}"]
+        if self.tile:
+            lines.append(f"tiles of {' by '.join(map(str, self.tile))} points")
+        lines += ["", f"    {'method':<10}{'predicted':>12}{'scratch':>12}{'error':>12}"]
         lines += [self._describe(candidate) for candidate in self.candidates]
         return "\n".join(lines)
 
     def _describe_error(self) -> str:
         if self.error_bound == 0:
             return "none, the arithmetic is exact"
-        return f"at most {self.error_bound:.2g} of the sum of |w|·|x|, for each output"
+        return f"at most {self.error_bound:.2g} of {self.error_norm}"
 
     def _describe(self, candidate: Candidate) -> str:
         if candidate.refusal:
-            return f"    {candidate.method:<10}{'-':>12}{'-':>12}  {candidate.refusal}"
+            return f"    {candidate.method:<10}{'-':>12}{'-':>12}{'-':>12}  {candidate.refusal}"
         mark = "  <- chosen" if candidate.method == self.method else ""
-        time, scratch = _human_time(candidate.nanoseconds), _human_bytes(candidate.workspace)
-        return f"    {candidate.method:<10}{time:>12}{scratch:>12}{mark}"
+        time = _human_time(candidate.estimate.nanoseconds(self.threads))
+        scratch = _human_bytes(candidate.estimate.workspace * self.threads)
+        return f"    {candidate.method:<10}{time:>12}{scratch:>12}{candidate.error_bound:>12.2g}{mark}"
 
 
 @lru_cache(maxsize=1024)
@@ -185,8 +238,9 @@ def choose(
 ) -> Plan:
     """The plan for a spec: the cheapest method, or the one that is named.
 
-    Every method here is a direct sum, within the strictest error bound, so `accuracy`
-    rules none of them out.
+    The choice does not depend on `threads`: the same call gives the same bits on any number.
+
+    accuracy="strict" admits only methods that bound the error of each output by its own terms.
     """
     if accuracy not in ACCURACIES:
         raise unknown_word("accuracy", accuracy, ACCURACIES)
@@ -194,7 +248,7 @@ def choose(
         raise unknown_word("method", method, ("auto", *METHODS))
     exchanged = _is_exchange_cheaper(spec)
     run_spec = spec.exchange() if exchanged else spec
-    candidates = tuple(_weigh(name, run_spec, arithmetic, threads) for name in METHODS)
+    candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy) for name in METHODS)
     usable = [c for c in candidates if not c.refusal and method in ("auto", c.method)]
     if not usable:
         refused = next(c for c in candidates if c.method == method)
@@ -202,17 +256,21 @@ def choose(
             f"method={method!r} cannot do this: {refused.refusal}; "
             f"use one of {', '.join(repr(c.method) for c in candidates if not c.refusal)}"
         )
-    best = min(usable, key=lambda candidate: candidate.nanoseconds)
+    best = min(usable, key=lambda candidate: candidate.estimate.nanoseconds(USUAL_THREADS))
     return Plan(spec, arithmetic, best.method, exchanged, threads, candidates)
 
 
-def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, threads: int) -> Candidate:
+def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str) -> Candidate:
     method = METHODS[name]
     refusal = method.supports(spec, arithmetic)
-    if refusal:
-        return Candidate(name, math.inf, 0, refusal)
-    nanoseconds = method.nanoseconds(spec, arithmetic, threads)
-    return Candidate(name, nanoseconds, method.workspace(spec, arithmetic, threads), "")
+    if not refusal and accuracy == "strict" and not method.bound.is_strict:
+        refusal = "its error is not bounded output by output"
+    estimate = None if refusal else method.estimate(spec, arithmetic)
+    if estimate is None:
+        return Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
+    # float16 results are summed in float32 and rounded once more.
+    last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
+    return Candidate(name, "", estimate, method.bound.gamma(spec, arithmetic, estimate.tile) + last_rounding)
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

@@ -1,8 +1,18 @@
-"""The compiled core. Only `execute` and `threads` import it."""
+"""The compiled core. Only `execute`, `threads` and `costs` import it."""
 
 from . import _ext as _ext
 
-__all__ = ["Runner", "Taps", "isa", "isas", "kernels", "set_own_threads", "set_process_threads", "thread_limit"]
+__all__ = [
+    "Runner",
+    "Taps",
+    "isa",
+    "isas",
+    "kernels",
+    "set_own_threads",
+    "set_process_threads",
+    "thread_limit",
+    "vector_bytes",
+]
 
 Runner = _ext.Runner
 Taps = _ext.Taps
@@ -12,3 +22,4 @@ kernels = _ext.kernels
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit
+vector_bytes = _ext.vector_bytes

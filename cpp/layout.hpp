@@ -1,0 +1,77 @@
+// Integers that say where things lie: sizes of types, nested loops, the extension of an axis.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "kernels/kernel.hpp"
+#include "spec.hpp"
+#include "view.hpp"
+
+namespace flipslide {
+
+inline constexpr int kMaxAxes = 16;
+inline constexpr Index kTypeBytes[FS_N_TYPES] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
+inline constexpr Index kComputeBytes[FS_N_COMPUTE] = {4, 8, 4, 8};
+inline constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+
+inline bool is_integer(FsType type) { return type < FS_T_F16; }
+
+// The compute type whose numbers lie in memory just as this type's do.
+inline bool same_bits(FsType type, FsCompute compute) {
+  switch (type) {
+    case FS_T_F32: return compute == FS_F32;
+    case FS_T_F64: return compute == FS_F64;
+    case FS_T_I32:
+    case FS_T_U32: return compute == FS_I32;
+    case FS_T_I64:
+    case FS_T_U64: return compute == FS_I64;
+    default: return false;
+  }
+}
+
+inline Index size_of(const std::vector<Loop>& loops) {
+  Index size = 1;
+  for (const Loop& loop : loops) size *= loop.size;
+  return size;
+}
+
+// Where the index-th turn of some nested loops finds its part of an array, in bytes.
+inline Index locate(const std::vector<Loop>& loops, int Loop::* dim, Index index, const View& view) {
+  Index offset = 0;
+  for (std::size_t i = loops.size(); i-- > 0;) {
+    offset += index % loops[i].size * view.stride(loops[i].*dim);
+    index /= loops[i].size;
+  }
+  return offset;
+}
+
+inline constexpr Index kGap = -1;   // no sample and no term
+inline constexpr Index kFill = -2;  // no sample; the fill value stands for it
+
+// geometry.extend_index
+inline Index extend(Index i, Index n, Boundary boundary) {
+  if (i >= 0 && i < n) return i;
+  const auto wrapped = [](Index value, Index period) { return ((value % period) + period) % period; };
+  switch (boundary) {
+    case Boundary::zero: return kGap;
+    case Boundary::constant: return kFill;
+    case Boundary::edge: return i < 0 ? 0 : n - 1;
+    case Boundary::symmetric: {
+      const Index at = wrapped(i, 2 * n);
+      return std::min(at, 2 * n - 1 - at);
+    }
+    case Boundary::mirror: {
+      if (n == 1) return 0;
+      const Index at = wrapped(i, 2 * (n - 1));
+      return std::min(at, 2 * (n - 1) - at);
+    }
+    default: return wrapped(i, n);
+  }
+}
+
+inline Index floor_div(Index a, Index b) { return a / b - (a % b < 0); }
+
+}  // namespace flipslide

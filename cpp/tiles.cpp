@@ -1,0 +1,605 @@
+// The direct sums: outputs cut into tiles, each ending in one call of a kernel.
+#include "driver.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "thread/pool.hpp"
+
+namespace flipslide {
+
+// ---------------------------------------------------------------------------- one call
+
+namespace {
+
+// Samples that can be loaded in one go: every `to_step`-th place of a row.
+struct Segment {
+  Index to, to_step, n, from, from_step;
+};
+
+// What one tile needs of one axis of x, split by residue ("phase") modulo the stride, so that
+// the outputs of a phase read neighbours.
+struct Window {
+  Index n_phases = 0;
+  Index length = 0;                       // places per phase
+  Index place = 0, phase = 0;             // strides in the packed tile, in elements
+  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill
+  std::vector<Index> phase_of, residues;  // residue -> phase (-1: read by no tap) and back
+  std::vector<Index> tap_offset;          // [tap] -> its first place in the packed tile, in elements
+};
+
+struct Box {
+  Index low[kMaxAxes], high[kMaxAxes], extent[kMaxAxes];
+  Index n_tiles = 0;
+  bool in_place = false;  // x is read where it lies
+};
+
+// Scratch that a thread keeps from call to call.
+struct Workspace {
+  Scratch x, y, row;
+  std::vector<Index> taps;
+  std::vector<FsRun> runs;
+  std::vector<Window> windows;
+  std::vector<std::vector<Segment>> segments;
+};
+
+thread_local Workspace workspace;
+
+}  // namespace
+
+// A call in progress: the arrays, the way their axes lie in memory, and the tiles.
+class TileRun {
+ public:
+  TileRun(const Convolution& of, const View& x, const PackedTaps& w, const void* bias, const View& y,
+          const Region* region = nullptr)
+      : c_(of),
+        x_(x),
+        w_(w),
+        bias_(static_cast<const std::byte*>(bias)),
+        y_(y),
+        bytes_(kComputeBytes[of.types_.compute]) {
+    place_axes();
+    if (!region) merge_trivial_axes();
+    x_in_place_ = x_can_be_read_in_place();
+    y_in_place_ = y_can_be_written_in_place();
+    split_into_boxes(region);
+    channel_block_ = std::min<Index>(c_.n_out_, kChannelsPerTask);
+    n_channel_blocks_ = (c_.n_out_ + channel_block_ - 1) / channel_block_;
+  }
+
+  Index n_tasks() const { return c_.n_batch_ * c_.n_groups_ * n_channel_blocks_ * n_tiles_; }
+
+  void operator()(Index task) const {
+    const Index tile = task % n_tiles_;
+    task /= n_tiles_;
+    const Index block = task % n_channel_blocks_;
+    task /= n_channel_blocks_;
+    TaskPlace place{task / c_.n_groups_, task % c_.n_groups_, block * channel_block_,
+                    std::min(c_.n_out_, (block + 1) * channel_block_)};
+    run_tile(place, tile);
+  }
+
+  void redo(const Region& region) const {
+    const TaskPlace place{region.batch, region.group, region.out * c_.parts_, (region.out + 1) * c_.parts_};
+    for (Index tile = 0; tile < n_tiles_; ++tile) run_tile(place, tile);
+  }
+
+ private:
+  // Cascade Lake and later have 1 to 2 MB of L2 per core; a tile's x and y take up to half of
+  // the smaller. Between 64 KB and 512 KB the time of a layer changed by less than 5 %.
+  static constexpr Index kWindowBytes = 256 << 10;
+  static constexpr Index kChannelsPerTask = 64;
+  // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
+  // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
+  // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
+  static constexpr double kTileProducts = 32e6;
+  static constexpr Index kTapsPerPass = 1024;
+
+  struct Slide {
+    Axis axis;
+    Index x_stride, y_stride;  // bytes
+    Index overhang;
+  };
+
+  struct TaskPlace {
+    Index batch, group, first_channel, end_channel;
+  };
+
+  const Convolution& c_;
+  const View& x_;
+  const PackedTaps& w_;
+  const std::byte* bias_;
+  const View& y_;
+  const Index bytes_;
+  const std::byte* x_base_ = nullptr;
+  std::byte* y_base_ = nullptr;
+  int n_axes_ = 0;
+  Slide slides_[kMaxAxes];
+  bool x_in_place_ = false, y_in_place_ = false;
+  Index channel_block_ = 1, n_channel_blocks_ = 1;
+  std::vector<Box> boxes_;
+  Index n_tiles_ = 0;
+
+  int inner() const { return n_axes_ - 1; }
+
+  // ---- how the arrays lie
+
+  void place_axes() {
+    x_base_ = x_.data;
+    y_base_ = y_.data;
+    for (const Convolution::Slide& given : c_.slides_) {
+      Slide slide{given.axis, x_.stride(given.axis.x_dim), y_.stride(given.axis.y_dim), given.overhang()};
+      if (given.y_reversed) {
+        y_base_ += slide.y_stride * (slide.axis.y - 1);
+        slide.y_stride = -slide.y_stride;
+      }
+      slides_[n_axes_++] = slide;
+    }
+  }
+
+  static bool is_trivial(const Slide& slide) {
+    const Axis& axis = slide.axis;
+    return axis.w == 1 && axis.stride == 1 && axis.start == 0 && axis.up == 1 && axis.x == axis.y;
+  }
+
+  // Neighbouring axes along which nothing slides are one longer axis (a 1 x 1 layer is one row).
+  void merge_trivial_axes() {
+    for (int a = n_axes_ - 2; a >= 0; --a) {
+      Slide &outer = slides_[a], &next = slides_[a + 1];
+      if (!is_trivial(outer) || !is_trivial(next) || outer.x_stride != next.x_stride * next.axis.x ||
+          outer.y_stride != next.y_stride * next.axis.y)
+        continue;
+      next.axis.x = next.axis.y = outer.axis.x * next.axis.x;
+      std::copy(slides_ + a + 1, slides_ + n_axes_, slides_ + a);
+      --n_axes_;
+    }
+  }
+
+  bool fits_elements(Index offset) const { return offset % bytes_ == 0; }
+
+  bool x_can_be_read_in_place() const {
+    if (c_.types_.is_complex || !same_bits(c_.types_.x, c_.types_.compute)) return false;
+    if (slides_[inner()].x_stride != bytes_ || slides_[inner()].axis.stride != 1) return false;
+    bool fits = fits_elements(reinterpret_cast<Index>(x_.data));
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && fits_elements(slides_[a].x_stride);
+    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(x_.stride(loop.x_dim));
+    return fits;
+  }
+
+  bool y_can_be_written_in_place() const {
+    if (c_.types_.is_complex || c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
+    bool fits = fits_elements(reinterpret_cast<Index>(y_.data)) && slides_[inner()].y_stride == bytes_;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && fits_elements(slides_[a].y_stride);
+    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(y_.stride(loop.y_dim));
+    // Output channels must lie evenly.
+    return fits && (c_.out_.size() <= 1);
+  }
+
+  // ---- boxes and tiles
+
+  // The outputs of an axis whose every term has its sample: [low, high).
+  static void find_interior(const Slide& slide, Index& low, Index& high) {
+    const Axis& axis = slide.axis;
+    low = std::clamp<Index>(-floor_div(axis.start, axis.stride), 0, axis.y);
+    high = std::clamp<Index>(floor_div(axis.x - 1 - slide.overhang - axis.start, axis.stride) + 1, low, axis.y);
+  }
+
+  void split_into_boxes(const Region* region) {
+    Box whole;
+    for (int a = 0; a < n_axes_; ++a) {
+      whole.low[a] = region ? region->low[a] : 0;
+      whole.high[a] = region ? region->high[a] : slides_[a].axis.y;
+    }
+    if (x_in_place_) {
+      Box rest = whole;
+      for (int a = 0; a < n_axes_; ++a) {
+        Index low, high;
+        find_interior(slides_[a], low, high);
+        low = std::clamp(low, whole.low[a], whole.high[a]);
+        high = std::clamp(high, low, whole.high[a]);
+        // Packing a few short rows is cheaper than treating their ends apart.
+        if (high - low < std::min<Index>(whole.high[a] - whole.low[a], a == inner() ? 128 : 1)) {
+          x_in_place_ = false;
+          break;
+        }
+        add_slab(rest, a, whole.low[a], low);
+        add_slab(rest, a, high, whole.high[a]);
+        rest.low[a] = low;
+        rest.high[a] = high;
+      }
+      if (x_in_place_) {
+        rest.in_place = true;
+        add_box(rest);
+        return;
+      }
+      boxes_.clear();
+      n_tiles_ = 0;
+    }
+    add_box(whole);
+  }
+
+  void add_slab(const Box& of, int axis, Index low, Index high) {
+    if (low >= high) return;
+    Box slab = of;
+    slab.low[axis] = low;
+    slab.high[axis] = high;
+    add_box(slab);
+  }
+
+  void add_box(Box box) {
+    choose_extents(box);
+    box.n_tiles = 1;
+    for (int a = 0; a < n_axes_; ++a) box.n_tiles *= (box.high[a] - box.low[a] + box.extent[a] - 1) / box.extent[a];
+    n_tiles_ += box.n_tiles;
+    boxes_.push_back(box);
+  }
+
+  // Grows a tile from the innermost axis outwards until its window or its work is full.
+  void choose_extents(Box& box) const {
+    const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
+    const double products = static_cast<double>(c_.n_in_) * static_cast<double>(c_.taps_per_channel_) *
+                            static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
+    double window = channels * static_cast<double>(bytes_), work = products;
+    for (int a = 0; a < n_axes_; ++a) window *= static_cast<double>(1 + slides_[a].overhang);
+    for (int a = inner(); a >= 0; --a) {
+      const Slide& slide = slides_[a];
+      const double step = static_cast<double>(slide.axis.stride), over = static_cast<double>(1 + slide.overhang);
+      const double by_window = (kWindowBytes / window * over - over) / step + 1;
+      const double by_work = kTileProducts / work;
+      const Index least = a == inner() ? std::max<Index>(256, slide.overhang / 4) : slide.overhang / 4;
+      const Index most = box.high[a] - box.low[a];
+      const Index extent = static_cast<Index>(std::max(1.0, std::min({by_window, by_work, 1e15})));
+      box.extent[a] = std::max<Index>(1, std::min(most, std::max(extent, least)));
+      // Even tiles: a short last one would leave a thread with nothing to do.
+      const Index n = (most + box.extent[a] - 1) / box.extent[a];
+      box.extent[a] = (most + n - 1) / n;
+      window *= (static_cast<double>(box.extent[a] - 1) * step + over) / over;
+      work *= static_cast<double>(box.extent[a]);
+    }
+  }
+
+  Index channels_per_pass() const {
+    return std::max<Index>(1, std::min(c_.n_in_, kTapsPerPass / std::max<Index>(1, c_.taps_per_channel_)));
+  }
+
+  // ---- one tile
+
+  void run_tile(const TaskPlace& place, Index number) const {
+    const Box* box = boxes_.data();
+    while (number >= box->n_tiles) number -= (box++)->n_tiles;
+    Index low[kMaxAxes], extent[kMaxAxes];
+    for (int a = inner(); a >= 0; --a) {
+      const Index n = (box->high[a] - box->low[a] + box->extent[a] - 1) / box->extent[a];
+      low[a] = box->low[a] + number % n * box->extent[a];
+      extent[a] = std::min(box->extent[a], box->high[a] - low[a]);
+      number /= n;
+    }
+    Workspace& work = workspace;
+    TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
+
+    FsTile tile{};
+    tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
+    tile.w_taps = w_taps();
+    tile.n_out = place.end_channel - place.first_channel;
+    tile.length = shape.length;
+    tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
+
+    std::byte* y =
+        y_base_ + locate(c_.batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
+    const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
+    list_runs(work, shape, extent, low, write_in_place);
+    tile.runs = work.runs.data();
+    tile.n_runs = static_cast<Index>(work.runs.size());
+    if (write_in_place) {
+      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / bytes_;
+      tile.y = y + place.first_channel * tile.y_channel * bytes_;
+    } else {
+      tile.y_channel = tile.n_runs * shape.run_pitch;
+      tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * bytes_);
+    }
+
+    const std::byte* x =
+        x_.data + locate(c_.batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+    const Index per_pass = channels_per_pass();
+    Index first = 0;
+    do {
+      const Index end = std::min(c_.n_in_, first + per_pass);
+      tile.first_tap = first * c_.taps_per_channel_;
+      tile.n_taps = (end - first) * c_.taps_per_channel_;
+      tile.x = box->in_place ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
+      tile.taps = work.taps.data();
+      c_.kernel_.run[c_.types_.compute](&tile);
+      tile.accumulate = 1;
+      first = end;
+    } while (first < c_.n_in_);
+
+    if (!write_in_place) store_y(shape, place, tile, y, low, extent);
+  }
+
+  Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
+
+  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
+  // run: the places between two rows are computed too and thrown away, which is cheaper than
+  // a part-filled vector at the end of every row.
+  struct TileShape {
+    Index length, rows_per_run, row_pitch, run_pitch;
+    int n_outer;             // axes that make runs
+    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
+    Index plane;             // elements of a packed channel
+  };
+
+  TileShape shape_in_place(const Index* extent) const {
+    TileShape shape{};
+    shape.length = shape.run_pitch = extent[inner()];
+    shape.rows_per_run = 1;
+    shape.n_outer = n_axes_ - 1;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / bytes_;
+    return shape;
+  }
+
+  TileShape shape_packed(Workspace& work, const Index* low, const Index* extent) const {
+    work.windows.resize(kMaxAxes);
+    TileShape shape{};
+    Index plane = 1, phases = 1;
+    for (int a = 0; a < n_axes_; ++a) find_window(work.windows[a], slides_[a].axis, low[a], extent[a]);
+    for (int a = inner(); a >= 0; --a) {
+      work.windows[a].place = plane;
+      plane *= work.windows[a].length;
+    }
+    for (int a = inner(); a >= 0; --a) {
+      work.windows[a].phase = plane * phases;
+      phases *= work.windows[a].n_phases;
+    }
+    shape.plane = plane * phases;
+    for (int a = 0; a < n_axes_; ++a) {
+      finish_window(work.windows[a], slides_[a].axis);
+      shape.x_step[a] = work.windows[a].place;
+    }
+    const Index n = extent[inner()], lanes = 64 / bytes_;
+    shape.length = n;
+    shape.rows_per_run = 1;
+    shape.n_outer = n_axes_ - 1;
+    if (n_axes_ > 1) {
+      const Index rows = extent[n_axes_ - 2];
+      shape.row_pitch = work.windows[n_axes_ - 2].place;
+      if (rows > 1 && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
+        shape.length = (rows - 1) * shape.row_pitch + n;
+        shape.rows_per_run = rows;
+        shape.n_outer = n_axes_ - 2;
+      }
+    }
+    shape.run_pitch = (shape.length + lanes - 1) / lanes * lanes;
+    list_segments(work);
+    return shape;
+  }
+
+  // ---- packed windows
+
+  static void find_window(Window& window, const Axis& axis, Index low, Index extent) {
+    window.tap_offset.assign(static_cast<std::size_t>(axis.w), 0);
+    // Only the residues that some tap reads.
+    std::vector<Index>&phase_of = window.phase_of, &residues = window.residues;
+    phase_of.assign(static_cast<std::size_t>(std::min(axis.stride, axis.dilation * axis.w)), -1);
+    residues.clear();
+    Index reach = 0;
+    for (Index j = 0; j < axis.w; ++j) {
+      const Index residue = axis.dilation * j % axis.stride;
+      Index& phase = phase_of[static_cast<std::size_t>(residue)];
+      if (phase < 0) {
+        phase = static_cast<Index>(residues.size());
+        residues.push_back(residue);
+      }
+      reach = std::max(reach, axis.dilation * j / axis.stride);
+      window.tap_offset[static_cast<std::size_t>(j)] = phase;
+    }
+    window.n_phases = static_cast<Index>(residues.size());
+    window.length = extent + reach;
+    window.source.resize(static_cast<std::size_t>(window.n_phases * window.length));
+    const Index first = axis.start + axis.stride * low;
+    for (Index phase = 0; phase < window.n_phases; ++phase)
+      for (Index q = 0; q < window.length; ++q) {
+        const Index position = first + residues[static_cast<std::size_t>(phase)] + axis.stride * q;
+        const Index sample = floor_div(position, axis.up);
+        window.source[static_cast<std::size_t>(phase * window.length + q)] =
+            position - sample * axis.up ? kGap : extend(sample, axis.x, axis.boundary);
+      }
+  }
+
+  static void finish_window(Window& window, const Axis& axis) {
+    for (Index j = 0; j < axis.w; ++j) {
+      Index& offset = window.tap_offset[static_cast<std::size_t>(j)];
+      offset = offset * window.phase + axis.dilation * j / axis.stride * window.place;
+    }
+  }
+
+  // The samples of the innermost window, as few loads as possible.
+  void list_segments(Workspace& work) const {
+    const Window& window = work.windows[inner()];
+    work.segments.resize(static_cast<std::size_t>(window.n_phases));
+    for (Index phase = 0; phase < window.n_phases; ++phase) {
+      std::vector<Segment>& found = work.segments[static_cast<std::size_t>(phase)];
+      found.clear();
+      const Index* source = window.source.data() + phase * window.length;
+      for (Index q = 0; q < window.length; ++q) {
+        if (source[q] < 0) continue;
+        if (!found.empty()) {
+          Segment& last = found.back();
+          const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
+          const Index from_step = source[q] - (last.from + (last.n - 1) * last.from_step);
+          if (last.n == 1) {
+            last.to_step = to_step;
+            last.from_step = from_step;
+          }
+          if (to_step == last.to_step && from_step == last.from_step) {
+            ++last.n;
+            continue;
+          }
+        }
+        found.push_back({q, 1, 1, source[q], 1});
+      }
+    }
+  }
+
+  // Copies the window of channels [first, end) and lists where their taps look.
+  const void* pack_x(Workspace& work, const TileShape& shape, const std::byte* x, Index first, Index end) const {
+    std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * bytes_ + 64);
+    const Index part = kTypeBytes[c_.types_.x];
+    for (Index c = first; c < end; ++c) {
+      const std::byte* channel = x + locate(c_.in_, &Loop::x_dim, c / c_.parts_, x_) + c % c_.parts_ * part;
+      pack_axis(work, 0, channel, packed + (c - first) * shape.plane * bytes_, false, c % c_.parts_);
+    }
+    list_taps(work, end - first, shape.plane, [&](int a, Index j) { return work.windows[a].tap_offset[j]; });
+    return packed;
+  }
+
+  void pack_axis(Workspace& work, int a, const std::byte* from, std::byte* to, bool filled, Index part) const {
+    const Window& window = work.windows[a];
+    for (Index phase = 0; phase < window.n_phases; ++phase) {
+      std::byte* at = to + phase * window.phase * bytes_;
+      if (a == inner()) {
+        pack_row(work, phase, from, at, filled, part);
+        continue;
+      }
+      for (Index q = 0; q < window.length; ++q) {
+        const Index source = window.source[static_cast<std::size_t>(phase * window.length + q)];
+        std::byte* row = at + q * window.place * bytes_;
+        if (source == kGap)
+          clear_axes(work, a + 1, row);
+        else
+          pack_axis(work, a + 1, from + (source < 0 ? 0 : source) * slides_[a].x_stride, row, filled || source < 0,
+                    part);
+      }
+    }
+  }
+
+  // No sample stands anywhere on the axes from `a` on.
+  void clear_axes(Workspace& work, int a, std::byte* to) const {
+    const Window& window = work.windows[a];
+    for (Index phase = 0; phase < window.n_phases; ++phase) {
+      std::byte* at = to + phase * window.phase * bytes_;
+      if (a == inner())
+        std::memset(at, 0, static_cast<std::size_t>(window.length * bytes_));
+      else
+        for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
+    }
+  }
+
+  void pack_row(Workspace& work, Index phase, const std::byte* from, std::byte* to, bool filled, Index part) const {
+    const Window& window = work.windows[inner()];
+    const Index* source = window.source.data() + phase * window.length;
+    const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
+    const std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
+    const std::byte* fill = c_.fill_.parts[part];
+    const Index stride = slides_[inner()].x_stride;
+    const bool whole = segments.size() == 1 && segments[0].n == window.length;
+    if (!whole || filled)
+      for (Index q = 0; q < window.length; ++q) {
+        if (source[q] == kFill || (filled && source[q] != kGap))
+          std::memcpy(to + q * bytes_, fill, static_cast<std::size_t>(bytes_));
+        else if (source[q] == kGap)
+          std::memset(to + q * bytes_, 0, static_cast<std::size_t>(bytes_));
+      }
+    if (filled) return;
+    for (const Segment& segment : segments) {
+      const std::byte* first = from + segment.from * stride;
+      if (segment.to_step == 1) {
+        load(to + segment.to * bytes_, first, segment.from_step * stride, segment.n);
+        continue;
+      }
+      std::byte* apart = work.row.reserve<std::byte>(segment.n * bytes_);
+      load(apart, first, segment.from_step * stride, segment.n);
+      for (Index i = 0; i < segment.n; ++i)
+        std::memcpy(to + (segment.to + i * segment.to_step) * bytes_, apart + i * bytes_,
+                    static_cast<std::size_t>(bytes_));
+    }
+  }
+
+  // ---- taps and runs
+
+  // Where every tap of every channel looks, row-major, the last axis fastest.
+  template <class Offset>
+  void list_taps(Workspace& work, Index n_channels, Index channel_step, Offset&& offset) const {
+    work.taps.resize(static_cast<std::size_t>(n_channels * c_.taps_per_channel_));
+    Index* to = work.taps.data();
+    for (Index c = 0; c < n_channels; ++c) append_taps(to, 0, c * channel_step, offset);
+  }
+
+  template <class Offset>
+  void append_taps(Index*& to, int a, Index base, Offset& offset) const {
+    const Index n = slides_[a].axis.w;
+    if (a == inner())
+      for (Index j = 0; j < n; ++j) *to++ = base + offset(a, j);
+    else
+      for (Index j = 0; j < n; ++j) append_taps(to, a + 1, base + offset(a, j), offset);
+  }
+
+  const void* list_taps_in_place(Workspace& work, const std::byte* x, Index first, Index end) const {
+    work.taps.resize(static_cast<std::size_t>((end - first) * c_.taps_per_channel_));
+    Index* to = work.taps.data();
+    const auto offset = [&](int a, Index j) { return j * slides_[a].axis.dilation * slides_[a].x_stride / bytes_; };
+    for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / bytes_, offset);
+    return x;
+  }
+
+  void list_runs(Workspace& work, const TileShape& shape, const Index* extent, const Index* low,
+                 bool write_in_place) const {
+    work.runs.clear();
+    const bool read_in_place = shape.plane == 0;
+    Index m[kMaxAxes] = {};
+    Index first = 0, first_y = 0;
+    for (int a = 0; a < n_axes_; ++a) {
+      if (read_in_place)
+        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / bytes_;
+      first_y += low[a] * slides_[a].y_stride / bytes_;
+    }
+    for (Index number = 0;; ++number) {
+      FsRun run{first, write_in_place ? first_y : number * shape.run_pitch};
+      for (int a = 0; a < shape.n_outer; ++a) {
+        run.x += m[a] * shape.x_step[a];
+        if (write_in_place) run.y += m[a] * slides_[a].y_stride / bytes_;
+      }
+      work.runs.push_back(run);
+      int a = shape.n_outer;
+      while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
+      if (a < 0) return;
+    }
+  }
+
+  // From the kernel's rows to the array's, in the array's type.
+  void store_y(const TileShape& shape, const TaskPlace& place, const FsTile& tile, std::byte* y, const Index* low,
+               const Index* extent) const {
+    const FsStoreFn store = c_.types_.saturate ? c_.isa_.elements->store_saturated[c_.types_.y]
+                                               : c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
+    const Index part = kTypeBytes[c_.types_.y];
+    for (int a = 0; a < n_axes_; ++a) y += low[a] * slides_[a].y_stride;
+    for (Index k = 0; k < tile.n_out; ++k) {
+      const Index channel = place.first_channel + k;
+      std::byte* to = y + locate(c_.out_, &Loop::y_dim, channel / c_.parts_, y_) + channel % c_.parts_ * part;
+      const std::byte* from = static_cast<const std::byte*>(tile.y) + k * tile.y_channel * bytes_;
+      Index m[kMaxAxes] = {};
+      for (Index number = 0; number < tile.n_runs; ++number) {
+        std::byte* run = to;
+        for (int a = 0; a < shape.n_outer; ++a) run += m[a] * slides_[a].y_stride;
+        for (Index row = 0; row < shape.rows_per_run; ++row)
+          store(run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0), slides_[inner()].y_stride,
+                from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_, extent[inner()]);
+        int a = shape.n_outer;
+        while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
+      }
+    }
+  }
+};
+
+void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+  const TileRun call(c, x, w, bias, y);
+  // Below about 30 microseconds of work a second thread costs more than it saves.
+  constexpr double kWorthSharing = 1.5e6;
+  parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
+}
+
+void run_region(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+                const Region& region) {
+  TileRun(c, x, w, bias, y, &region).redo(region);
+}
+
+}  // namespace flipslide

@@ -1,0 +1,134 @@
+"""Which tiles a transform should use, and what they cost.
+
+A tile of n points along an axis gives n − D + 1 outputs, where D is the span of the taps: a
+large tile wastes little, a small one stays in the cache and needs fewer levels.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from .spec import Axis, ConvSpec
+
+__all__ = ["USUAL_THREADS", "Estimate", "Machine", "choose_tiles"]
+
+#: Choices are made for this many threads, whatever number a call has.
+USUAL_THREADS = 2
+
+#: Nanoseconds of a call that transforms next to nothing.
+CALL, FFT_CALL = 3000.0, 6000.0
+
+#: Largest tile along an axis, in points: of many tiles at once, and of one.
+MOST_POINTS = {"overlap": 1 << 15, "fft": 1 << 28}
+
+#: Bytes of a group of tiles. Beyond the second-level cache every level costs a trip to the next.
+CACHE_BYTES = 3 << 19
+MOST_BYTES = 1 << 26
+
+
+class Machine(NamedTuple):
+    """What a transform's time depends on: lanes of a vector, and nanoseconds for one vector of points."""
+
+    lanes: int
+    level: float  # forward and inverse, for each doubling of the points
+    move: float  # from rows to lanes and back, with the product
+    row: float  # for each row of each tile: finding it
+
+
+class Estimate(NamedTuple):
+    """What a method would cost for a spec."""
+
+    call: float  # nanoseconds that are not shared
+    work: float  # nanoseconds that threads share
+    tasks: int  # among how many
+    workspace: int  # bytes, for each thread
+    tile: tuple[int, ...] = ()  # points of a transform along each axis
+
+    def nanoseconds(self, threads: int) -> float:
+        if threads == 1 or self.work < 30_000:
+            return self.call + self.work
+        return self.call + self.work * -(-self.tasks // threads) / self.tasks
+
+
+@lru_cache(maxsize=1)
+def _sizes() -> tuple[int, ...]:
+    """Products of 2, 3 and 5 with few odd factors."""
+    return tuple(sorted(odd << twos for odd in (1, 3, 5, 9, 15, 25) for twos in range(29)))
+
+
+def _candidates(axis: Axis, most: int) -> tuple[int, ...]:
+    if axis.w == 1:
+        return (1,)
+    span = abs(axis.dilation) * (axis.w - 1) + 1
+    sizes = _sizes()
+    whole = sizes[min(bisect_left(sizes, axis.y + span - 1), len(sizes) - 1)]
+    good = sizes[bisect_left(sizes, span * 5 // 4 + 1) : bisect_left(sizes, min(whole, 24 * span + 64))]
+    return tuple(n for n in (*good[:: 1 + len(good) // 10], whole) if n <= most)
+
+
+def choose_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Estimate | None:
+    """The cheapest tiles for a transform; None if none of a bearable size holds the taps."""
+    tilings = _weigh_all(method, spec, item_bytes, machine, is_complex)
+    return min(tilings, key=lambda tiling: tiling.nanoseconds(USUAL_THREADS), default=None)
+
+
+def _weigh_all(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Iterator[Estimate]:
+    arrays = (math.prod(spec.x_shape) + math.prod(spec.y_shape)) * item_bytes
+    allowed = MOST_BYTES if method == "overlap" else max(MOST_BYTES, 2 * arrays)
+    for tile in product(*(_candidates(axis, MOST_POINTS[method]) for axis in spec.axes)):
+        blocks = _count_blocks(spec, tile)
+        if blocks:
+            estimate = _WEIGH[method](spec, tile, blocks, item_bytes, machine, 1 if is_complex else 2)
+            if estimate.workspace <= allowed:
+                yield estimate
+
+
+def _count_blocks(spec: ConvSpec, tile: tuple[int, ...]) -> int:
+    """Tiles of one plane; 0 where the taps do not fit."""
+    blocks = 1
+    for n, axis in zip(tile, spec.axes, strict=True):
+        step = n - abs(axis.dilation) * (axis.w - 1)
+        if step < 1:
+            return 0
+        blocks *= -(-axis.y // step)
+    return blocks
+
+
+def _weigh_overlap(
+    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, parts: int
+) -> Estimate:
+    """Each lane has `parts` tiles of its own."""
+    points, slots = math.prod(tile), machine.lanes * parts
+    groups, channels = spec.loop_size("group"), spec.loop_size("out")
+    held = points * 2 * machine.lanes * item_bytes * (2 if channels > 1 else 1)
+    tasks = groups * -(-blocks * spec.loop_size("batch") // slots)
+    levels = machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.5)
+    each = points * (levels + machine.move) * (1 + channels) / 2
+    rows = points // tile[-1] * slots * machine.row
+    spectra = -(-groups * channels // machine.lanes) * points * levels
+    return Estimate(CALL + spectra, tasks * (each + rows), tasks, held, tile)
+
+
+def _weigh_fft(
+    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, parts: int
+) -> Estimate:
+    """One tile, or `parts` as one, whose lanes are neighbours."""
+    points = math.prod(tile)
+    groups, channels = spec.loop_size("group"), spec.loop_size("out")
+    held = points * 2 * item_bytes * (1 + channels + (channels > 1))
+    pairs = groups * -(-blocks * spec.loop_size("batch") // parts)
+    # Two trips through the whole tile and one turn into lanes and back on the way.
+    levels = machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.5)
+    each = points / machine.lanes * (levels + 2 * machine.move) * (1 + channels) / 2
+    rows = points // tile[-1] * parts * machine.row
+    spectra = groups * channels * (points / machine.lanes * levels / 2 + points * 0.1)
+    # Fewer pairs than threads are shared as well, in pieces.
+    return Estimate(FFT_CALL, pairs * (each + rows) + spectra, max(pairs, 64), held, tile)
+
+
+_WEIGH = {"overlap": _weigh_overlap, "fft": _weigh_fft}
