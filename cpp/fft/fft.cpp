@@ -6,6 +6,9 @@
 // neighbours already; for the columns, `lanes` rows at a time are turned into lanes, filtered
 // and turned back, so the spectrum is never seen as a whole and never put in order.
 #include <cmath>
+#include <map>
+#include <mutex>
+#include <tuple>
 
 #include "transform.hpp"
 
@@ -82,6 +85,25 @@ std::vector<Index> frequencies(const FsFft& fft) {
   return found;
 }
 
+// What a folded axis needs beside its two transforms. Made once and kept.
+struct Folding {
+  Fold fold;
+  Roots roots;
+  std::vector<Index> frequencies;  // of the rows
+};
+
+const Folding& folding_of(Index n, const FsLanes& f, Index bytes) {
+  static std::mutex lock;
+  static std::map<std::tuple<Index, int, Index>, std::unique_ptr<Folding>> all;
+  const std::lock_guard<std::mutex> hold(lock);
+  std::unique_ptr<Folding>& made = all[{n, f.lanes, bytes}];
+  if (!made) {
+    const Fold folded = fold(n, f.lanes);
+    made.reset(new Folding{folded, Roots(n), frequencies(fft_of(folded.rows, bytes, f.max_radix))});
+  }
+  return *made;
+}
+
 // A tile as a matrix of vectors: a row is `blocks` vectors of complex numbers, and one more, so that
 // rows do not stand a power of two apart.
 struct Matrix {
@@ -90,16 +112,15 @@ struct Matrix {
   Index n[kMaxAxes], step[kMaxAxes];  // of the axes that make the rows, in rows
   const FsFft* row_fft[kMaxAxes];
   const FsFft* column_fft;
-  bool is_folded;
+  const Folding* folding = nullptr;  // of a tile of one axis
 
   Matrix(const std::vector<Index>& tile, const FsLanes& f, Index bytes) {
     const int n_axes = static_cast<int>(tile.size());
-    is_folded = n_axes == 1;
-    if (is_folded) {
-      const Fold folded = fold(tile[0], f.lanes);
+    if (n_axes == 1) {
+      folding = &folding_of(tile[0], f, bytes);
       n_row_axes = 1;
-      n[0] = folded.rows;
-      columns = folded.columns;
+      n[0] = folding->fold.rows;
+      columns = folding->fold.columns;
     } else {
       n_row_axes = n_axes - 1;
       std::copy(tile.begin(), tile.end() - 1, n);
@@ -123,11 +144,7 @@ struct Matrix {
 template <class T>
 class Passes {
  public:
-  Passes(const Matrix& matrix, const FsLanes& f, int threads) : m_(matrix), f_(f), threads_(threads) {
-    if (!m_.is_folded) return;
-    roots_ = std::make_unique<Roots>(m_.rows * m_.columns);
-    frequencies_ = frequencies(*m_.row_fft[0]);
-  }
+  Passes(const Matrix& matrix, const FsLanes& f, int threads) : m_(matrix), f_(f), threads_(threads) {}
 
   Index n_groups() const { return (m_.rows + f_.lanes - 1) / f_.lanes; }
   Index group_size() const { return m_.columns * m_.block; }
@@ -152,7 +169,7 @@ class Passes {
       T* line = scratch.line.reserve<T>(group_size() + m_.pitch);
       T* spare = line + group_size();
       std::fill(spare, spare + m_.pitch, T(0));
-      T* factors = m_.is_folded ? make_factors(group, scratch) : nullptr;
+      T* factors = m_.folding ? make_factors(group, scratch) : nullptr;
       const void* rows[16];
       void* back[16];
       const Index lanes = f_.lanes;
@@ -185,8 +202,6 @@ class Passes {
   const Matrix& m_;
   const FsLanes& f_;
   const int threads_;
-  std::unique_ptr<Roots> roots_;
-  std::vector<Index> frequencies_;
 
   // e^(−2πi·k·c/n) for the frequencies k of a group's rows, [column][re, im][lane], as products of
   // those for c = 32·q and for c = 0 … 31.
@@ -198,7 +213,7 @@ class Passes {
     T* fine = coarse + n_coarse * m_.block;
     for (Index l = 0; l < f_.lanes; ++l) {
       const Index row = group * f_.lanes + l;
-      const Index k = row < m_.rows ? frequencies_[static_cast<std::size_t>(row)] : 0;
+      const Index k = row < m_.rows ? m_.folding->frequencies[static_cast<std::size_t>(row)] : 0;
       for (Index q = 0; q < n_coarse; ++q) set(coarse + q * m_.block + l, k * kFine * q);
       for (Index s = 0; s < kFine; ++s) set(fine + s * m_.block + l, k * s);
     }
@@ -212,7 +227,7 @@ class Passes {
 
   void set(T* to, Index m) const {
     double re, im;
-    roots_->at(m, re, im);
+    m_.folding->roots.at(m, re, im);
     to[0] = static_cast<T>(re);
     to[f_.lanes] = static_cast<T>(im);
   }
@@ -243,7 +258,7 @@ class FftTaps : Transformer {
       std::fill(data, data + matrix_.size(), T(0));
       each_tap<T>(w, channel, [&](const Index* place, int part, T value) {
         Index row = 0, column = place[last()];
-        if (matrix_.is_folded) {
+        if (matrix_.folding) {
           row = column / matrix_.columns;
           column %= matrix_.columns;
         } else {
@@ -302,7 +317,7 @@ class FftCall : TransformCall {
 
   // Where a row of the matrix lies in a tile: the index of its first number along each axis.
   void place_row(Index row, Index* index) const {
-    if (matrix_.is_folded) {
+    if (matrix_.folding) {
       index[0] = row * matrix_.columns;
       return;
     }

@@ -100,7 +100,7 @@ FS_INLINE void butterfly(Complex<T>* a) {
     static_assert(r == 8);
     constexpr T half_root2 = T(0.70710678118654752440);
     Complex<T> s[4], d[4];
-#pragma GCC unroll 4
+    FS_UNROLL
     for (int k = 0; k < 4; ++k) {
       s[k] = a[k] + a[k + 4];
       d[k] = a[k] - a[k + 4];
@@ -112,7 +112,7 @@ FS_INLINE void butterfly(Complex<T>* a) {
     d[3] = scale(d3 - d[3], half_root2);
     butterfly4<inverse>(s[0], s[1], s[2], s[3]);
     butterfly4<inverse>(d[0], d[1], d[2], d[3]);
-#pragma GCC unroll 4
+    FS_UNROLL
     for (int k = 0; k < 4; ++k) {
       a[2 * k] = s[k];
       a[2 * k + 1] = d[k];
@@ -124,19 +124,19 @@ FS_INLINE void butterfly(Complex<T>* a) {
 
 template <class T, int r>
 FS_INLINE void load_points(Complex<T>* a, const T* data, int64_t step) {
-#pragma GCC unroll 8
+  FS_UNROLL
   for (int k = 0; k < r; ++k) a[k] = load_complex(data + k * step);
 }
 
 template <class T, int r>
 FS_INLINE void store_points(T* data, int64_t step, const Complex<T>* a) {
-#pragma GCC unroll 8
+  FS_UNROLL
   for (int k = 0; k < r; ++k) store_complex(data + k * step, a[k]);
 }
 
 template <bool conjugate, class T, int r>
 FS_INLINE void twiddle(Complex<T>* a, const T* w) {
-#pragma GCC unroll 8
+  FS_UNROLL
   for (int k = 1; k < r; ++k) a[k] = times<conjugate>(a[k], splat(w[2 * k - 2]), splat(w[2 * k - 1]));
 }
 
@@ -190,7 +190,7 @@ static void last_level_filtered(T* data, int64_t step, int64_t blocks, const T* 
     Complex<T> a[r];
     load_points<T, r>(a, data, step);
     butterfly<r, false>(a);
-#pragma GCC unroll 8
+    FS_UNROLL
     for (int k = 0; k < r; ++k) {
       const Complex<T> by = H::read(h + k * H::template width<T>);
       a[k] = times<false>(a[k], by.re, by.im);
@@ -343,15 +343,15 @@ static void turn_all(void* data, int64_t step, int64_t n, const void* f) {
 template <class T>
 FS_INLINE void transpose(Vec<T>* a) {
   constexpr int lanes = Vec<T>::lanes;
-#pragma GCC unroll 4
+  FS_UNROLL
   for (int done = 1; done < lanes; done *= 2) {
     Vec<T> b[lanes];
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int i = 0; i < lanes / 2; ++i) {
       b[2 * i] = zip_low(a[i], a[i + lanes / 2]);
       b[2 * i + 1] = zip_high(a[i], a[i + lanes / 2]);
     }
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int i = 0; i < lanes; ++i) a[i] = b[i];
   }
 }
@@ -373,10 +373,10 @@ static void gather(const void* const* rows, int64_t n, void* to, int64_t step) {
   int64_t p = 0;
   for (; p + lanes <= n; p += lanes) {
     Vec<T> a[lanes];
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int l = 0; l < lanes; ++l) a[l] = load((const T*)rows[l] + p);
     transpose(a);
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int l = 0; l < lanes; ++l) store(at + l * step, a[l]);
     at += lanes * step;
   }
@@ -406,14 +406,14 @@ static uint32_t scatter(const void* from, int64_t step, int64_t n, void* const* 
   Vec<T> doubt = splat(T(0));
   for (; p + lanes <= n; p += lanes) {
     Vec<T> a[lanes];
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int l = 0; l < lanes; ++l) {
       a[l] = load(at + l * step);
       doubt = doubt + (a[l] - a[l]);
     }
     at += lanes * step;
     transpose(a);
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int l = 0; l < lanes; ++l) store((T*)rows[l] + p, a[l]);
   }
   if (p < n) doubt = scatter_rest(at, step, p, n, rows, doubt);

@@ -37,30 +37,28 @@ FS_INLINE void store_lanes(T* to, Vec<T> v, int n) {
 template <class T, int block, int vectors>
 FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
   Vec<T> sum[block][vectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < block; ++r)
-#pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) {
-      T* to = s.y + r * s.y_channel + at + v * Vec<T>::lanes;
-      sum[r][v] = s.accumulate ? load_lanes(to, lanes) : splat(s.bias ? s.bias[r] : T(0));
-    }
+  FS_UNROLL
+  for (int r = 0; r < block; ++r) FS_UNROLL
+  for (int v = 0; v < vectors; ++v) {
+    T* to = s.y + r * s.y_channel + at + v * Vec<T>::lanes;
+    sum[r][v] = s.accumulate ? load_lanes(to, lanes) : splat(s.bias ? s.bias[r] : T(0));
+  }
   for (int64_t t = 0; t < s.n_taps; ++t) {
     const T* from = s.x + s.taps[t] + at;
     const T* w = s.w + t * block;
     Vec<T> x[vectors];
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int v = 0; v < vectors; ++v) x[v] = load_lanes(from + v * Vec<T>::lanes, lanes);
-#pragma GCC unroll 16
+    FS_UNROLL
     for (int r = 0; r < block; ++r) {
       const Vec<T> tap = splat(w[r]);
-#pragma GCC unroll 16
+      FS_UNROLL
       for (int v = 0; v < vectors; ++v) sum[r][v] = multiply_add(tap, x[v], sum[r][v]);
     }
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < block; ++r)
-#pragma GCC unroll 16
-    for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
+  FS_UNROLL
+  for (int r = 0; r < block; ++r) FS_UNROLL
+  for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
 }
 
 // A whole run: wide strips, then pairs of vectors, a single one, then the lanes that are left.
