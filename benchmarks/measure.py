@@ -25,10 +25,11 @@ OURS = "flipslide"
 TOLERANCE = {"f4": 3e-5, "f8": 1e-10, "c8": 3e-5}
 
 HOPELESS = 20.0  # times the fastest: one run is enough
-SLOW = 3.0  # times the fastest: three rounds are enough
+SLOW = 3.0  # times the fastest: three rounds are enough, or one run
+LONG = 0.5  # seconds, of those that are slow as well
 ROUND_SECONDS = 0.002
 FEWEST_ROUNDS, MOST_ROUNDS, COLD_ROUNDS = 5, 300, 7
-OURS_AT_MOST = 20.0  # predicted seconds
+OURS_AT_MOST, OURS_ONCE = 10.0, 2.0  # predicted seconds: beyond them not run, or run once
 
 #: Larger than the caches, read to empty them.
 _EVICTOR = np.ones(1 << 23)
@@ -190,24 +191,29 @@ def contestants(case: Case, name: str, job: Job, x: Array) -> list[Contestant]:
 
 
 def interleave(field: list[Contestant], seconds: float) -> dict[tuple[str, str], Timing]:
-    """Rounds of all contestants in turn; those that are slow leave after three."""
+    """Rounds of all contestants in turn; those that are slow leave early."""
     firsts = {c: time_once(c.call) for c in field}
     repeats = {c: max(1, int(ROUND_SECONDS / max(first, 1e-7))) for c, first in firsts.items()}
+    enough = {c: _enough_rounds(first, min(firsts.values())) for c, first in firsts.items()}
     times: dict[Contestant, list[float]] = {c: [] for c in field}
-    still, ends = list(field), time.perf_counter() + seconds
+    ends = time.perf_counter() + seconds
     gc.disable()
     try:
         for done in range(MOST_ROUNDS):
             if done >= FEWEST_ROUNDS and time.perf_counter() > ends:
                 break
-            if done == 3:
-                fastest = min(statistics.median(found) for found in times.values())
-                still = [c for c in still if statistics.median(times[c]) <= SLOW * fastest or c.name == OURS]
-            for c in still:
-                times[c].append(time_once(c.call, repeats[c]))
+            for c in field:
+                if done < enough[c]:
+                    times[c].append(time_once(c.call, repeats[c]))
     finally:
         gc.enable()
     return {(c.name, c.figure): summary(found) for c, found in times.items()}
+
+
+def _enough_rounds(seconds: float, fastest: float) -> int:
+    if seconds <= SLOW * fastest:
+        return MOST_ROUNDS
+    return 3 if seconds < LONG else 1
 
 
 def cold(field: list[Contestant]) -> dict[str, Timing]:
@@ -241,11 +247,13 @@ def measure(case: Case, data: Data, rivals: list[Rival], threads: int, roofline:
     field = [c for name, job in jobs.items() for c in contestants(case, name, job, data.x["white"])]
     for (name, figure), timing in interleave(field, seconds).items() if field else ():
         setattr(row.entries[name], figure, timing)
+    row.drift = max(drift, roofline.drift())
     best = row.best("fresh")
+    if case.n_bytes > _EVICTOR.nbytes or not best or best[1] > LONG:
+        return row  # never in the caches
     pair = {OURS, best[0] if best else OURS}
     for name, timing in cold([c for c in field if c.figure == "fresh" and c.name in pair]).items():
         row.entries[name].cold = timing
-    row.drift = max(drift, roofline.drift())
     return row
 
 
@@ -255,14 +263,17 @@ def _ours(case: Case, row: Row, plan: Any, data: Data) -> dict[str, Job]:
         row.dropped[OURS] = f"not run: the plan predicts {predicted:.0f} s"
         return {}
     job = our_job(case, data.w)
+    once = predicted > OURS_ONCE
+    started = time.perf_counter()
     try:
-        checked = check(case, job, data)
+        checked = check(case, job._replace(into=None) if once else job, data)
     except WrongResult as problem:
         row.dropped[OURS] = str(problem)
         return {}
-    row.entries[OURS] = Entry(checked.error)
+    seconds = (time.perf_counter() - started) / len(checked.results)
+    row.entries[OURS] = Entry(checked.error, fresh=summary([seconds]) if once else None)
     row.bound_used = bound_used(case, plan, checked.results, data)
-    return {OURS: job}
+    return {} if once else {OURS: job}
 
 
 def _seconds(candidate: Any) -> float:
@@ -278,12 +289,12 @@ def _theirs(case: Case, row: Row, rivals: list[Rival], data: Data, threads: int)
         if job is None:
             continue
         at_least = case.products * (4 if case.dtype.kind == "c" else 1) / (rival.rate * threads)
-        if at_least > min(HOPELESS * fastest, OURS_AT_MOST):
+        if at_least > min(_patience(fastest), OURS_AT_MOST):
             row.dropped[rival.name] = f"not run: at {rival.rate * threads:.0e} products/s it would take {at_least:.1g} s"
             continue
         own = job.adapt(data.x["white"])
         seconds = min(time_once(partial(job.run, own)) for _ in range(2 if case.products < 1e8 else 1))
-        if seconds > HOPELESS * fastest:
+        if seconds > _patience(fastest):
             row.dropped[rival.name] = f"one run took {seconds / fastest:.0f} times the fastest"
             continue
         try:
@@ -294,3 +305,8 @@ def _theirs(case: Case, row: Row, rivals: list[Rival], data: Data, threads: int)
         fastest = min(fastest, time_once(partial(job.run, own)))
         jobs[rival.name] = job
     return jobs
+
+
+def _patience(fastest: float) -> float:
+    """The longest run that a rival may take to be measured further."""
+    return min(HOPELESS * fastest, max(LONG, SLOW * fastest))

@@ -38,8 +38,9 @@ quartiles. **The ratio is the best rival's time over flipslide's: above 1 flipsl
 - A rival may prepare flipped taps, spectra, plans and buffers outside of the timed call; flipslide's
   call starts from x and w. The bare FFTs (scipy.fft, pyfftw, ducc0, mkl_fft, torch.fft) are used for
   overlap-save with tiles of good sizes, by the code in `benchmarks/spectral.py`.
-- A rival that gives another result is dropped, one that takes 20 times the fastest is run once, one
-  that takes 3 times the fastest three times.
+- A rival that gives another result is dropped. One that takes 20 times the fastest (3 times, where that
+  is more than half a second) is run once and not shown; one that takes 3 times the fastest is timed in
+  three rounds only.
 - ! marks cells during which the machine's own rates moved by more than 15 %.
 """
 
@@ -203,7 +204,7 @@ def _dropped(rows: list[Row]) -> list[str]:
         for name, reason in row.dropped.items():
             kind = "slow" if reason.startswith(("one run", "not run")) else reason
             reasons.setdefault((name, kind), []).append(row.name)
-    slow = "20 times the fastest or slower"
+    slow = "far slower than the fastest"
     return [
         f"- {name}: {slow if kind == 'slow' else kind}: {', '.join(dict.fromkeys(names))}"
         for (name, kind), names in sorted(reasons.items())

@@ -303,10 +303,10 @@ RIVALS: list[Rival] = [
     Rival("torch channels_last", partial(torch_layer, "channels_last")),
     Rival("numpy.convolve", numpy_convolve, 2e10),
     Rival("numba", numba_loops, 3e10),
-    Rival("torch.conv", torch_conv, 3e10),
+    Rival("torch.conv", torch_conv, 1e10),
     Rival("scipy.convolve", partial(scipy_convolve, "convolve"), 2e10),
     Rival("ndimage.convolve", ndimage_convolve, 2e9),
-    Rival("scipy.convolve2d", scipy_convolve2d, 1e9),
+    Rival("scipy.convolve2d", scipy_convolve2d, 5e8),
 ]
 
 

@@ -20,7 +20,7 @@ from .cases import Array, Case, Shape
 
 #: Bytes of the tiles that are transformed at once: about one core's second-level cache.
 CHUNK = 1 << 20
-PLANNING_SECONDS = 3.0
+PLANNING_SECONDS = 2.0
 
 
 class Engine(Protocol):
