@@ -138,7 +138,7 @@ def make_w(case: Case) -> Array:
 def line(taps: str, k: int) -> Array:
     """One axis of separable taps, in float64; a Gaussian reaches three standard deviations."""
     values = np.ones(k) if taps == "box" else np.exp(-0.5 * ((np.arange(k) - (k - 1) / 2) / sigma_of(k)) ** 2)
-    return values / values.sum()
+    return np.asarray(values / values.sum())
 
 
 def sigma_of(k: int) -> float:
@@ -245,7 +245,7 @@ def signals() -> Iterator[Case]:
         for n, kernels in sizes.items():
             for k in kernels:
                 quick = (dtype, n, k) in QUICK_SIGNALS
-                both = quick or n == 10**6 and k in (16, 101, 1000)
+                both = quick or (n == 10**6 and k in (16, 101, 1000))
                 yield Case(f"1-D {dtype}", (n,), (k,), dtype, dtype, mode="full", scaling=both, quick=quick)
     for n, k in ((10**6, 16), (10**6, 64), (480_000, 101)):
         yield Case("1-D int16", (n,), (k,), "int16", "int16", "int32", mode="full", quick=k == 64)

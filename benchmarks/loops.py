@@ -10,10 +10,10 @@ import numpy as np
 
 BLOCK = 2048
 
-_compile = numba.njit(parallel=True, fastmath=True, nogil=True, error_model="numpy")
+_compile = numba.njit(parallel=True, cache=True, fastmath=True, nogil=True, error_model="numpy")
 
 
-@_compile  # type: ignore[untyped-decorator]
+@_compile
 def lines(x: Any, w: Any, start: int, y: Any) -> None:
     """Every row of y (batch, m) is that row of x (batch, n) by the taps."""
     n, m, taps = x.shape[1], y.shape[1], w.shape[0]
@@ -29,7 +29,7 @@ def lines(x: Any, w: Any, start: int, y: Any) -> None:
                 target[i] += tap * source[i + start - j]
 
 
-@_compile  # type: ignore[untyped-decorator]
+@_compile
 def planes(x: Any, w: Any, start: Any, y: Any) -> None:
     """mode "same" of an image."""
     rows, columns = x.shape
@@ -46,7 +46,7 @@ def planes(x: Any, w: Any, start: Any, y: Any) -> None:
                         target[i] += tap * source[i + shift]
 
 
-@_compile  # type: ignore[untyped-decorator]
+@_compile
 def volumes(x: Any, w: Any, start: Any, y: Any) -> None:
     """mode "same" of a volume."""
     depth, rows, columns = x.shape

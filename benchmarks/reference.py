@@ -18,18 +18,22 @@ PRODUCTS, FEWEST, MOST = 2_000_000, 8, 256
 
 
 class Reference(NamedTuple):
-    """Outputs at `index`, their exact values, and Σ|w|·|x| of each."""
+    """Outputs at `places`, their exact values, and Σ|w|·|x| of each."""
 
-    index: tuple[Array, ...]
+    places: tuple[Array, ...]
     values: Array
     scales: Array
 
     def error(self, y: Array) -> float:
-        """The worst |y − exact| / Σ|w|·|x|; nothing may be where no term is."""
+        """The worst |y − exact| / Σ|w|·|x|."""
         return worst_ratio(self.misses(y), self.scales)
 
+    def disagreement(self, y: Array) -> float:
+        """The worst |y − exact| as a part of the largest Σ|w|·|x|."""
+        return worst_ratio(self.misses(y), np.max(self.scales))
+
     def misses(self, y: Array) -> Array:
-        return np.abs(y[self.index] - self.values)
+        return np.asarray(np.abs(y[self.places] - self.values))
 
 
 def worst_ratio(misses: Array, scales: Array) -> float:
@@ -95,22 +99,22 @@ def sample_index(m: int, k: int, n: int, boundary: str, sign: int) -> Array:
     """Which samples meet the taps 0 … k−1 at place m of an axis of n; −1 for none."""
     at = m + sign * np.arange(k)
     if boundary == "edge":
-        return np.clip(at, 0, n - 1)
+        return np.asarray(np.clip(at, 0, n - 1))
     if boundary == "wrap":
-        return at % n
+        return np.asarray(at % n)
     if boundary == "mirror":
         at = at % max(1, 2 * n - 2)
         return np.where(at < n, at, 2 * n - 2 - at)
     return np.where((at >= 0) & (at < n), at, -1)
 
 
-def neighbourhood_norms(case: Case, x: Array, index: tuple[Array, ...], tile: Shape) -> Array:
+def neighbourhood_norms(case: Case, x: Array, places: tuple[Array, ...], tile: Shape) -> Array:
     """√Σ|x|² of the samples within two tiles of each output: no tile that made it reaches further.
 
     Neighbours in a batch may share a transform, so all of them count.
     """
     norms = []
-    for position in zip(*index, strict=True):
+    for position in zip(*places, strict=True):
         place: list[slice] = [slice(None)] * x.ndim
         for axis, start, length in zip(case.conv_axes, case.starts, tile, strict=True):
             middle = int(position[axis]) + start

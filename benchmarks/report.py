@@ -182,7 +182,8 @@ def _lost(row: Row) -> str:
     name, seconds = row.best("fresh") or ("-", 0.0)
     ours = row.ours("fresh")
     text = seconds_text(ours) if ours else row.dropped.get(OURS, "-")
-    return f"- {row.name}, {row.threads} threads: {text}; {name} {seconds_text(seconds)} ({ratio_text(row.ratio('fresh'))})"
+    theirs = f"{name} {seconds_text(seconds)} ({ratio_text(row.ratio('fresh'))})"
+    return f"- {row.name}, {row.threads} threads: {text}; {theirs}"
 
 
 def _boundaries(rows: list[Row]) -> list[str]:

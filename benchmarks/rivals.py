@@ -82,12 +82,13 @@ def numpy_convolve(case: Case, w: Array, threads: int) -> Job | None:
         return None
     if case.boundary != "zero":
         return None
+    mode: Any = case.mode
     if case.has_bank:
-        return Job(lambda x: np.stack([np.convolve(x[0], row, case.mode) for row in w]))
+        return Job(lambda x: np.stack([np.convolve(x[0], row, mode) for row in w]))
     if case.dtype.kind == "i":
         w = w.astype(case.dtype)
-        return Job(lambda x: np.convolve(x.astype(w.dtype), w, case.mode))
-    return Job(lambda x: np.convolve(x, w, case.mode))
+        return Job(lambda x: np.convolve(x.astype(w.dtype), w, mode))
+    return Job(lambda x: np.convolve(x, w, mode))
 
 
 def scipy_convolve(name: str, case: Case, w: Array, threads: int) -> Job | None:
@@ -222,8 +223,8 @@ def torch_conv(case: Case, w: Array, threads: int) -> Job | None:
         return None
     functional = torch.nn.functional
     run, d = getattr(functional, f"conv{len(case.n_taps)}d"), len(case.n_taps)
-    filters = w if case.has_bank else w[None]
-    taps = torch.from_numpy(np.ascontiguousarray(filters[(..., *(slice(None, None, -1),) * d)])[:, None])
+    filters, flipped = w if case.has_bank else w[None], (slice(None, None, -1),) * d
+    taps = torch.from_numpy(np.ascontiguousarray(filters[:, *flipped])[:, None])
     pads = [(k - 1, k - 1) if case.mode == "full" else (k // 2, (k - 1) // 2) for k in case.n_taps]
     even = any(lo != hi for lo, hi in pads)
     rule = TORCH_PADS.get(case.boundary)
@@ -254,7 +255,7 @@ def _torch_leave(case: Case, y: Any) -> Array:
 
 def torch_layer(layout: str, case: Case, w: Array, threads: int) -> Job | None:
     torch = load("torch")
-    if torch is None or not case.is_layer or layout == "channels_last" and len(case.n_taps) != 2:
+    if torch is None or not case.is_layer or (layout == "channels_last" and len(case.n_taps) != 2):
         return None
     words = dict(memory_format=torch.channels_last) if layout == "channels_last" else {}
     taps = torch.from_numpy(w).contiguous(**words)

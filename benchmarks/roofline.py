@@ -120,7 +120,7 @@ def fma_runner(dtype: str) -> Runner:
 
     def count(rounds: int) -> float:
         run(ctypes.c_long(100 * rounds))
-        return 100 * rounds * lanes
+        return float(100 * rounds * lanes)
 
     return count
 

@@ -60,11 +60,11 @@ class OverlapSave:
         self.engine = make_engine(chunk[0], chunk[1], tile, case.dtype, threads)
         self.spectrum = self._spectrum(w, tile)
 
-    def _inside(self, hop: list[int]) -> tuple[slice, ...]:
+    def _inside(self, hop: list[int]) -> Any:
         places = []
         for axis, lead, start in zip(self.case.conv_axes, self.lead, self.case.starts, strict=True):
             places.append(slice(lead - start, lead - start + self.case.x_shape[axis]))
-        return (..., *places)  # type: ignore[return-value]
+        return (..., *places)
 
     def _chunk_shape(self, outer: Shape, tile: Shape) -> Shape:
         shape = list(outer)
@@ -85,7 +85,7 @@ class OverlapSave:
         d, last = len(self.hop), range(-len(self.hop), 0)
         self.buffer[self.inner] = np.moveaxis(x, self.case.conv_axes, last)
         blocks = np.empty((*self.y_outer, *self.hop), self.buffer.dtype)
-        crop = (..., *(slice(lead, None) for lead in self.lead))
+        crop: Any = (..., *(slice(lead, None) for lead in self.lead))
         for lo in range(0, self.tiles.shape[self.axis], self.step):
             part = (slice(None),) * self.axis + (slice(lo, lo + self.step),)
             spectrum = self.engine.forward(self.tiles[part])
@@ -94,7 +94,8 @@ class OverlapSave:
         order = [*range(len(self.batch)), *(len(self.batch) + i + d * j for i in range(d) for j in (0, 1))]
         sizes = [c * h for c, h in zip(self.y_outer[len(self.batch) :], self.hop, strict=True)]
         y = blocks.transpose(order).reshape(*self.y_outer[: len(self.batch)], *sizes)
-        return np.moveaxis(y[(..., *map(slice, self.m))], last, self.case.conv_axes)
+        within: Any = (..., *map(slice, self.m))
+        return np.moveaxis(y[within], last, self.case.conv_axes)
 
 
 def choose_tile(sizes: Shape, taps: Shape) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -59,7 +59,14 @@ def test_the_default_call_gives_the_definition_within_its_bound(case: Case) -> N
 @pytest.mark.parametrize("case", SMALL, ids=[case.name for case in CASES])
 def test_rivals_agree_wherever_they_take_part(case: Case) -> None:
     data = measure.Data.of(case)
-    for name in ("scipy.fft", "scipy.oaconvolve", "scipy.convolve", "numpy.convolve", "ndimage.convolve", "ndimage filter"):
+    for name in (
+        "scipy.fft",
+        "scipy.oaconvolve",
+        "scipy.convolve",
+        "numpy.convolve",
+        "ndimage.convolve",
+        "ndimage filter",
+    ):
         job = rival(name).prepare(case, data.w, 1)
         if job is not None:
             measure.check(case, job, data)
@@ -131,7 +138,7 @@ def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
     page = report.write_page(tmp_path, rows, {1: RATES}).read_text("utf-8")
     assert "2 cells, 1 lost; the median ratio is 2.12" in page
     assert "- lost <&>, 1 threads: 4 ms; numpy.convolve 1 ms (0.25)" in page
-    chart = ElementTree.parse(tmp_path / "benchmarks.svg").getroot()
+    chart = ET.parse(tmp_path / "benchmarks.svg").getroot()
     bars = [e.get("class") for e in chart.iter("{http://www.w3.org/2000/svg}rect") if e.get("class") != "back"]
     assert bars == ["won", "lost"]
     assert [chart.find(f"{{http://www.w3.org/2000/svg}}{tag}") is not None for tag in ("title", "desc")] == [True, True]
