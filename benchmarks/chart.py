@@ -44,7 +44,7 @@ def place(ratio: float) -> float:
 def draw_chart(rows: list[Row]) -> str:
     compared = [row for row in rows if row.ratio("fresh") is not None]
     groups = [(name, list(members)) for name, members in groupby(compared, key=lambda row: row.group)]
-    height = HEAD + sum((len(members) + 1.6) * (BAR + GAP) for _, members in groups) + 12
+    height = HEAD + sum((len(members) + 1.34) * (BAR + GAP) for _, members in groups) + 12
     lost = sum(row.is_lost for row in compared)
     about = f"{len(compared)} cells on a logarithmic axis; {lost} to the left of 1, where flipslide is slower."
     lines = [
@@ -91,5 +91,4 @@ def _bar(row: Row, y: float) -> Iterator[str]:
         f'<rect class="{"lost" if row.is_lost else "won"}" x="{min(x, one):.1f}" y="{y:.1f}" '
         f'width="{max(abs(x - one), 1):.1f}" height="{BAR}"/>'
     )
-    beside = f'x="{x + 4:.1f}"' if ratio >= 1 else f'x="{x - 4:.1f}" text-anchor="end"'
-    yield f'<text class="quiet" {beside} y="{base:.1f}">{ratio:.2g}</text>'
+    yield f'<text class="quiet" x="{max(x, one) + 4:.1f}" y="{base:.1f}">{ratio:.2g}</text>'

@@ -26,8 +26,8 @@ OURS = "flipslide"
 TOLERANCE = {"f4": 3e-5, "f8": 1e-10, "c8": 3e-5}
 
 HOPELESS = 20.0  # times the fastest: one run is enough
-SLOW = 3.0  # times the fastest: three rounds are enough, or one run
-LONG = 0.5  # seconds, of those that are slow as well
+SLOW = 3.0  # times the fastest: three rounds are enough
+LONG, VERY_LONG = 0.02, 0.5  # seconds, for one that is slow as well: one round is enough, or one run
 ROUND_SECONDS = 0.002
 FEWEST_ROUNDS, MOST_ROUNDS, COLD_ROUNDS = 5, 300, 7
 OURS_AT_MOST, OURS_ONCE = 10.0, 2.0  # predicted seconds: beyond them not run, or run once
@@ -250,7 +250,7 @@ def measure(case: Case, data: Data, rivals: list[Rival], threads: int, roofline:
         setattr(row.entries[name], figure, timing)
     row.drift = max(drift, roofline.drift())
     best = row.best("fresh")
-    if case.n_bytes > _EVICTOR.nbytes or not best or best[1] > LONG:
+    if case.n_bytes > _EVICTOR.nbytes or not best or best[1] > VERY_LONG:
         return row  # never in the caches
     pair = {OURS, best[0]}
     for name, timing in cold([c for c in field if c.figure == "fresh" and c.name in pair]).items():
@@ -312,4 +312,4 @@ def _theirs(case: Case, row: Row, rivals: list[Rival], data: Data, threads: int)
 
 def _patience(fastest: float) -> float:
     """The longest run that a rival may take to be measured further."""
-    return min(HOPELESS * fastest, max(LONG, SLOW * fastest))
+    return min(HOPELESS * fastest, max(VERY_LONG, SLOW * fastest))

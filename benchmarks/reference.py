@@ -89,7 +89,7 @@ def _batch_index(case: Case, position: Shape) -> tuple[int | slice, ...]:
 
 def _own_taps(case: Case, w: Array, position: Shape) -> Array:
     if case.is_layer:
-        return w[position[1]]
+        return np.asarray(w[position[1]])
     if not case.has_bank:
         return w
     return w[tuple(slice(None) if a in case.conv_axes else p for a, p in enumerate(position))]
@@ -101,7 +101,7 @@ def sample_index(m: int, k: int, n: int, boundary: str, sign: int) -> Array:
     if boundary == "edge":
         return np.asarray(np.clip(at, 0, n - 1))
     if boundary == "wrap":
-        return np.asarray(at % n)
+        return at % n
     if boundary == "mirror":
         at = at % max(1, 2 * n - 2)
         return np.where(at < n, at, 2 * n - 2 - at)

@@ -40,7 +40,7 @@ quartiles. **The ratio is the best rival's time over flipslide's: above 1 flipsl
   overlap-save with tiles of good sizes, by the code in `benchmarks/spectral.py`.
 - A rival that gives another result is dropped. One that takes 20 times the fastest (3 times, where that
   is more than half a second) is run once and not shown; one that takes 3 times the fastest is timed in
-  three rounds only.
+  three rounds at most.
 - ! marks cells during which the machine's own rates moved by more than 15 %.
 """
 
@@ -141,6 +141,8 @@ def _processor() -> str:
 
 def write_page(folder: Path, rows: list[Row], rooflines: dict[int, Roofline]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
+    groups = list(dict.fromkeys(row.group for row in rows))
+    rows = sorted(rows, key=lambda row: groups.index(row.group))
     (folder / "benchmarks.svg").write_text(draw_chart(rows), "utf-8")
     page = folder / "benchmarks.md"
     page.write_text("\n".join(page_lines(rows, rooflines)) + "\n", "utf-8")

@@ -46,7 +46,7 @@ def run_case(
 @click.option("--quick", is_flag=True, help="A few of each family, in about a minute.")
 @click.option("--threads", default="", help="For example 1,2; by default 1 and all.")
 @click.option("--rivals", default="", help="Rivals whose name matches this regular expression.")
-@click.option("--seconds-per-case", type=float, help="Of the hot rounds; 0.4 with --quick, else 2.")
+@click.option("--seconds-per-case", type=float, help="Of the hot rounds; 0.4 with --quick, else 1.5.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every figure here too.")
 @click.option("--page", type=click.Path(path_type=Path), help="Folder for benchmarks.md; docs/ when all cases run.")
 def main(
@@ -64,7 +64,7 @@ def main(
     chosen = [rival for rival in RIVALS if re.search(rivals, rival.name)]
     counts = sorted({int(n) for n in threads.split(",")} if threads else {1, fs.get_num_threads()})
     rooflines = {n: Roofline(n) for n in counts}
-    seconds = seconds_per_case or (0.4 if quick else 2.0)
+    seconds = seconds_per_case or (0.4 if quick else 1.5)
     started, rows = time.perf_counter(), list[Row]()
     print_header(rooflines)
     for case in cases:
