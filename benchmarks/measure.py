@@ -259,7 +259,7 @@ def measure(case: Case, data: Data, rivals: list[Rival], threads: int, roofline:
 
 
 def _ours(case: Case, row: Row, plan: Any, data: Data) -> dict[str, Job]:
-    predicted = min(_seconds(c) for c in plan.candidates if c.method == plan.method)
+    predicted = _predicted(plan)
     if predicted > OURS_AT_MOST:
         row.dropped[OURS] = f"not run: the plan predicts {predicted:.0f} s"
         return {}
@@ -277,8 +277,11 @@ def _ours(case: Case, row: Row, plan: Any, data: Data) -> dict[str, Job]:
     return {} if once else {OURS: job}
 
 
-def _seconds(candidate: Any) -> float:
-    return float(getattr(candidate, "estimate", candidate).nanoseconds) * 1e-9
+def _predicted(plan: Any) -> float:
+    """Seconds."""
+    chosen = next(c for c in plan.candidates if c.method == plan.method)
+    nanoseconds = getattr(chosen, "estimate", chosen).nanoseconds
+    return 1e-9 * float(nanoseconds(plan.threads) if callable(nanoseconds) else nanoseconds)
 
 
 def _theirs(case: Case, row: Row, rivals: list[Rival], data: Data, threads: int) -> dict[str, Job]:

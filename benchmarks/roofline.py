@@ -24,11 +24,10 @@ import numpy as np
 
 from .cases import Case
 
-#: Bytes of both arrays, over all threads, at which copies are timed: L1, L2, L3, memory.
-SIZES = (1 << 15, 1 << 18, 1 << 20, 1 << 23, 1 << 26)
+#: Bytes of both arrays, over all threads, at which copies are timed: the caches, then memory.
+SIZES = (1 << 15, 1 << 18, 1 << 20, 1 << 23, 1 << 26, 1 << 28)
 Runner = Callable[[int], float]  # so many rounds ↦ how much was done
 TRIAL_SECONDS = 0.006
-SENTINEL_BYTES = 1 << 26
 
 
 class Roofline:
@@ -38,6 +37,7 @@ class Roofline:
         self.threads = threads
         self.fma = {dtype: self.measure_fma(dtype) for dtype in ("float32", "float64")}
         self.bandwidth = {size: self.measure_copy(size) for size in SIZES}
+        self._far = copy_runners(SIZES[-1], threads)
         self.first = self.sentinel()
 
     def measure_fma(self, dtype: str) -> float:
@@ -46,11 +46,11 @@ class Roofline:
 
     def measure_copy(self, size: int) -> float:
         """Bytes a second, read and written."""
-        return best_rate([copy_runner(size // 16 // self.threads) for _ in range(self.threads)])
+        return best_rate(copy_runners(size, self.threads))
 
     def sentinel(self) -> tuple[float, float]:
         """Both rates, measured quickly, to notice that the machine is another one now."""
-        return self.measure_fma("float32"), self.measure_copy(SENTINEL_BYTES)
+        return self.measure_fma("float32"), best_rate(self._far)
 
     def drift(self) -> float:
         """How far either rate is now from what it was at the start, as a part of it."""
@@ -123,6 +123,10 @@ def fma_runner(dtype: str) -> Runner:
         return float(100 * rounds * lanes)
 
     return count
+
+
+def copy_runners(size: int, threads: int) -> list[Runner]:
+    return [copy_runner(size // 16 // threads) for _ in range(threads)]
 
 
 def copy_runner(doubles: int) -> Runner:
