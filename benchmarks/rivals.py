@@ -162,7 +162,9 @@ def _cv_words(case: Case) -> dict[str, int] | None:
     """Also of a batch of signals, which is an image with a kernel of one row."""
     cv2 = load("cv2")
     borders = dict(zero="BORDER_CONSTANT", edge="BORDER_REPLICATE", mirror="BORDER_REFLECT_101")
-    if cv2 is None or case.boundary not in borders or case.mode != "same" or case.has_bank:
+    if cv2 is None or case.boundary not in borders or case.has_bank or case.is_layer:
+        return None
+    if case.mode == "full" and len(case.x_shape) > 1:
         return None
     channels_last = case.conv_axes == (0, 1)
     if not channels_last and (len(case.x_shape) > 2 or case.conv_axes[-1] != len(case.x_shape) - 1):
@@ -175,6 +177,14 @@ def _cv_row(case: Case, x: Array) -> Array:
 
 
 def _cv_job(case: Case, run: Callable[..., Any]) -> Job:
+    if case.mode == "full":  # of a signal with zeros behind it, in a buffer that stays
+        longer = np.zeros((1, *case.y_shape), case.x_dtype)
+
+        def extend(x: Array) -> Array:
+            longer[:, : x.shape[-1]] = x
+            return longer
+
+        run = partial(lambda same, x, **out: same(extend(x), **out), run)
     return Job(
         run,
         lambda x, out: run(x, dst=_cv_row(case, out)),
@@ -192,7 +202,8 @@ def cv_filter2d(case: Case, w: Array, threads: int) -> Job | None:
     if taps.dtype.kind == "i":
         taps = taps.astype(np.float32)  # exact: whole numbers below 2²⁴
     depth = {"int16": cv2.CV_16S, "float32": cv2.CV_32F, "float64": cv2.CV_64F}[case.dtype.name]
-    anchor = (taps.shape[1] // 2, taps.shape[0] // 2)  # of the flipped taps
+    starts = (0, *case.starts)[-2:]
+    anchor = tuple(k - 1 - c for k, c in zip(taps.shape, starts, strict=True))[::-1]  # of the flipped taps
     return _cv_job(case, lambda x, **out: cv2.filter2D(x, depth, taps, anchor=anchor, **words, **out))
 
 

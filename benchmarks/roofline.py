@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import math
 import shutil
+import statistics
 import subprocess
 import tempfile
 import time
@@ -38,7 +39,7 @@ class Roofline:
         self.fma = {dtype: self.measure_fma(dtype) for dtype in ("float32", "float64")}
         self.bandwidth = {size: self.measure_copy(size) for size in SIZES}
         self._far = copy_runners(SIZES[-1], threads)
-        self.first = self.sentinel()
+        self.seen = [self.sentinel() for _ in range(3)]
 
     def measure_fma(self, dtype: str) -> float:
         """Multiply-adds a second."""
@@ -53,8 +54,11 @@ class Roofline:
         return self.measure_fma("float32"), best_rate(self._far)
 
     def drift(self) -> float:
-        """How far either rate is now from what it was at the start, as a part of it."""
-        return max(abs(now / then - 1) for now, then in zip(self.sentinel(), self.first, strict=True))
+        """How far either rate is now from its usual value, as a part of it."""
+        self.seen.append(self.sentinel())
+        return float(
+            max(abs(found[-1] / statistics.median(found) - 1) for found in map(list, zip(*self.seen, strict=True)))
+        )
 
     def seconds(self, case: Case) -> float:
         """The roof of a case."""
