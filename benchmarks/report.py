@@ -62,7 +62,7 @@ def spread_text(timing: Timing | None) -> str:
 
 
 def ratio_text(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
+    return "-" if ratio is None else f"{ratio:.3g}"
 
 
 def error_text(error: float | None) -> str:
@@ -205,6 +205,8 @@ def _dropped(rows: list[Row]) -> list[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for name, reason in row.dropped.items():
+            if name == OURS:
+                continue
             kind = "slow" if reason.startswith(("one run", "not run")) else reason
             reasons.setdefault((name, kind), []).append(row.name)
     slow = "far slower than the fastest"

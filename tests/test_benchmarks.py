@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import cases, measure, reference, report, rivals, roofline, spectral
+from benchmarks import cases, measure, reference, report, rivals, roofline, run, spectral
 from benchmarks.cases import Case
 from flipslide import definition
 from flipslide.spec import ConvSpec
@@ -158,3 +160,18 @@ def test_the_roof_is_above_what_is_reached() -> None:
     call = cases.flipslide_call(case, w)
     best = min(measure.time_once(lambda: call(x, threads=1)) for _ in range(20))
     assert RATES.seconds(case) < 3 * best  # a neighbour may have slowed the rates
+
+
+def test_the_command_runs_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "set_threads", lambda n: None)  # it is for the whole process
+    words = ["--only", "small 5 by 3", "--threads", "1", "--rivals", "numpy", "--seconds-per-case", "0.001"]
+    files = ["--json", str(tmp_path / "rows.json"), "--page", str(tmp_path)]
+    done = CliRunner().invoke(run.main, words + files)
+    assert done.exit_code == 0, done.output
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert [sorted(row["entries"]) for row in rows] == [["flipslide", "numpy.convolve"]]
+    assert "| small 5 by 3 | 1 |" in (tmp_path / "benchmarks.md").read_text("utf-8")
+
+
+def test_no_case_has_such_a_name() -> None:
+    assert CliRunner().invoke(run.main, ["--only", "nothing"]).exit_code == 1
