@@ -17,7 +17,7 @@ demo: .venv/stamp-demo
 	$(PYTHON) examples/demo.py
 
 bench: .venv/stamp-bench
-	$(PYTHON) benchmarks/run.py
+	$(PYTHON) -m benchmarks.run
 
 lint:
 	.ci/run lint

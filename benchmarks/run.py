@@ -1,123 +1,80 @@
-"""Time every case of `cases.py` beside its rivals: `make bench`.
-
-All contestants of a case run in one process, one after another in turn, so that a noisy
-neighbour meets them all; the figure is the median of the rounds. Everybody has the same
-number of threads. OMP_WAIT_POLICY is passive, since other libraries' workers would
-otherwise spin on the second core while it is our turn.
-"""
+"""Time every case beside its rivals, and write docs/benchmarks.md with its chart: `make bench`."""
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-import platform
-import statistics
+import json
+import re
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
-from cases import Case, Job, all_cases
+import click
 
 import flipslide as fs
-from flipslide import _core
 
-ROUND_SECONDS = 0.02
-CASE_SECONDS = 3.0
+from .cases import Case, all_cases
+from .measure import Data, Row, measure
+from .report import machine, print_header, print_row, write_page
+from .rivals import RIVALS, Rival, set_threads
+from .roofline import Roofline
 
-
-def time_once(job: Job, repeats: int) -> float:
-    started = time.perf_counter()
-    for _ in range(repeats):
-        job()
-    return (time.perf_counter() - started) / repeats
+DOCS = Path(__file__).parent.parent / "docs"
 
 
-def repeats_for(job: Job) -> int:
-    return max(1, int(ROUND_SECONDS / max(time_once(job, 1), 1e-7)))
+def selected(only: str, quick: bool) -> list[Case]:
+    return [case for case in all_cases() if re.search(only, case.name) and (case.quick or not quick)]
 
 
-def check_agreement(case: Case) -> None:
-    ours = case.ours()
-    for name, job in case.rivals.items():
-        theirs = job()
-        worst = np.abs(ours - theirs).max() / np.abs(theirs).max()
-        if worst > 1e-4:
-            raise SystemExit(f"{case.name}: {name} computes something else ({worst:.2g})")
+def thread_counts(case: Case, counts: list[int]) -> list[int]:
+    """Every case with the most threads; those that show the scaling with fewer too."""
+    return [n for n in counts if case.scaling or n == max(counts)]
 
 
-def measure(case: Case) -> dict[str, float]:
-    """Median seconds of each contestant, interleaved."""
-    jobs = {"flipslide": case.ours, **case.rivals}
-    repeats = {name: repeats_for(job) for name, job in jobs.items()}
-    times: dict[str, list[float]] = {name: [] for name in jobs}
-    ends = time.perf_counter() + CASE_SECONDS
-    while time.perf_counter() < ends or len(times["flipslide"]) < 7:
-        for name, job in jobs.items():
-            times[name].append(time_once(job, repeats[name]))
-    return {name: statistics.median(found) for name, found in times.items()}
+def run_case(
+    case: Case, rivals: list[Rival], counts: list[int], rooflines: dict[int, Roofline], seconds: float
+) -> list[Row]:
+    data, rows = Data.of(case), []
+    for threads in thread_counts(case, counts):
+        set_threads(threads)
+        rows.append(measure(case, data, rivals, threads, rooflines[threads], seconds))
+        print_row(rows[-1])
+    return rows
 
 
-def human(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
-
-
-def row(case: Case, times: dict[str, float]) -> str:
-    ours = times.pop("flipslide")
-    rate = f"{case.products / ours / 1e9:.1f}"
-    if not times:
-        return f"| {case.name} | {human(ours)} | {rate} | (none installed) | | |"
-    best = min(times, key=lambda name: times[name])
-    return f"| {case.name} | {human(ours)} | {rate} | {best} | {human(times[best])} | {times[best] / ours:.2f} |"
-
-
-def header() -> str:
-    return "\n".join(
-        [
-            "# Benchmarks",
-            "",
-            "Median times, fresh result each call, interleaved in one process. The ratio is the best rival's",
-            "time over flipslide's: above 1 flipslide is faster. Made by `make bench`.",
-            "",
-            f"{platform.machine()}, {fs.get_num_threads()} threads, {_core.isa()}; "
-            f"Python {platform.python_version()}, NumPy {np.__version__}.",
-            "",
-            "| case | flipslide | products/ns | best rival | its time | ratio |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-    )
-
-
-def set_rivals_threads() -> None:
-    if "cv2" in sys.modules or _can_import("cv2"):
-        import cv2
-
-        cv2.setNumThreads(fs.get_num_threads())
-    if _can_import("torch"):
-        import torch
-
-        torch.set_num_threads(fs.get_num_threads())
-
-
-def _can_import(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
-def main() -> None:
-    set_rivals_threads()
-    lines = [header()]
-    print(lines[0])
-    for case in all_cases():
-        check_agreement(case)
-        lines.append(row(case, measure(case)))
-        print(lines[-1], flush=True)
-    page = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-    page.write_text("\n".join(lines) + "\n")
-    print(f"\nwritten to docs/{page.name}")
+@click.command(help=__doc__)
+@click.option("--only", default="", help="Cases whose name matches this regular expression.")
+@click.option("--quick", is_flag=True, help="A few of each family, in about a minute.")
+@click.option("--threads", default="", help="For example 1,2; by default 1 and all.")
+@click.option("--rivals", default="", help="Rivals whose name matches this regular expression.")
+@click.option("--seconds-per-case", type=float, help="Of the hot rounds; 0.4 with --quick, else 1.5.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every figure here too.")
+@click.option("--page", type=click.Path(path_type=Path), help="Folder for benchmarks.md; docs/ when all cases run.")
+def main(
+    only: str,
+    quick: bool,
+    threads: str,
+    rivals: str,
+    seconds_per_case: float | None,
+    json_file: Path | None,
+    page: Path | None,
+) -> None:
+    cases = selected(only, quick)
+    if not cases:
+        sys.exit("no case has such a name")
+    chosen = [rival for rival in RIVALS if re.search(rivals, rival.name)]
+    counts = sorted({int(n) for n in threads.split(",")} if threads else {1, fs.get_num_threads()})
+    rooflines = {n: Roofline(n) for n in counts}
+    seconds = seconds_per_case or (0.4 if quick else 1.5)
+    started, rows = time.perf_counter(), list[Row]()
+    print_header(rooflines)
+    for case in cases:
+        rows += run_case(case, chosen, counts, rooflines, seconds)
+    print(f"\n{len(rows)} cells, {sum(row.is_lost for row in rows)} lost, {time.perf_counter() - started:.0f} s")
+    if json_file:
+        json_file.write_text(json.dumps({"machine": machine(), "rows": [row.to_json() for row in rows]}, indent=1))
+    everything = not (only or quick or rivals)
+    if page or everything:
+        print(f"written: {write_page(page or DOCS, rows, rooflines)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+"""The benchmarks compare like with like: their own checks hold, and catch what is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import cases, measure, reference, report, rivals, roofline, run, spectral
+from benchmarks.cases import Case
+from flipslide import definition
+from flipslide.spec import ConvSpec
+
+CASES = cases.all_cases()
+SMALL = [cases.shrink(case) for case in CASES]
+RATES = roofline.Roofline(1)
+PLAIN = Case("1-D float64", (60,), (7,), "float64", "float64", mode="full")
+AT_ONCE = 1e-9
+
+
+def wrong(case: Case, w: np.ndarray, threads: int) -> rivals.Job:
+    """Correlates: the taps are not flipped."""
+    return rivals.Job(lambda x: np.convolve(x, w[::-1], case.mode))
+
+
+def too_few(case: Case, w: np.ndarray, threads: int) -> rivals.Job:
+    return rivals.Job(lambda x: np.convolve(x, w, "valid"))
+
+
+def wrong_out(case: Case, w: np.ndarray, threads: int) -> rivals.Job:
+    return rivals.Job(lambda x: np.convolve(x, w), lambda x, out: out.fill(0))
+
+
+def rival(name: str) -> rivals.Rival:
+    return next(rival for rival in rivals.RIVALS if rival.name == name)
+
+
+def test_names_are_unique_and_some_are_quick() -> None:
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names) >= 80
+    assert {case.group for case in CASES} == {case.group for case in CASES if case.quick} | {"bank", "boundary"} | {
+        case.group for case in CASES if case.group in ("1-D complex64", "2-D float64")
+    }
+
+
+@pytest.mark.parametrize("case", SMALL, ids=[case.name for case in CASES])
+def test_the_default_call_gives_the_definition_within_its_bound(case: Case) -> None:
+    data = measure.Data.of(case)
+    checked = measure.check(case, measure.our_job(case, data.w), data)
+    assert measure.bound_used(case, cases.flipslide_plan(case, 1), checked.results, data) <= 1
+
+
+@pytest.mark.parametrize("case", SMALL, ids=[case.name for case in CASES])
+def test_rivals_agree_wherever_they_take_part(case: Case) -> None:
+    data = measure.Data.of(case)
+    for name in (
+        "scipy.fft",
+        "scipy.oaconvolve",
+        "scipy.convolve",
+        "numpy.convolve",
+        "ndimage.convolve",
+        "ndimage filter",
+    ):
+        job = rival(name).prepare(case, data.w, 1)
+        if job is not None:
+            measure.check(case, job, data)
+
+
+@pytest.mark.parametrize("boundary", ["zero", "edge", "mirror", "wrap"])
+def test_the_reference_is_the_definition(boundary: str) -> None:
+    case = Case("2-D", (5, 6), (3, 4), "int16", "int16", "int64", boundary=boundary)
+    x, w = cases.make_x(case, "white"), cases.make_w(case)
+    spec = ConvSpec.of(case.x_shape, case.w_shape, mode="same", boundary=boundary)
+    found = reference.make_reference(case, x, w, list(np.ndindex(*case.y_shape)))
+    expected = definition.apply(spec, x, w)
+    assert found.values.astype(np.int64).tolist() == expected.ravel().tolist()
+    assert found.error(expected.astype(np.int64)) == 0
+
+
+@pytest.mark.parametrize("prepare", [wrong, too_few, wrong_out])
+def test_a_wrong_rival_is_dropped(prepare) -> None:
+    liar = rivals.Rival("liar", prepare)
+    field = [liar, rival("numpy.convolve")]
+    row = measure.measure(PLAIN, measure.Data.of(PLAIN), field, 1, RATES, AT_ONCE)
+    assert set(row.entries) == {measure.OURS, "numpy.convolve"}
+    assert set(row.dropped) == {"liar"}
+    assert "liar" in "\n".join(report.page_lines([row], {1: RATES}))
+
+
+def test_a_slow_rival_is_not_run() -> None:
+    def never(x: np.ndarray) -> np.ndarray:
+        raise AssertionError("this was run")
+
+    field = [rival("numpy.convolve"), rivals.Rival("slug", lambda *_: rivals.Job(never), rate=1.0)]
+    row = measure.measure(PLAIN, measure.Data.of(PLAIN), field, 1, RATES, AT_ONCE)
+    assert "slug" in row.dropped
+
+
+def test_errors_count_where_the_data_is_quiet() -> None:
+    """An FFT of everything loses the quiet samples, which white noise cannot show."""
+    case = replace(PLAIN, x_shape=(4000,), w_shape=(64,))
+    data = measure.Data.of(case)
+    whole = measure.check(case, rival("scipy.fftconvolve").prepare(case, data.w, 1), data)  # type: ignore[arg-type]
+    direct = measure.check(case, rival("numpy.convolve").prepare(case, data.w, 1), data)  # type: ignore[arg-type]
+    assert whole.error > 1e5 * direct.error
+
+
+def test_a_broken_bound_is_seen() -> None:
+    data = measure.Data.of(PLAIN)
+    y = {kind: np.convolve(x, data.w) * (1 + 1e-14) for kind, x in data.x.items()}
+    assert measure.bound_used(PLAIN, cases.flipslide_plan(PLAIN, 1), y, data) > 1
+
+
+def test_overlap_save_in_many_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectral, "CHUNK", 4096)
+    monkeypatch.setattr(spectral, "choose_tile", lambda sizes, taps: tuple(k + 6 for k in taps))
+    for case in (replace(PLAIN, x_shape=(500,)), Case("2-D", (50, 61), (5, 4)), Case("batch", (6, 90), (8,))):
+        data = measure.Data.of(case)
+        job = rivals.Job(spectral.OverlapSave(case, data.w, spectral.ENGINES["scipy.fft"], 1))
+        measure.check(case, job, data)
+
+
+def fake_row(name: str, ours: float, theirs: float) -> measure.Row:
+    row = measure.Row(name, "1-D float32", 1, "direct", 1e6, roof=1e-6)
+    for who, seconds in ((measure.OURS, ours), ("numpy.convolve", theirs)):
+        row.entries[who] = measure.Entry(1e-7, fresh=measure.Timing(seconds, seconds, seconds, 5))
+    return row
+
+
+def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
+    rows = [fake_row("won", 1e-3, 4e-3), fake_row("lost <&>", 4e-3, 1e-3)]
+    page = report.write_page(tmp_path, rows, {1: RATES}).read_text("utf-8")
+    assert "2 cells, 1 lost; the median ratio is 2.12" in page
+    assert "- lost <&>, 1 threads: 4 ms; numpy.convolve 1 ms (0.25)" in page
+    chart = ET.parse(tmp_path / "benchmarks.svg").getroot()
+    bars = [e.get("class") for e in chart.iter("{http://www.w3.org/2000/svg}rect") if e.get("class") != "back"]
+    assert bars == ["won", "lost"]
+    assert [chart.find(f"{{http://www.w3.org/2000/svg}}{tag}") is not None for tag in ("title", "desc")] == [True, True]
+
+
+def test_a_cell_that_we_cannot_run_is_lost() -> None:
+    row = fake_row("too much", 1.0, 1e-3)
+    del row.entries[measure.OURS]
+    row.dropped[measure.OURS] = "not run: the plan predicts 90 s"
+    assert row.is_lost
+    assert "not run: the plan predicts 90 s" in report.cells(row)
+
+
+def test_the_roof_is_above_what_is_reached() -> None:
+    case = Case("1-D float32", (10_000,), (101,), mode="full")
+    x, w = cases.make_x(case, "white"), cases.make_w(case)
+    call = cases.flipslide_call(case, w)
+    best = min(measure.time_once(lambda: call(x, threads=1)) for _ in range(20))
+    assert RATES.seconds(case) < 3 * best  # a neighbour may have slowed the rates
+
+
+def test_the_command_runs_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "set_threads", lambda n: None)  # it is for the whole process
+    words = ["--only", "small 5 by 3", "--threads", "1", "--rivals", "numpy", "--seconds-per-case", "0.001"]
+    files = ["--json", str(tmp_path / "rows.json"), "--page", str(tmp_path)]
+    done = CliRunner().invoke(run.main, words + files)
+    assert done.exit_code == 0, done.output
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert [sorted(row["entries"]) for row in rows] == [["flipslide", "numpy.convolve"]]
+    assert "| small 5 by 3 | 1 |" in (tmp_path / "benchmarks.md").read_text("utf-8")
+
+
+def test_no_case_has_such_a_name() -> None:
+    assert CliRunner().invoke(run.main, ["--only", "nothing"]).exit_code == 1
