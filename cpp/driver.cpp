@@ -78,15 +78,18 @@ const std::vector<std::string>& transform_names() {
   return names;
 }
 
-Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile)
+Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile,
+                         Separate separate)
     : spec_(std::move(spec)),
       types_(types),
       fill_(fill),
       isa_(chosen_isa()),
       transform_(find_transform(kernel)),
       tile_(std::move(tile)),
+      separate_(kernel == "separable" ? Separate::always : separate),
       kernel_([&]() -> const FsKernel& {
-        const FsKernel* found = isa_.find(transform_ == Transform::none ? kernel : "direct");
+        const FsKernel* found =
+            isa_.find(transform_ == Transform::none && separate_ != Separate::always ? kernel : "direct");
         if (!found) throw std::invalid_argument("no kernel is called " + kernel);
         return *found;
       }()) {
@@ -229,6 +232,12 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
       }
     packed.negative = negative;
   }
+  packed.factors.clear();
+  if (separate_ != Separate::never && packed.is_finite) {
+    std::vector<Index> extents;
+    for (const Slide& slide : slides_) extents.push_back(slide.axis.w);
+    if (find_factors(types_.compute, extents, n_channels, packed)) return;
+  }
   if (transform_ != Transform::none) pack_spectra(*this, w, packed, threads);
 }
 
@@ -306,7 +315,7 @@ void Convolution::run(const View& x, const PackedTaps& w, const void* bias, cons
   if (n_batch_ * n_groups_ * n_out_ == 0) return;
   for (const Slide& slide : slides_)
     if (slide.axis.y == 0) return;
-  (transform_ == Transform::none ? run_tiles : run_transform)(*this, x, w, bias, y, threads);
+  (transform_ == Transform::none || !w.factors.empty() ? run_tiles : run_transform)(*this, x, w, bias, y, threads);
 }
 
 }  // namespace flipslide

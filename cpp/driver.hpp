@@ -51,6 +51,7 @@ struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
   const std::byte* spectrum = nullptr;  // transforms only
+  std::vector<std::byte> factors;       // taps that are products: of each channel, those of each axis
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
@@ -65,13 +66,17 @@ struct Bound {
 
 enum class Transform { none, overlap, fft };
 
+// Whether taps that are products of taps along single axes are applied axis by axis.
+enum class Separate { never, if_possible, always };
+
 // The names that `Convolution` knows beside those of the registry.
 const std::vector<std::string>& transform_names();
 
 class Convolution {
  public:
   // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis.
-  Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile = {});
+  Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile = {},
+              Separate separate = Separate::never);
 
   // Storage that `packed` already has is used again.
   void pack(const View& w, PackedTaps& packed, int threads) const;
@@ -86,6 +91,7 @@ class Convolution {
   const Spec& spec() const { return spec_; }
   const Types& types() const { return types_; }
   Transform transform() const { return transform_; }
+  bool must_separate() const { return separate_ == Separate::always; }
   const std::vector<Index>& tile() const { return tile_; }
 
  private:
@@ -113,6 +119,7 @@ class Convolution {
   const InstructionSet& isa_;
   Transform transform_;
   std::vector<Index> tile_;
+  Separate separate_;
   const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;
@@ -152,6 +159,8 @@ void run_region(const Convolution& c, const View& x, const PackedTaps& w, const 
                 const Region& region);
 void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
                    int threads);
+// The taps of each channel as products; false (and no factors) where one channel's are not.
+bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed);
 void pack_spectra(const Convolution& c, const View& w, PackedTaps& packed, int threads);
 
 }  // namespace flipslide

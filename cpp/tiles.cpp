@@ -36,7 +36,7 @@ struct Box {
 
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row;
+  Scratch x, y, row, halfway[2];
   std::vector<Index> taps;
   std::vector<FsRun> runs;
   std::vector<Window> windows;
@@ -59,7 +59,8 @@ class TileRun {
         y_(y),
         bytes_(kComputeBytes[of.types_.compute]) {
     place_axes();
-    if (!region) merge_trivial_axes();
+    is_separable_ = !w.factors.empty();
+    if (!region && !is_separable_) merge_trivial_axes();
     x_in_place_ = x_can_be_read_in_place();
     y_in_place_ = y_can_be_written_in_place();
     split_into_boxes(region);
@@ -115,7 +116,7 @@ class TileRun {
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
   Slide slides_[kMaxAxes];
-  bool x_in_place_ = false, y_in_place_ = false;
+  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false;
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
@@ -234,8 +235,22 @@ class TileRun {
     boxes_.push_back(box);
   }
 
+  // Axis by axis, rows beyond a tile's outputs are summed for each tile again: many rows, short ones.
+  void choose_separable_extents(Box& box) const {
+    double window = static_cast<double>(bytes_);
+    for (int a = inner(); a >= 0; --a) {
+      const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
+      const double room = 2.0 * kWindowBytes / window - static_cast<double>(over);
+      const Index wanted = a == inner() ? 512 : std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
+      const Index n = (most + wanted - 1) / wanted;
+      box.extent[a] = (most + n - 1) / n;
+      window *= static_cast<double>(box.extent[a] + over);
+    }
+  }
+
   // Grows a tile from the innermost axis outwards until its window or its work is full.
   void choose_extents(Box& box) const {
+    if (is_separable_) return choose_separable_extents(box);
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
     const double products = static_cast<double>(c_.n_in_) * static_cast<double>(c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
@@ -300,6 +315,12 @@ class TileRun {
 
     const std::byte* x =
         x_.data + locate(c_.batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+    if (is_separable_) {
+      tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
+      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place);
+      if (!write_in_place) store_y(shape, place, tile, y, low, extent);
+      return;
+    }
     const Index per_pass = channels_per_pass();
     Index first = 0;
     do {
@@ -327,6 +348,76 @@ class TileRun {
     Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
     Index plane;             // elements of a packed channel
   };
+
+  // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
+  // its outputs along the axes done and its window along the others, a row per place of the outer axes.
+  void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
+                        const Index* low, const Index* extent, bool in_place) const {
+    const Index lanes = 64 / bytes_, pitch = (extent[inner()] + lanes - 1) / lanes * lanes;
+    const std::vector<FsRun> last_runs = work.runs;
+    Index n_factors = 0;
+    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
+    for (Index k = 0; k < whole.n_out; ++k) {
+      const std::byte* factors =
+          w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
+      Index rows[kMaxAxes], from_step[kMaxAxes], first = 0, factor_end = n_factors;
+      for (int a = 0; a < n_axes_; ++a) {
+        rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
+        from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
+        if (in_place) first += (slides_[a].axis.start + low[a]) * from_step[a];
+      }
+      FsTile pass = whole;
+      for (int a = inner(); a >= 0; --a) {
+        const Slide& slide = slides_[a];
+        factor_end -= slide.axis.w;
+        rows[a] = extent[a];
+        pass.w = factors + factor_end * bytes_;
+        pass.w_taps = pass.n_taps = slide.axis.w;
+        pass.first_tap = 0;
+        pass.n_out = 1;
+        pass.length = extent[inner()];
+        work.taps.resize(static_cast<std::size_t>(slide.axis.w));
+        for (Index j = 0; j < slide.axis.w; ++j)
+          work.taps[static_cast<std::size_t>(j)] = j * slide.axis.dilation * from_step[a];
+        pass.taps = work.taps.data();
+        const bool is_last = a == 0;
+        pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
+        Index n_rows = 1, to_step[kMaxAxes] = {};
+        for (int b = inner() - 1; b >= 0; --b) {
+          to_step[b] = n_rows * pitch;
+          n_rows *= rows[b];
+        }
+        list_row_runs(work, rows, from_step, to_step, first);
+        if (is_last)
+          for (std::size_t r = 0; r < work.runs.size(); ++r) work.runs[r].y = last_runs[r].y;
+        pass.runs = work.runs.data();
+        pass.n_runs = static_cast<Index>(work.runs.size());
+        pass.y = is_last ? static_cast<void*>(static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_)
+                         : work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
+        c_.kernel_.run[c_.types_.compute](&pass);
+        pass.x = pass.y;
+        first = 0;
+        std::copy(to_step, to_step + n_axes_, from_step);
+      }
+    }
+  }
+
+  void list_row_runs(Workspace& work, const Index* rows, const Index* from_step, const Index* to_step,
+                     Index first) const {
+    work.runs.clear();
+    Index m[kMaxAxes] = {};
+    for (;;) {
+      FsRun run{first, 0};
+      for (int a = 0; a < inner(); ++a) {
+        run.x += m[a] * from_step[a];
+        run.y += m[a] * to_step[a];
+      }
+      work.runs.push_back(run);
+      int a = inner();
+      while (a-- > 0 && ++m[a] == rows[a]) m[a] = 0;
+      if (a < 0) return;
+    }
+  }
 
   TileShape shape_in_place(const Index* extent) const {
     TileShape shape{};
@@ -362,7 +453,7 @@ class TileRun {
     if (n_axes_ > 1) {
       const Index rows = extent[n_axes_ - 2];
       shape.row_pitch = work.windows[n_axes_ - 2].place;
-      if (rows > 1 && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
+      if (rows > 1 && !is_separable_ && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
         shape.length = (rows - 1) * shape.row_pitch + n;
         shape.rows_per_run = rows;
         shape.n_outer = n_axes_ - 2;

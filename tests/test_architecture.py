@@ -73,9 +73,11 @@ INCLUDES = {
     "layout": {"kernels", "spec", "view"},
     "isa": {"isa", "kernels"},
     "driver": {"driver", "isa", "layout", "spec", "view", "kernels", "thread"},
+    "arena": {"arena"},
+    "separable": {"driver"},
     "tiles": {"driver", "layout", "thread"},
     "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
-    "bindings": {"bindings", "driver", "isa", "spec", "view", "kernels", "thread", "simd"},
+    "bindings": {"arena", "bindings", "driver", "isa", "spec", "view", "kernels", "thread", "simd"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from laws import assert_is_definition
 from strategies import Call, calls, layers
 
@@ -111,9 +111,11 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     rng = np.random.default_rng(7)
     x = rng.integers(0, 3, (3, 130, 700)).astype(dtype)
     w = rng.integers(0, 2, (1 if method == "direct" else 5, 1, 5, 4)).astype(dtype)
-    if method in ("overlap", "fft") and "int" in dtype:
-        pytest.skip("transforms round, integers are exact")
-    if method in ("overlap", "fft"):
+    if method in ("overlap", "fft", "separable") and "int" in dtype:
+        pytest.skip("for real numbers only")
+    if method == "separable":
+        w[:] = np.multiply.outer([1, 2, 0, 1, 1], [1, 1, 0, 2])
+    if method in ("overlap", "fft", "separable"):
         y = fs.convolve(x[None], w, "same", axes=(2, 3), boundary=boundary, method=method, threads=3).round()
     elif method == "gemm" or method == "auto":
         y = fs.convolve(x[None], w, "same", axes=(2, 3), boundary=boundary, method=method, threads=3)
@@ -125,3 +127,64 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
             int(w[k, 0, i, j]) * padded[:, 4 - i : 134 - i, 3 - j : 703 - j] for i in range(5) for j in range(4)
         )
         np.testing.assert_array_equal(y[k], expected.astype(dtype))
+
+
+@given(call=calls(("float16", "float32", "float64")))
+def test_product_taps_are_the_definition(call: Call) -> None:
+    """Taps that are products of lines, each axis in turn, whatever the boundary and the layout."""
+    assume(call.w.size > 0)
+    axes = call.keywords["axes"] if call.w.ndim == call.x.ndim else range(call.w.ndim)
+    w = np.ones_like(call.w)
+    for axis in axes:
+        line = np.moveaxis(call.w, axis, -1).reshape(-1, call.w.shape[axis])[:1].reshape(-1)
+        w = w * np.expand_dims(line, [i for i in range(w.ndim) if i != axis])
+    keywords = call.keywords | {"stride": 1}
+    y = run_if_possible(call._replace(w=w.astype(call.w.dtype), keywords=keywords), "separable", False)
+    if y is not None:
+        spec = ConvSpec.of(call.x.shape, w.shape, **keywords)
+        assert_is_definition(y, spec, call.x, w.astype(call.w.dtype), method="direct")
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_taps_are_separated_when_they_can_be(rank: int) -> None:
+    """The default takes a Gaussian apart, and not the sum of two."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 400))
+    gauss = [np.exp(-(np.arange(-12, 13) ** 2) / s) for s in (20, 60)]
+    w = sum(np.multiply.outer(g, g) for g in gauss[:rank])
+    assert fs.plan(x.shape, w, x.dtype, "same").may_separate
+    expected = fs.convolve(x, w, "same", method="direct")
+    np.testing.assert_allclose(fs.convolve(x, w, "same"), expected, atol=1e-12 * np.abs(w).sum())
+    if rank == 1:
+        np.testing.assert_allclose(fs.convolve(x, w, "same", method="separable"), expected, atol=1e-13 * w.sum())
+    else:
+        with pytest.raises(ParameterError, match="not a product of taps along single axes"):
+            fs.convolve(x, w, "same", method="separable")
+
+
+@pytest.mark.parametrize("method", ["overlap", "fft"])
+@pytest.mark.parametrize("shape", [(5000,), (90, 120)])
+def test_not_finite_samples_stay_where_they_belong(method: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal(shape), rng.standard_normal((9,) * len(shape))
+    for value, place in ((np.nan, 7), (np.inf, x.size // 2), (-np.inf, x.size // 2 + 3), (1e308, x.size - 40)):
+        x.flat[place] = value
+    direct, y = fs.convolve(x, w, method="direct"), fs.convolve(x, w, method=method)
+    for is_special in (np.isnan, np.isposinf, np.isneginf):
+        np.testing.assert_array_equal(is_special(y), is_special(direct))
+
+
+@pytest.mark.parametrize("method", ["overlap", "fft"])
+def test_infinite_taps_are_summed_directly(method: str) -> None:
+    x, w = np.arange(1.0, 400.0), np.array([1.0, np.inf, 2.0])
+    np.testing.assert_array_equal(fs.convolve(x, w, method=method), fs.convolve(x, w, method="direct"))
+
+
+def test_strict_accuracy_admits_no_transform() -> None:
+    loud = np.zeros(20_000)
+    loud[0], loud[300:] = 1e12, 1e-6
+    w = np.random.default_rng(2).standard_normal(500)
+    assert fs.plan(loud.shape, w, loud.dtype).tile
+    strict = fs.plan(loud.shape, w, loud.dtype, accuracy="strict")
+    assert strict.method == "direct"
+    np.testing.assert_allclose(strict(loud)[1000:], np.convolve(loud, w)[1000:], rtol=1e-6, atol=1e-16)

@@ -1,5 +1,6 @@
 // Python's view of the core. Only this folder knows of Python.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "../arena.hpp"
 #include "../driver.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
@@ -76,6 +78,8 @@ class Runner {
     }
     if (needs_finite_ && !taps->packed.is_finite) return nb::make_tuple("taps");
 
+    if (convolution_.must_separate() && taps->packed.factors.empty()) return nb::make_tuple("product");
+
     const View x_view = x_buffer.view(), y_view = y_buffer.view();
     const void* bias_data = bias_buffer ? bias_buffer->view().data : nullptr;
     const int n_threads = limit(threads);
@@ -123,6 +127,21 @@ Fill make_fill(const nb::bytes& parts, Index part_bytes, std::uint64_t magnitude
   return fill;
 }
 
+// Bytes of the arena, which get them back when the last array that uses them is gone.
+nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>> new_bytes(std::size_t n) {
+  struct Owned {
+    void* block;
+    std::size_t bytes;
+  };
+  auto owned = std::make_unique<Owned>(Owned{take_block(n), n});
+  void* data = owned->block;
+  nb::capsule owner(owned.release(), [](void* p) noexcept {
+    const std::unique_ptr<Owned> gone(static_cast<Owned*>(p));
+    return_block(gone->block, gone->bytes);
+  });
+  return nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(data, {n}, owner);
+}
+
 constexpr Index kPartBytes[FS_N_COMPUTE] = {4, 8, 4, 8};
 
 std::vector<std::string> isa_names() {
@@ -135,6 +154,7 @@ std::vector<std::string> kernel_names() {
   std::vector<std::string> names;
   for (const FsKernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
   for (const std::string& name : transform_names()) names.push_back(name);
+  names.emplace_back("separable");
   return names;
 }
 
@@ -150,8 +170,8 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
              bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, const nb::bytes& fill,
-             std::uint64_t fill_magnitude, bool fill_negative) {
+             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, bool may_separate,
+             const nb::bytes& fill, std::uint64_t fill_magnitude, bool fill_negative) {
             const auto [x, w, y, compute] = types;
             const Types given{static_cast<FsType>(x),
                               static_cast<FsType>(w),
@@ -160,16 +180,20 @@ NB_MODULE(_ext, m) {
                               is_complex,
                               saturate};
             new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
-                                          make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile),
+                                          make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile,
+                                          may_separate ? Separate::if_possible : Separate::never),
                               checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
           nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
-          nb::arg("kernel"), nb::arg("tile"), nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
+          nb::arg("kernel"), nb::arg("tile"), nb::arg("may_separate"), nb::arg("fill"), nb::arg("fill_magnitude"),
+          nb::arg("fill_negative"))
       .def("pack", &Runner::pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &Runner::run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
+  m.def("new_bytes", &new_bytes, nb::arg("n"), "Bytes for a result, which a later one may use again.");
+  m.def("release_blocks", &release_blocks, "Gives the memory kept for results back to the system.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().lanes[0].lanes; }, "The size of its vectors.");

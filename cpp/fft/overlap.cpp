@@ -117,6 +117,10 @@ class OverlapCall : TransformCall {
     std::byte* y[kMaxSlots];
     std::uint64_t bad = 0;  // tiles with an output that is not finite
     const std::byte* bias = nullptr;
+    // Along the last axis: whether all windows lie inside x and are read there, from which byte of
+    // a row on, and whether all outputs exist and are written where they belong.
+    bool reads_in_place, writes_in_place;
+    Index first_byte[kMaxSlots];
   };
 
   const Layout layout_;
@@ -130,6 +134,7 @@ class OverlapCall : TransformCall {
       group.tiles[s] = tile_at(lane_group * slots_ + s);
       rows[s] = {x_of(group.tiles[s], group_index), group.tiles[s].used ? 0 : kGap};
     }
+    look_at_inner_axis(group);
     T* data = transform_scratch().data.reserve<T>(layout_.size);
     load_axis(group, 0, rows, data);
     for (int a = last() - 1; a > 0; --a) lines<T>(a, layout_.n, f_.forward, data);
@@ -150,6 +155,18 @@ class OverlapCall : TransformCall {
       }
       for (int a = 1; a < last(); ++a) lines<T>(a, outputs_, f_.inverse, product);
       store_group<T>(group, group_index, k, product);
+    }
+  }
+
+  void look_at_inner_axis(Group& group) const {
+    group.reads_in_place = x_in_place_;
+    group.writes_in_place = y_in_place_;
+    for (Index s = 0; s < slots_; ++s) {
+      const Tile& tile = group.tiles[s];
+      const Index first = axis(last()).start + tile.low[last()];
+      group.first_byte[s] = first * bytes_;
+      group.reads_in_place = group.reads_in_place && first >= 0 && first + layout_.n[last()] <= axis(last()).x;
+      group.writes_in_place = group.writes_in_place && tile.count[last()] == outputs_[last()];
     }
   }
 
@@ -191,6 +208,16 @@ class OverlapCall : TransformCall {
     const Index n = layout_.n[last()];
     T* scratch = transform_scratch().rows.reserve<T>(kMaxSlots * kStretch);
     const void* from[16];
+    if (group.reads_in_place && std::all_of(rows, rows + slots_, [](const Row& row) { return row.kind == 0; })) {
+      for (int part = 0; part < 2; ++part) {
+        for (int l = 0; l < f_.lanes; ++l) {
+          const Index s = part * f_.lanes + l;
+          from[l] = rows[s].at + group.first_byte[s];
+        }
+        f_.gather(from, n, data + part * f_.lanes, layout_.step[last()]);
+      }
+      return;
+    }
     for (Index q = 0; q < n; q += kStretch) {
       const Index length = std::min(kStretch, n - q);
       for (int part = 0; part < 2; ++part) {
@@ -241,6 +268,14 @@ class OverlapCall : TransformCall {
     T* scratch = transform_scratch().rows.reserve<T>(kMaxSlots * kStretch);
     void* to[16];
     std::uint64_t bad = 0;
+    if (group.writes_in_place && std::all_of(y, y + slots_, [](const std::byte* at) { return at != nullptr; })) {
+      for (int part = 0; part < 2; ++part) {
+        for (int l = 0; l < f_.lanes; ++l) to[l] = y[part * f_.lanes + l];
+        const std::uint64_t doubtful = f_.scatter(data + part * f_.lanes, layout_.step[last()], n, to);
+        group.bad |= doubtful << part * f_.lanes;
+      }
+      return;
+    }
     for (Index q = 0; q < n; q += kStretch) {
       const Index length = std::min(kStretch, n - q);
       for (int part = 0; part < 2; ++part) {

@@ -59,6 +59,7 @@ __all__ = [
 # Names are loaded when they are first used, so that the command line can answer `--help`
 # without NumPy.
 _HOMES = {
+    "execute": ["release_memory"],
     "errors": [
         "DtypeError",
         "FlipslideError",

@@ -26,6 +26,7 @@ __all__ = [
     "instruction_sets",
     "program_of",
     "read_threads",
+    "release_memory",
     "run_spec",
 ]
 
@@ -38,10 +39,26 @@ _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0
 MOST_THREADS = 1024
 
 
+#: Results from here on come from memory that is used again. Fresh pages of a smaller one come from
+#: the allocator's own cache.
+RECYCLED_BYTES = 1 << 20
+
+
 class Program:
     """A plan with everything prepared that does not depend on the arrays' values."""
 
-    __slots__ = ("_fallback", "_runner", "plan", "x_dtype", "w_dtype", "x_shape", "w_shape", "y_dtype", "y_shape")
+    __slots__ = (
+        "_fallback",
+        "_recycled_bytes",
+        "_runner",
+        "plan",
+        "x_dtype",
+        "w_dtype",
+        "x_shape",
+        "w_shape",
+        "y_dtype",
+        "y_shape",
+    )
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -49,12 +66,14 @@ class Program:
         self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
         self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
         self._runner = None if plan.method == "numpy" else _runner(plan)
+        n_bytes = math.prod(self.y_shape) * self.y_dtype.itemsize
+        self._recycled_bytes = n_bytes if n_bytes >= RECYCLED_BYTES and not self.y_dtype.hasobject else 0
         # For taps that are not finite, see `_other`.
         self._fallback: Program | None = None
 
     def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
         """The result for x and w of the planned shapes. w may be packed taps."""
-        y = self._new_result() if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
+        y = self.new_result() if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
         if x.dtype != self.x_dtype:
             x = x.astype(self.x_dtype)
         if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
@@ -73,6 +92,11 @@ class Program:
             return y
         if problem[0] == "bound":
             raise overflow_error(numbers, problem[1], problem[2])
+        if problem[0] == "product":
+            raise ParameterError(
+                "method='separable' cannot do this: the taps are not a product of taps along single axes; "
+                "use method='auto'"
+            )
         if isinstance(w, _core.Taps):
             raise ParameterError(
                 "packed taps must be finite where they can reach outside x; pass the taps with each call"
@@ -93,8 +117,12 @@ class Program:
         as_they_are = (x_dtype, w_dtype) == (self.x_dtype, self.w_dtype) and not self.plan.exchanged
         return self._runner.run if self._runner is not None and as_they_are else None
 
-    def _new_result(self) -> Array:
-        return np.empty(self.y_shape, self.y_dtype)
+    def new_result(self) -> Array:
+        """Memory for the result: of a result that is gone, if it is large (cpp/arena.hpp)."""
+        if not self._recycled_bytes:
+            return np.empty(self.y_shape, self.y_dtype)
+        fresh: Array = _core.new_bytes(self._recycled_bytes).view(self.y_dtype).reshape(self.y_shape)
+        return fresh
 
     def _other(self) -> Program:
         """The direct sum, as the call was given: an infinite tap would spoil a whole spectrum.
@@ -109,6 +137,22 @@ class Program:
 @lru_cache(maxsize=1024)
 def program_of(plan: Plan) -> Program:
     return Program(plan)
+
+
+def release_memory() -> int:
+    """Give the memory that is kept for large results back to the system.
+
+    Returns the number of bytes. At most 256 MB are kept; memory of arrays that are in use is
+    not touched.
+
+    >>> import flipslide as fs
+    >>> _ = fs.convolve([0.0] * 200_000, [1.0, 2.0])
+    >>> fs.release_memory() > 0
+    True
+    >>> fs.release_memory()
+    0
+    """
+    return int(_core.release_blocks())
 
 
 def instruction_sets() -> tuple[str, list[str]]:
@@ -194,6 +238,7 @@ def _runner(plan: Plan) -> Any:
         needs_finite=_needs_finite_taps(plan),
         kernel=plan.method,
         tile=plan.tile,
+        may_separate=plan.may_separate,
         fill=fill.tobytes(),
         fill_magnitude=magnitude,
         fill_negative=negative,

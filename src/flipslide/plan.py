@@ -94,6 +94,26 @@ def _compiled_transform(spec: ConvSpec, arithmetic: Arithmetic) -> str:
     return _compiled(spec, arithmetic)
 
 
+def _compiled_separable(spec: ConvSpec, arithmetic: Arithmetic) -> str:
+    if arithmetic.sum.kind != "f":
+        return "only for real numbers"
+    if sum(axis.w > 1 for axis in spec.axes) < 2:
+        return "one axis"
+    if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
+        return "strides other than 1"
+    if spec.loop_size("in") > 1:
+        return "several input channels"
+    return _compiled(spec, arithmetic)
+
+
+def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+    table = costs()
+    # A pass for each axis; what it leaves goes through the second-level cache.
+    products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
+    work = products * table["product"]["direct"][_part_name(arithmetic)]
+    return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)
+
+
 def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate]:
     def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
         table = costs()
@@ -133,6 +153,7 @@ def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
 METHODS: dict[str, Method] = {
     "direct": Method(_compiled, _product_cost("direct"), _BY_TERMS),
     "gemm": Method(_compiled_gemm, _product_cost("gemm"), _BY_TERMS),
+    "separable": Method(_compiled_separable, _separable_cost, _BY_TERMS),
     "overlap": Method(_compiled_transform, _transform_cost("overlap"), _BY_TILE),
     "fft": Method(_compiled_transform, _transform_cost("fft"), _BY_TILE),
     "numpy": Method(lambda spec, arithmetic: "", _numpy_cost, _BY_TERMS),
@@ -165,6 +186,7 @@ class Plan:
     exchanged: bool
     threads: int
     candidates: tuple[Candidate, ...]
+    may_separate: bool = False  # taps that are products of one-dimensional taps go axis by axis
     run: Callable[..., Array] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, x: Any, w: Any = None, *, out: Any = None) -> Array:
@@ -210,6 +232,8 @@ class Plan:
             f"{products}, {spec.n_taps:,} for each output, summed in {numbers.sum}; threads: {self.threads}",
             f"error: {self._describe_error()}",
         ]
+        if self.may_separate:
+            lines.append("taps that are a product along the axes are applied axis by axis (separable)")
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
         if self.tile:
@@ -256,8 +280,17 @@ def choose(
             f"method={method!r} cannot do this: {refused.refusal}; "
             f"use one of {', '.join(repr(c.method) for c in candidates if not c.refusal)}"
         )
-    best = min(usable, key=lambda candidate: candidate.estimate.nanoseconds(USUAL_THREADS))
-    return Plan(spec, arithmetic, best.method, exchanged, threads, candidates)
+    if method == "auto":
+        # Whether taps are products shows when they are there.
+        usable = [c for c in usable if c.method != "separable"]
+    best = min(usable, key=_usual_time)
+    parted = next(c for c in candidates if c.method == "separable")
+    may_separate = method == "auto" and not exchanged and _usual_time(parted) < _usual_time(best)
+    return Plan(spec, arithmetic, best.method, exchanged, threads, candidates, may_separate)
+
+
+def _usual_time(candidate: Candidate) -> float:
+    return candidate.estimate.nanoseconds(USUAL_THREADS)
 
 
 def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str) -> Candidate:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
-from .execute import Program, bind, check_cotangent, count_threads, program_of, read_threads, run_spec
+from .execute import bind, check_cotangent, count_threads, program_of, read_threads, run_spec
 from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
@@ -253,9 +253,13 @@ def plan(
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads)
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    correlated, x_shape, x_dtype = operations[operation], read_shape(x_shape, "x_shape"), np.dtype(dtype)
+    correlated, x_shape, x_dtype = (
+        operations[operation],
+        read_shape(x_shape, "x_shape"),
+        np.dtype(dtype).newbyteorder("="),
+    )
     fill_type: Any = type(fill_value)
-    program, _ = _program(correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
+    program, _, _ = _program(correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
     return bind(program, taps, threads)
 
 
@@ -316,41 +320,42 @@ def output_shape(
 
 
 def _call(correlated: bool, x: Any, w: Any, words: tuple[Any, ...], out: Any) -> Array:
-    if type(x) is not np.ndarray or x.dtype not in _PLAIN:
-        x = enter(x, "x")
-    if type(w) is not np.ndarray or w.dtype not in _PLAIN:
-        w = enter(w, "w")
+    if type(x) is not np.ndarray or type(w) is not np.ndarray:
+        x, w = enter(x, "x"), enter(w, "w")
     fill_type: Any = type(words[3])
     try:
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
+        program, run_plainly, n_threads = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
         # A list among the arguments cannot be remembered; a tuple can.
         words = freeze(words)
-        program, run_plainly = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
+        program, run_plainly, n_threads = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
+    if program is None:
+        return _call(correlated, enter(x, "x"), enter(w, "w"), words, out)
     if run_plainly is not None and out is None:
         # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
-        y = np.empty(program.y_shape, program.y_dtype)
-        if run_plainly(x, w, None, y, count_threads(words[-1]), 0, False) is None:
+        y: Array = program.new_result()
+        if run_plainly(x, w, None, y, n_threads, 0, False) is None:
             return y
-    return program(x, w, None, out, words[-1] or 0)
-
-
-_PLAIN = frozenset(
-    np.dtype(name) for name in ("f4", "f8", "c8", "c16", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
-)
+    result: Array = program(x, w, None, out, n_threads)
+    return result
 
 
 @lru_cache(maxsize=4096)
 def _program(
     correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, fill_type: Any, words: tuple[Any, ...]
-) -> tuple[Program, Any]:
+) -> tuple[Any, Any, int]:
     """Everything about a call that does not depend on the values in its arrays.
+
+    That is the program, the core's own call where that is enough, and the number of threads (0 is
+    this thread's setting). None in place of the program where an array has to be entered first.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
     fractions. All other words mean the same when they are equal.
     """
+    if not (_is_entered(x_dtype) and _is_entered(w_dtype)):
+        return None, None, 0
     mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads = words
     spec = ConvSpec.of(
         x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
@@ -358,7 +363,12 @@ def _program(
     )  # fmt: skip
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
     program = program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
-    return program, program.plain_run(x_dtype, w_dtype)
+    return program, program.plain_run(x_dtype, w_dtype), count_threads(threads)
+
+
+def _is_entered(dtype: Any) -> bool:
+    """Whether `enter` would leave an array of this dtype as it is."""
+    return dtype.kind in "biufcO" and dtype.isnative
 
 
 # ------------------------------------------------------------------------------ gradients

@@ -27,7 +27,7 @@ CALL, FFT_CALL = 3000.0, 6000.0
 MOST_POINTS = {"overlap": 1 << 15, "fft": 1 << 28}
 
 #: Bytes of a group of tiles. Beyond the second-level cache every level costs a trip to the next.
-CACHE_BYTES = 3 << 19
+CACHE_BYTES = 1 << 20
 MOST_BYTES = 1 << 26
 
 
@@ -107,7 +107,9 @@ def _weigh_overlap(
     groups, channels = spec.loop_size("group"), spec.loop_size("out")
     held = points * 2 * machine.lanes * item_bytes * (2 if channels > 1 else 1)
     tasks = groups * -(-blocks * spec.loop_size("batch") // slots)
-    levels = machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.5)
+    # Only the last axis is contiguous, the others work across the cache.
+    steps = (1 if len(tile) == 1 else 1.5) * (1 if held <= CACHE_BYTES else 1.3)
+    levels = machine.level * math.log2(max(points, 2)) * steps
     each = points * (levels + machine.move) * (1 + channels) / 2
     rows = points // tile[-1] * slots * machine.row
     spectra = -(-groups * channels // machine.lanes) * points * levels
@@ -123,8 +125,8 @@ def _weigh_fft(
     held = points * 2 * item_bytes * (1 + channels + (channels > 1))
     pairs = groups * -(-blocks * spec.loop_size("batch") // parts)
     # Two trips through the whole tile and one turn into lanes and back on the way.
-    levels = machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.5)
-    each = points / machine.lanes * (levels + 2 * machine.move) * (1 + channels) / 2
+    levels = 2 * machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.3)
+    each = points / machine.lanes * (levels + 4 * machine.move) * (1 + channels) / 2
     rows = points // tile[-1] * parts * machine.row
     spectra = groups * channels * (points / machine.lanes * levels / 2 + points * 0.1)
     # Fewer pairs than threads are shared as well, in pieces.

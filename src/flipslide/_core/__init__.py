@@ -8,6 +8,8 @@ __all__ = [
     "isa",
     "isas",
     "kernels",
+    "new_bytes",
+    "release_blocks",
     "set_own_threads",
     "set_process_threads",
     "thread_limit",
@@ -19,6 +21,8 @@ Taps = _ext.Taps
 isa = _ext.isa
 isas = _ext.isas
 kernels = _ext.kernels
+new_bytes = _ext.new_bytes
+release_blocks = _ext.release_blocks
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit

@@ -1,0 +1,75 @@
+// Taps that are products of taps along single axes, such as Gaussians and boxes.
+//
+// The factors are the lines through the largest tap. Each tap must be the product of its factors
+// within a few roundings of itself, so that the sum axis by axis keeps the direct sum's bound: the
+// error of each output relative to its own terms.
+#include <cmath>
+#include <limits>
+
+#include "driver.hpp"
+
+namespace flipslide {
+
+namespace {
+
+constexpr double kRoundings = 8;
+
+template <class T>
+bool factor_channel(const T* taps, const std::vector<Index>& extents, T* factors) {
+  using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
+  Index n_taps = 1, largest = 0;
+  for (const Index n : extents) n_taps *= n;
+  for (Index t = 1; t < n_taps; ++t)
+    if (std::abs(taps[t]) > std::abs(taps[largest])) largest = t;
+  const Wide pivot = taps[largest];
+  Index step = n_taps;
+  T* to = factors;
+  for (std::size_t a = 0; a < extents.size(); ++a) {
+    step /= extents[a];
+    const Index first = largest - largest / step % extents[a] * step;
+    for (Index i = 0; i < extents[a]; ++i) {
+      const Wide tap = taps[first + i * step];
+      *to++ = static_cast<T>(a == 0 || pivot == 0 ? tap : tap / pivot);
+    }
+  }
+  std::vector<Index> j(extents.size(), 0);
+  for (Index t = 0; t < n_taps; ++t) {
+    Wide product = 1;
+    const T* from = factors;
+    for (std::size_t a = 0; a < extents.size(); ++a) {
+      product *= from[j[a]];
+      from += extents[a];
+    }
+    const Wide tap = taps[t];
+    if (!(std::abs(product - tap) <= kRoundings / 2 * std::numeric_limits<T>::epsilon() * std::abs(tap))) return false;
+    for (std::size_t a = extents.size(); a-- > 0 && ++j[a] == extents[a];) j[a] = 0;
+  }
+  return true;
+}
+
+template <class T>
+bool factor_all(const std::vector<Index>& extents, Index n_channels, PackedTaps& packed) {
+  Index n_taps = 1, n_factors = 0;
+  for (const Index n : extents) {
+    n_taps *= n;
+    n_factors += n;
+  }
+  packed.factors.resize(static_cast<std::size_t>(n_channels * n_factors) * sizeof(T));
+  const T* taps = reinterpret_cast<const T*>(packed.data);
+  T* factors = reinterpret_cast<T*>(packed.factors.data());
+  for (Index k = 0; k < n_channels; ++k)
+    if (!factor_channel(taps + k * n_taps, extents, factors + k * n_factors)) {
+      packed.factors.clear();
+      return false;
+    }
+  return true;
+}
+
+}  // namespace
+
+bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed) {
+  return compute == FS_F32 ? factor_all<float>(extents, n_channels, packed)
+                           : factor_all<double>(extents, n_channels, packed);
+}
+
+}  // namespace flipslide
