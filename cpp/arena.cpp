@@ -13,7 +13,7 @@ namespace flipslide {
 
 namespace {
 
-constexpr std::size_t kPage = std::size_t(2) << 20;
+constexpr std::size_t kHugePage = std::size_t(2) << 20, kPage = std::size_t(64) << 10;
 constexpr std::size_t kMostKept = std::size_t(256) << 20;
 
 struct Block {
@@ -25,8 +25,11 @@ std::mutex lock;
 std::vector<Block> kept;  // the one given back last is at the end: it is the warmest
 std::size_t bytes_kept = 0;
 
-// Blocks are whole huge pages, so that results of nearly one size share them.
-std::size_t whole_pages(std::size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+// Blocks are whole pages (huge ones from their size on), so that results of nearly one size share them.
+std::size_t whole_pages(std::size_t bytes) {
+  const std::size_t page = bytes < kHugePage ? kPage : kHugePage;
+  return (bytes + page - 1) / page * page;
+}
 
 void free_oldest() {
   std::free(kept.front().at);
@@ -48,10 +51,11 @@ void* take_block(std::size_t bytes) {
         return found;
       }
   }
-  void* made = std::aligned_alloc(kPage, bytes);
+  const bool is_huge = bytes >= kHugePage;
+  void* made = std::aligned_alloc(is_huge ? kHugePage : 64, bytes);
   if (!made) throw std::bad_alloc();
 #if defined(__linux__)
-  madvise(made, bytes, MADV_HUGEPAGE);
+  if (is_huge) madvise(made, bytes, MADV_HUGEPAGE);
 #endif
   return made;
 }

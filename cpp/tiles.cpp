@@ -34,6 +34,13 @@ struct Box {
   bool in_place = false;  // x is read where it lies
 };
 
+// geometry.extend_index for `interleave` signals whose samples take turns.
+Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
+  if (interleave == 1) return extend(i, axis.x, axis.boundary);
+  const Index sample = extend(floor_div(i, interleave), axis.x / interleave, axis.boundary);
+  return sample < 0 ? sample : sample * interleave + i - floor_div(i, interleave) * interleave;
+}
+
 // Scratch that a thread keeps from call to call.
 struct Workspace {
   Scratch x, y, row, halfway[2];
@@ -41,6 +48,7 @@ struct Workspace {
   std::vector<FsRun> runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
+  std::vector<std::vector<Index>> blanks;  // [phase] places of the innermost window without a sample
 };
 
 thread_local Workspace workspace;
@@ -60,6 +68,9 @@ class TileRun {
         bytes_(kComputeBytes[of.types_.compute]) {
     place_axes();
     is_separable_ = !w.factors.empty();
+    batch_ = of.batch_;
+    n_batch_ = of.n_batch_;
+    if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
     x_in_place_ = x_can_be_read_in_place();
     y_in_place_ = y_can_be_written_in_place();
@@ -68,7 +79,7 @@ class TileRun {
     n_channel_blocks_ = (c_.n_out_ + channel_block_ - 1) / channel_block_;
   }
 
-  Index n_tasks() const { return c_.n_batch_ * c_.n_groups_ * n_channel_blocks_ * n_tiles_; }
+  Index n_tasks() const { return n_batch_ * c_.n_groups_ * n_channel_blocks_ * n_tiles_; }
 
   void operator()(Index task) const {
     const Index tile = task % n_tiles_;
@@ -94,12 +105,15 @@ class TileRun {
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
   static constexpr double kTileProducts = 32e6;
+  // A small call is cut in eight, down to a few microseconds each.
+  static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
 
   struct Slide {
     Axis axis;
     Index x_stride, y_stride;  // bytes
     Index overhang;
+    Index interleave = 1;  // signals of the batch whose samples take turns along this axis
   };
 
   struct TaskPlace {
@@ -115,6 +129,8 @@ class TileRun {
   const std::byte* x_base_ = nullptr;
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
+  std::vector<Loop> batch_;
+  Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
   bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false;
   Index channel_block_ = 1, n_channel_blocks_ = 1;
@@ -136,6 +152,26 @@ class TileRun {
       }
       slides_[n_axes_++] = slide;
     }
+  }
+
+  // Channels that lie last (a photograph's red, green and blue, one kernel for all) are one longer
+  // axis whose taps stand `channels` apart.
+  void merge_interleaved_batch() {
+    Slide& slide = slides_[inner()];
+    Axis& axis = slide.axis;
+    const Index x_bytes = kTypeBytes[c_.types_.x], y_bytes = kTypeBytes[c_.types_.y];
+    if (c_.types_.is_complex || axis.stride != 1 || axis.up != 1 || batch_.empty()) return;
+    const Loop& loop = batch_.back();
+    const Index n = loop.size;
+    if (n < 2 || x_.stride(loop.x_dim) != x_bytes || slide.x_stride != n * x_bytes) return;
+    if (y_.stride(loop.y_dim) != y_bytes || slide.y_stride != n * y_bytes) return;
+    for (Index* count : {&axis.x, &axis.y, &axis.start, &axis.dilation}) *count *= n;
+    slide.overhang *= n;
+    slide.x_stride = x_bytes;
+    slide.y_stride = y_bytes;
+    slide.interleave = n;
+    n_batch_ /= n;
+    batch_.pop_back();
   }
 
   static bool is_trivial(const Slide& slide) {
@@ -198,8 +234,9 @@ class TileRun {
         find_interior(slides_[a], low, high);
         low = std::clamp(low, whole.low[a], whole.high[a]);
         high = std::clamp(high, low, whole.high[a]);
-        // Packing a few short rows is cheaper than treating their ends apart.
-        if (high - low < std::min<Index>(whole.high[a] - whole.low[a], a == inner() ? 128 : 1)) {
+        // Packing short rows is cheaper than treating their ends apart (256 x 256 by 7 x 7: half the
+        // time; rows of 1000 by 16 taps: three times as long; 2026-11, AVX-512, 2 cores).
+        if (high - low < std::min<Index>(whole.high[a] - whole.low[a], a == inner() ? 600 : 1)) {
           x_in_place_ = false;
           break;
         }
@@ -260,7 +297,7 @@ class TileRun {
       const Slide& slide = slides_[a];
       const double step = static_cast<double>(slide.axis.stride), over = static_cast<double>(1 + slide.overhang);
       const double by_window = (kWindowBytes / window * over - over) / step + 1;
-      const double by_work = kTileProducts / work;
+      const double by_work = std::min(kTileProducts, std::max(kLeastProducts, c_.products() / 8)) / work;
       const Index least = a == inner() ? std::max<Index>(256, slide.overhang / 4) : slide.overhang / 4;
       const Index most = box.high[a] - box.low[a];
       const Index extent = static_cast<Index>(std::max(1.0, std::min({by_window, by_work, 1e15})));
@@ -300,7 +337,7 @@ class TileRun {
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
 
     std::byte* y =
-        y_base_ + locate(c_.batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
+        y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
     const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
@@ -314,7 +351,7 @@ class TileRun {
     }
 
     const std::byte* x =
-        x_.data + locate(c_.batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+        x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
     if (is_separable_) {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
       run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place);
@@ -432,7 +469,7 @@ class TileRun {
     work.windows.resize(kMaxAxes);
     TileShape shape{};
     Index plane = 1, phases = 1;
-    for (int a = 0; a < n_axes_; ++a) find_window(work.windows[a], slides_[a].axis, low[a], extent[a]);
+    for (int a = 0; a < n_axes_; ++a) find_window(work.windows[a], slides_[a], low[a], extent[a]);
     for (int a = inner(); a >= 0; --a) {
       work.windows[a].place = plane;
       plane *= work.windows[a].length;
@@ -466,7 +503,8 @@ class TileRun {
 
   // ---- packed windows
 
-  static void find_window(Window& window, const Axis& axis, Index low, Index extent) {
+  static void find_window(Window& window, const Slide& slide, Index low, Index extent) {
+    const Axis& axis = slide.axis;
     window.tap_offset.assign(static_cast<std::size_t>(axis.w), 0);
     // Only the residues that some tap reads.
     std::vector<Index>&phase_of = window.phase_of, &residues = window.residues;
@@ -490,9 +528,9 @@ class TileRun {
     for (Index phase = 0; phase < window.n_phases; ++phase)
       for (Index q = 0; q < window.length; ++q) {
         const Index position = first + residues[static_cast<std::size_t>(phase)] + axis.stride * q;
-        const Index sample = floor_div(position, axis.up);
+        const Index sample = axis.up == 1 ? position : floor_div(position, axis.up);
         window.source[static_cast<std::size_t>(phase * window.length + q)] =
-            position - sample * axis.up ? kGap : extend(sample, axis.x, axis.boundary);
+            position - sample * axis.up ? kGap : extend_interleaved(sample, axis, slide.interleave);
       }
   }
 
@@ -507,12 +545,18 @@ class TileRun {
   void list_segments(Workspace& work) const {
     const Window& window = work.windows[inner()];
     work.segments.resize(static_cast<std::size_t>(window.n_phases));
+    work.blanks.resize(static_cast<std::size_t>(window.n_phases));
     for (Index phase = 0; phase < window.n_phases; ++phase) {
       std::vector<Segment>& found = work.segments[static_cast<std::size_t>(phase)];
+      std::vector<Index>& blanks = work.blanks[static_cast<std::size_t>(phase)];
       found.clear();
+      blanks.clear();
       const Index* source = window.source.data() + phase * window.length;
       for (Index q = 0; q < window.length; ++q) {
-        if (source[q] < 0) continue;
+        if (source[q] < 0) {
+          blanks.push_back(q);
+          continue;
+        }
         if (!found.empty()) {
           Segment& last = found.back();
           const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
@@ -582,15 +626,17 @@ class TileRun {
     const std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
     const std::byte* fill = c_.fill_.parts[part];
     const Index stride = slides_[inner()].x_stride;
-    const bool whole = segments.size() == 1 && segments[0].n == window.length;
-    if (!whole || filled)
-      for (Index q = 0; q < window.length; ++q) {
-        if (source[q] == kFill || (filled && source[q] != kGap))
-          std::memcpy(to + q * bytes_, fill, static_cast<std::size_t>(bytes_));
-        else if (source[q] == kGap)
-          std::memset(to + q * bytes_, 0, static_cast<std::size_t>(bytes_));
-      }
-    if (filled) return;
+    const auto set = [&](Index q, bool to_fill) {
+      if (to_fill)
+        std::memcpy(to + q * bytes_, fill, static_cast<std::size_t>(bytes_));
+      else
+        std::memset(to + q * bytes_, 0, static_cast<std::size_t>(bytes_));
+    };
+    if (filled) {
+      for (Index q = 0; q < window.length; ++q) set(q, source[q] != kGap);
+      return;
+    }
+    for (const Index q : work.blanks[static_cast<std::size_t>(phase)]) set(q, source[q] == kFill);
     for (const Segment& segment : segments) {
       const std::byte* first = from + segment.from * stride;
       if (segment.to_step == 1) {
@@ -683,8 +729,8 @@ class TileRun {
 
 void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
   const TileRun call(c, x, w, bias, y);
-  // Below about 30 microseconds of work a second thread costs more than it saves.
-  constexpr double kWorthSharing = 1.5e6;
+  // Below about 15 microseconds of work a second thread costs more than it saves.
+  constexpr double kWorthSharing = 0.5e6;
   parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
 }
 

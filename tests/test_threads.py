@@ -142,3 +142,15 @@ def test_environment_variable() -> None:
         check=True,
     )
     assert done.stdout.strip() == "7"
+
+
+def test_denormals_are_flushed_inside_and_nowhere_else() -> None:
+    """The caller's own arithmetic keeps its tiny numbers, on the thread that calls and on others."""
+    tiny = np.full(300_000, 1e-310)
+    assert not fs.convolve(tiny, [1.0, 1.0], threads=2).any()
+    assert (tiny * 1.0)[0] == 1e-310
+    kept: list[float] = []
+    other = threading.Thread(target=lambda: kept.append(float((fs.convolve([1e-310], [1.0]), tiny[:1] * 1.0)[1][0])))
+    other.start()
+    other.join()
+    assert kept == [1e-310]

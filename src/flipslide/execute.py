@@ -39,9 +39,9 @@ _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0
 MOST_THREADS = 1024
 
 
-#: Results from here on come from memory that is used again. Fresh pages of a smaller one come from
-#: the allocator's own cache.
-RECYCLED_BYTES = 1 << 20
+#: Results from here on come from memory that is used again. The allocator itself keeps smaller ones,
+#: and asks the system for fresh pages from here on (glibc's M_MMAP_THRESHOLD).
+RECYCLED_BYTES = 1 << 17
 
 
 class Program:
