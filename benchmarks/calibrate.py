@@ -9,10 +9,12 @@ wherever both apply and there are eight output channels.
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,11 @@ from typing import Any
 import numpy as np
 
 import flipslide as fs
-from flipslide.execute import instruction_sets
+from flipslide.arrays import arithmetic_of
+from flipslide.costs import costs
+from flipslide.execute import Program, instruction_sets
+from flipslide.plan import Plan, choose
+from flipslide.spec import ConvSpec
 
 SUMS = ("float32", "float64", "int32", "int64")
 TARGET = Path(__file__).parent.parent / "src" / "flipslide" / "costs.json"
@@ -73,6 +79,34 @@ def numpy_cost() -> tuple[float, float]:
     return times[0] / 9, per_product
 
 
+def transform_costs(dtype: str) -> list[float]:
+    """Nanoseconds of a vector of points: for each doubling of the tile, and to move it in and out.
+
+    A straight line through the times of one signal in tiles of several sizes; the cost of a row of a
+    tile, the third constant, is what its smallest tiles take beyond that line and is kept as it is.
+    """
+    x, w = small(1_000_000, dtype), small(64, dtype)
+    spec, numbers = ConvSpec.of(x.shape, w.shape, mode="same"), arithmetic_of(x.dtype, w.dtype)
+    lanes, row = costs()["vector_bytes"] // x.itemsize, costs()["transform"][dtype][2]
+    doublings, per_vector = [], []
+    for n in (512, 1024, 2048, 4096):
+        program = Program(with_tile(choose(spec, numbers, 1, "overlap"), (n,)))
+        tiles = -(-x.size // (n - w.size + 1))
+        seconds = median_seconds(lambda program=program: program(x, w, None, None, 1))
+        doublings.append(math.log2(n))
+        per_vector.append((seconds * 1e9 - tiles * row) * 2 * lanes / (tiles * n))
+    level, move = np.polyfit(doublings, per_vector, 1)
+    return [round(float(level), 2), round(float(move), 2), row]
+
+
+def with_tile(plan: Plan, tile: tuple[int, ...]) -> Plan:
+    """A transform's plan, with tiles of another size."""
+    candidates = tuple(
+        c._replace(estimate=c.estimate._replace(tile=tile)) if c.method == plan.method else c for c in plan.candidates
+    )
+    return replace(plan, candidates=candidates)
+
+
 def call_cost(method: str) -> float:
     """Nanoseconds of a call that computes next to nothing."""
     x, w = small((1, 4), "float32"), small((2, 2), "float32")
@@ -91,6 +125,7 @@ def main() -> None:
                 "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in SUMS},
                 "numpy": dict.fromkeys(SUMS, round(per_product, 2)),
             },
+            "transform": {dtype: transform_costs(dtype) for dtype in ("float32", "float64")},
             "numpy_tap": round(per_tap),
         }
     TARGET.write_text(json.dumps(table, indent=2) + "\n")

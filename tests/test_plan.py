@@ -64,3 +64,21 @@ def test_choice_is_cached_and_pure() -> None:
     assert choose(spec, numbers, 2) is choose(spec, numbers, 2)
     assert choose(spec, numbers, 2).error_bound > 0
     assert choose(spec, arithmetic_of(np.dtype("i4"), np.dtype("i4")), 2).error_bound == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "mode"),
+    [(10**7, 10**7, "same"), (10**7, 10**7, "full"), (10**6, 20_000, "same"), (5_000, 5_000, "full")],
+)
+def test_long_taps_are_transformed_within_the_memory_that_is_promised(n: int, k: int, mode: str) -> None:
+    """The larger of 64 MB and twice the arrays is all that a method may take."""
+    plan = fs.plan((n,), (k,), np.float32, mode, threads=2)
+    assert plan.method == "fft"
+    arrays = 4 * (n + k + plan.spec.y_shape[0])
+    assert plan.workspace <= max(64 << 20, 2 * arrays)
+
+
+def test_the_choice_does_not_depend_on_threads() -> None:
+    for n, k in ((3_000, 40), (100_000, 101), (200_000, 9_000)):
+        chosen = {(p.method, p.tile) for t in (1, 2, 7) if (p := fs.plan((n,), (k,), np.float32, threads=t))}
+        assert len(chosen) == 1

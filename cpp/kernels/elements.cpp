@@ -10,19 +10,31 @@ typedef __fp16 half;
 typedef _Float16 half;
 #endif
 
-// A whole number of elements apart in most arrays; neighbours in nearly all.
+// Every `every`-th element: a constant, so that the loop becomes loads of whole vectors and shuffles.
+template <class To, class From, int every>
+static void load_every(To* out, const char* in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    From value;
+    __builtin_memcpy(&value, in + i * every * (int64_t)sizeof(From), sizeof(From));
+    out[i] = (To)value;
+  }
+}
+
+template <class To, class From, int every>
+static void store_every(char* out, const From* in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)in[i];
+    __builtin_memcpy(out + i * every * (int64_t)sizeof(To), &value, sizeof(To));
+  }
+}
+
+// Neighbours in nearly all arrays; the parts of complex numbers are every second.
 template <class To, class From>
 static void load(void* to, const void* from, int64_t stride, int64_t n) {
   To* out = (To*)to;
   const char* in = (const char*)from;
-  if (stride == (int64_t)sizeof(From)) {
-    for (int64_t i = 0; i < n; ++i) {
-      From value;
-      __builtin_memcpy(&value, in + i * (int64_t)sizeof(From), sizeof(From));
-      out[i] = (To)value;
-    }
-    return;
-  }
+  if (stride == (int64_t)sizeof(From)) return load_every<To, From, 1>(out, in, n);
+  if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     From value;
     __builtin_memcpy(&value, in + i * stride, sizeof(From));
@@ -34,6 +46,8 @@ template <class From, class To>
 static void store(void* to, int64_t stride, const void* from, int64_t n) {
   const From* in = (const From*)from;
   char* out = (char*)to;
+  if (stride == (int64_t)sizeof(To)) return store_every<To, From, 1>(out, in, n);
+  if (stride == 2 * (int64_t)sizeof(To)) return store_every<To, From, 2>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     const To value = (To)in[i];
     __builtin_memcpy(out + i * stride, &value, sizeof(To));

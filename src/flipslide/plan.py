@@ -221,7 +221,7 @@ class Plan:
     @property
     def workspace(self) -> int:
         """Scratch memory in bytes, beside the inputs and the result."""
-        return self.chosen.estimate.workspace * self.threads
+        return self.chosen.estimate.workspace(self.threads)
 
     def __str__(self) -> str:
         spec, numbers = self.spec, self.arithmetic
@@ -252,7 +252,7 @@ class Plan:
             return f"    {candidate.method:<10}{'-':>12}{'-':>12}{'-':>12}  {candidate.refusal}"
         mark = "  <- chosen" if candidate.method == self.method else ""
         time = _human_time(candidate.estimate.nanoseconds(self.threads))
-        scratch = _human_bytes(candidate.estimate.workspace * self.threads)
+        scratch = _human_bytes(candidate.estimate.workspace(self.threads))
         return f"    {candidate.method:<10}{time:>12}{scratch:>12}{candidate.error_bound:>12.2g}{mark}"
 
 

@@ -21,7 +21,7 @@ __all__ = ["USUAL_THREADS", "Estimate", "Machine", "choose_tiles"]
 USUAL_THREADS = 2
 
 #: Nanoseconds of a call that transforms next to nothing.
-CALL, FFT_CALL = 3000.0, 6000.0
+CALL, FFT_CALL = 6000.0, 20000.0
 
 #: Largest tile along an axis, in points: of many tiles at once, and of one.
 MOST_POINTS = {"overlap": 1 << 15, "fft": 1 << 28}
@@ -46,8 +46,13 @@ class Estimate(NamedTuple):
     call: float  # nanoseconds that are not shared
     work: float  # nanoseconds that threads share
     tasks: int  # among how many
-    workspace: int  # bytes, for each thread
+    scratch: int  # bytes of each thread that has a tile of its own
     tile: tuple[int, ...] = ()  # points of a transform along each axis
+    shared: int = 0  # bytes of all threads together
+    holders: int = 1 << 30  # how many threads can have a tile of their own
+
+    def workspace(self, threads: int) -> int:
+        return self.shared + self.scratch * min(threads, self.holders)
 
     def nanoseconds(self, threads: int) -> float:
         if threads == 1 or self.work < 30_000:
@@ -65,10 +70,24 @@ def _candidates(axis: Axis, most: int) -> tuple[int, ...]:
     if axis.w == 1:
         return (1,)
     span = abs(axis.dilation) * (axis.w - 1) + 1
+    # All outputs in one tile, or in two that travel together.
+    whole, half = (_next_size(outputs + span - 1) for outputs in (axis.y, -(-axis.y // 2)))
     sizes = _sizes()
-    whole = sizes[min(bisect_left(sizes, axis.y + span - 1), len(sizes) - 1)]
     good = sizes[bisect_left(sizes, span * 5 // 4 + 1) : bisect_left(sizes, min(whole, 24 * span + 64))]
-    return tuple(n for n in (*good[:: 1 + len(good) // 10], whole) if n <= most)
+    return tuple(n for n in (*good[:: 1 + len(good) // 10], half, whole) if n <= most)
+
+
+@lru_cache(maxsize=1)
+def _all_sizes() -> tuple[int, ...]:
+    """Every product of 2, 3 and 5 up to the largest tile."""
+    most = max(MOST_POINTS.values())
+    odd = [3**i * 5**j for i in range(18) for j in range(13) if 3**i * 5**j <= most]
+    return tuple(sorted(n << twos for n in odd for twos in range(29) if n << twos <= most))
+
+
+def _next_size(n: int) -> int:
+    sizes = _all_sizes()
+    return sizes[min(bisect_left(sizes, n), len(sizes) - 1)]
 
 
 def choose_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Estimate | None:
@@ -78,13 +97,13 @@ def choose_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine,
 
 
 def _weigh_all(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Iterator[Estimate]:
-    arrays = (math.prod(spec.x_shape) + math.prod(spec.y_shape)) * item_bytes
-    allowed = MOST_BYTES if method == "overlap" else max(MOST_BYTES, 2 * arrays)
+    arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
+    allowed = max(MOST_BYTES, 2 * arrays)
     for tile in product(*(_candidates(axis, MOST_POINTS[method]) for axis in spec.axes)):
         blocks = _count_blocks(spec, tile)
         if blocks:
             estimate = _WEIGH[method](spec, tile, blocks, item_bytes, machine, 1 if is_complex else 2)
-            if estimate.workspace <= allowed:
+            if estimate.workspace(USUAL_THREADS) <= allowed:
                 yield estimate
 
 
@@ -113,7 +132,8 @@ def _weigh_overlap(
     each = points * (levels + machine.move) * (1 + channels) / 2
     rows = points // tile[-1] * slots * machine.row
     spectra = -(-groups * channels // machine.lanes) * points * levels
-    return Estimate(CALL + spectra, tasks * (each + rows), tasks, held, tile)
+    taps = groups * channels * points * 2 * item_bytes
+    return Estimate(CALL + spectra, tasks * (each + rows), tasks, held, tile, taps, tasks)
 
 
 def _weigh_fft(
@@ -122,7 +142,7 @@ def _weigh_fft(
     """One tile, or `parts` as one, whose lanes are neighbours."""
     points = math.prod(tile)
     groups, channels = spec.loop_size("group"), spec.loop_size("out")
-    held = points * 2 * item_bytes * (1 + channels + (channels > 1))
+    held = points * 2 * item_bytes * (1 + (channels > 1))
     pairs = groups * -(-blocks * spec.loop_size("batch") // parts)
     # Two trips through the whole tile and one turn into lanes and back on the way.
     levels = 2 * machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.3)
@@ -130,7 +150,9 @@ def _weigh_fft(
     rows = points // tile[-1] * parts * machine.row
     spectra = groups * channels * (points / machine.lanes * levels / 2 + points * 0.1)
     # Fewer pairs than threads are shared as well, in pieces.
-    return Estimate(FFT_CALL, pairs * (each + rows) + spectra, max(pairs, 64), held, tile)
+    taps = groups * channels * points * 2 * item_bytes
+    holders = pairs if pairs >= USUAL_THREADS else 1
+    return Estimate(FFT_CALL, pairs * (each + rows) + spectra, max(pairs, 64), held, tile, taps, holders)
 
 
 _WEIGH = {"overlap": _weigh_overlap, "fft": _weigh_fft}
