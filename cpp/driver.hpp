@@ -29,7 +29,7 @@ struct Fill {
   bool negative = false;
 };
 
-// An aligned, growing piece of scratch memory.
+// An aligned, growing piece of scratch memory. A large one comes from the arena.
 class Scratch {
  public:
   template <class T>
@@ -37,12 +37,15 @@ class Scratch {
     return static_cast<T*>(reserve_bytes(n * static_cast<Index>(sizeof(T))));
   }
   void* reserve_bytes(Index bytes);
+  // Gives a large piece back, so that a thread does not sit on it between calls.
+  void trim();
 
  private:
   struct Free {
+    std::size_t arena_bytes;  // 0: from the allocator
     void operator()(void* p) const;
   };
-  std::unique_ptr<void, Free> data_;
+  std::unique_ptr<void, Free> data_{nullptr, Free{0}};
   Index capacity_ = 0;
 };
 

@@ -72,7 +72,7 @@ INCLUDES = {
     "view": {"view", "spec"},
     "layout": {"kernels", "spec", "view"},
     "isa": {"isa", "kernels"},
-    "driver": {"driver", "isa", "layout", "spec", "view", "kernels", "thread"},
+    "driver": {"arena", "driver", "isa", "layout", "spec", "view", "kernels", "thread"},
     "arena": {"arena"},
     "separable": {"driver"},
     "tiles": {"driver", "layout", "thread"},

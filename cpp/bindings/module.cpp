@@ -71,10 +71,8 @@ class Runner {
     if (nb::isinstance<Taps>(w)) {
       taps = nb::cast<const Taps*>(w);
     } else {
-      // A thread's own taps, so that small calls allocate nothing.
-      static thread_local Taps own;
-      pack_into(own, w, threads);
-      taps = &own;
+      pack_into(*taps_of_thread(), w, threads);
+      taps = taps_of_thread();
     }
     if (needs_finite_ && !taps->packed.is_finite) return nb::make_tuple("taps");
 
@@ -95,6 +93,7 @@ class Runner {
       const nb::gil_scoped_release released;
       work();
     }
+    if (Taps* own = taps_of_thread(); taps == own) own->packed.spectrum_storage.trim();
     if (!bound.fits) return nb::make_tuple("bound", bound.magnitude, bound.below_zero);
     return nb::none();
   }
@@ -102,6 +101,12 @@ class Runner {
  private:
   Convolution convolution_;
   bool checks_bound_, needs_finite_;
+
+  // A thread's own taps, so that small calls allocate nothing.
+  static Taps* taps_of_thread() {
+    static thread_local Taps own;
+    return &own;
+  }
 
   static int limit(int threads) { return threads > 0 ? threads : thread_limit(); }
 

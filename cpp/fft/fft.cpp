@@ -272,6 +272,7 @@ class FftTaps : Transformer {
         std::copy(line, line + passes.group_size(), to + group * passes.group_size());
       });
     }
+    transform_scratch().data.trim();
   }
 };
 
@@ -313,6 +314,8 @@ class FftCall : TransformCall {
       passes.along_rows(product, f_.inverse, true);
       store(tiles, group, k, product, threads);
     }
+    transform_scratch().data.trim();
+    transform_scratch().product.trim();
   }
 
   // Where a row of the matrix lies in a tile: the index of its first number along each axis.

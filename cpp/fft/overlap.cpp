@@ -156,6 +156,8 @@ class OverlapCall : TransformCall {
       for (int a = 1; a < last(); ++a) lines<T>(a, outputs_, f_.inverse, product);
       store_group<T>(group, group_index, k, product);
     }
+    transform_scratch().data.trim();
+    transform_scratch().product.trim();
   }
 
   void look_at_inner_axis(Group& group) const {
