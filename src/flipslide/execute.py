@@ -146,7 +146,8 @@ def release_memory() -> int:
     not touched.
 
     >>> import flipslide as fs
-    >>> _ = fs.convolve([0.0] * 200_000, [1.0, 2.0])
+    >>> y = fs.convolve([0.0] * 200_000, [1.0, 2.0])
+    >>> del y
     >>> fs.release_memory() > 0
     True
     >>> fs.release_memory()
