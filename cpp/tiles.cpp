@@ -45,7 +45,7 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
 struct Workspace {
   Scratch x, y, row, halfway[2];
   std::vector<Index> taps;
-  std::vector<FsRun> runs;
+  std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
   std::vector<std::vector<Index>> blanks;  // [phase] places of the innermost window without a sample
@@ -342,6 +342,7 @@ class TileRun {
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
     tile.n_runs = static_cast<Index>(work.runs.size());
+    find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
       tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / bytes_;
       tile.y = y + place.first_channel * tile.y_channel * bytes_;
@@ -354,7 +355,7 @@ class TileRun {
         x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
     if (is_separable_) {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
-      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place);
+      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
       if (!write_in_place) store_y(shape, place, tile, y, low, extent);
       return;
     }
@@ -389,70 +390,91 @@ class TileRun {
   // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
   // its outputs along the axes done and its window along the others, a row per place of the outer axes.
   void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
-                        const Index* low, const Index* extent, bool in_place) const {
+                        const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
     const Index lanes = 64 / bytes_, pitch = (extent[inner()] + lanes - 1) / lanes * lanes;
-    const std::vector<FsRun> last_runs = work.runs;
     Index n_factors = 0;
     for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
     for (Index k = 0; k < whole.n_out; ++k) {
       const std::byte* factors =
           w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
-      Index rows[kMaxAxes], from_step[kMaxAxes], first = 0, factor_end = n_factors;
+      Index rows[kMaxAxes], from_step[kMaxAxes], factor_end = n_factors;
+      FsRun first{0, 0};
       for (int a = 0; a < n_axes_; ++a) {
         rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
         from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
-        if (in_place) first += (slides_[a].axis.start + low[a]) * from_step[a];
+        if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
       }
       FsTile pass = whole;
+      pass.n_out = 1;
+      pass.first_tap = 0;
       for (int a = inner(); a >= 0; --a) {
         const Slide& slide = slides_[a];
+        const bool is_last = a == 0;
         factor_end -= slide.axis.w;
         rows[a] = extent[a];
         pass.w = factors + factor_end * bytes_;
-        pass.w_taps = pass.n_taps = slide.axis.w;
-        pass.first_tap = 0;
-        pass.n_out = 1;
-        pass.length = extent[inner()];
-        work.taps.resize(static_cast<std::size_t>(slide.axis.w));
-        for (Index j = 0; j < slide.axis.w; ++j)
-          work.taps[static_cast<std::size_t>(j)] = j * slide.axis.dilation * from_step[a];
-        pass.taps = work.taps.data();
-        const bool is_last = a == 0;
+        pass.w_taps = slide.axis.w;
         pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
         Index n_rows = 1, to_step[kMaxAxes] = {};
         for (int b = inner() - 1; b >= 0; --b) {
           to_step[b] = n_rows * pitch;
           n_rows *= rows[b];
         }
-        list_row_runs(work, rows, from_step, to_step, first);
-        if (is_last)
-          for (std::size_t r = 0; r < work.runs.size(); ++r) work.runs[r].y = last_runs[r].y;
-        pass.runs = work.runs.data();
-        pass.n_runs = static_cast<Index>(work.runs.size());
-        pass.y = is_last ? static_cast<void*>(static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_)
-                         : work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
+        if (is_last) {
+          pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
+          first.y = work.runs.front().y;
+          for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
+        } else {
+          pass.y = work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
+        }
+        list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+        list_rows(work, a, rows, from_step, to_step, first);
+        pass.runs = work.row_runs.data();
+        pass.n_runs = static_cast<Index>(work.row_runs.size());
         c_.kernel_.run[c_.types_.compute](&pass);
         pass.x = pass.y;
-        first = 0;
+        first = {0, 0};
         std::copy(to_step, to_step + n_axes_, from_step);
       }
     }
   }
 
-  void list_row_runs(Workspace& work, const Index* rows, const Index* from_step, const Index* to_step,
-                     Index first) const {
-    work.runs.clear();
+  // Taps along axis a alone: columns of a row, or rows of a single column, where rows of outputs that
+  // lie along it can share what they load.
+  void list_taps_of_axis(Workspace& work, FsTile& pass, int a, Index x_step, Index y_step, const Index* rows) const {
+    const Axis& axis = slides_[a].axis;
+    pass.n_taps = axis.w;
+    work.taps.resize(static_cast<std::size_t>(axis.w));
+    for (Index j = 0; j < axis.w; ++j) work.taps[static_cast<std::size_t>(j)] = j * axis.dilation * x_step;
+    pass.taps = work.taps.data();
+    const bool as_rows = a != inner() && axis.dilation == 1;
+    pass.rows = as_rows ? rows[a] : 1;
+    pass.row_x = x_step;
+    pass.row_y = y_step;
+    pass.tap_rows = as_rows ? axis.w : 1;
+    pass.tap_columns = as_rows ? 1 : axis.w;
+    pass.tap_step = a == inner() ? axis.dilation : 0;
+  }
+
+  // Runs for every index of the outer axes, those along axis a together.
+  void list_rows(Workspace& work, int a, const Index* rows, const Index* from_step, const Index* to_step,
+                 FsRun first) const {
+    int order[kMaxAxes], n = 0;
+    for (int b = 0; b < inner(); ++b)
+      if (b != a) order[n++] = b;
+    if (a != inner()) order[n++] = a;
+    work.row_runs.clear();
     Index m[kMaxAxes] = {};
     for (;;) {
-      FsRun run{first, 0};
-      for (int a = 0; a < inner(); ++a) {
-        run.x += m[a] * from_step[a];
-        run.y += m[a] * to_step[a];
+      FsRun run = first;
+      for (int i = 0; i < n; ++i) {
+        run.x += m[i] * from_step[order[i]];
+        run.y += m[i] * to_step[order[i]];
       }
-      work.runs.push_back(run);
-      int a = inner();
-      while (a-- > 0 && ++m[a] == rows[a]) m[a] = 0;
-      if (a < 0) return;
+      work.row_runs.push_back(run);
+      int i = n;
+      while (i-- > 0 && ++m[i] == rows[order[i]]) m[i] = 0;
+      if (i < 0) return;
     }
   }
 
@@ -490,7 +512,8 @@ class TileRun {
     if (n_axes_ > 1) {
       const Index rows = extent[n_axes_ - 2];
       shape.row_pitch = work.windows[n_axes_ - 2].place;
-      if (rows > 1 && !is_separable_ && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
+      const bool shared = c_.kernel_.shares_rows && n >= lanes && has_tap_rows();
+      if (rows > 1 && !is_separable_ && !shared && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
         shape.length = (rows - 1) * shape.row_pitch + n;
         shape.rows_per_run = rows;
         shape.n_outer = n_axes_ - 2;
@@ -676,6 +699,26 @@ class TileRun {
     const auto offset = [&](int a, Index j) { return j * slides_[a].axis.dilation * slides_[a].x_stride / bytes_; };
     for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / bytes_, offset);
     return x;
+  }
+
+  // Whether rows of outputs read the same rows of x, each with another row of taps.
+  bool has_tap_rows() const {
+    if (n_axes_ < 2) return false;
+    const Axis& axis = slides_[n_axes_ - 2].axis;
+    return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
+  }
+
+  void find_lattice(FsTile& tile, const TileShape& shape, const Index* extent, bool write_in_place) const {
+    const Axis& axis = slides_[inner()].axis;
+    tile.rows = tile.tap_rows = 1;
+    tile.tap_columns = axis.w;
+    tile.tap_step = axis.stride == 1 ? axis.dilation : 0;
+    if (shape.rows_per_run > 1 || !has_tap_rows()) return;
+    const int a = n_axes_ - 2;
+    tile.rows = extent[a];
+    tile.row_x = shape.x_step[a];
+    tile.row_y = write_in_place ? slides_[a].y_stride / bytes_ : shape.run_pitch;
+    tile.tap_rows = slides_[a].axis.w;
   }
 
   void list_runs(Workspace& work, const TileShape& shape, const Index* extent, const Index* low,

@@ -26,4 +26,4 @@ static void gemm_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(gemm, kMaxBlock, gemm_tile)
+FS_DEFINE_KERNEL(gemm, kMaxBlock, false, gemm_tile)

@@ -17,7 +17,7 @@
 #define FS_UNROLL
 #else
 #define FS_INLINE static inline __attribute__((always_inline))
-#define FS_UNROLL _Pragma("GCC unroll 16")
+#define FS_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace {
