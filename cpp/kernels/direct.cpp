@@ -22,18 +22,26 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
   const Strip<T> strip = strip_of<T, 1>(tile, k);
   const int64_t plane = tile.tap_rows * tile.tap_columns;
   // The last vector of a row may overlap the one before, unless it would add to y twice.
-  const int64_t last = tile.length - lanes, whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
-  const Stencil<T> s{tile.row_x,       tile.row_y, tile.taps, strip.w, tile.n_taps / plane, plane, 0,
-                     tile.tap_columns, tile.tap_rows, tile.tap_columns};
+  const int64_t last = tile.length - lanes,
+                whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
+  const Stencil<T> s{tile.row_x, tile.row_y,       tile.taps,     strip.w,          tile.n_taps / plane,    plane,
+                     0,          tile.tap_columns, tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
+  const bool streams = tile.streams && !tile.accumulate && tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0;
+  const T bias = bias_of<T>(tile, k);
+  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches.
+  const int64_t most = tile.tap_rows <= 3 ? kStencilRows : kStencilRows / 2;
   for (int64_t block = 0; block < tile.n_runs; block += tile.rows) {
     const FsRun* runs = tile.runs + block;
     int64_t r = 0;
-    while (const int64_t rows = rows_of_block(tile.rows - r)) {
+    while (const int64_t rows = rows_of_block(tile.rows - r, most)) {
       const T* x = (const T*)tile.x + runs[r].x;
       T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
-      for (int64_t i = 0; i < whole; i += lanes) {
+      // Vectors of y that are lines of the cache are written whole.
+      const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
+      if (shift) stencil<T>(rows, s, x, y, false, false, bias);
+      for (int64_t i = shift; i < whole; i += lanes) {
         const int64_t at = i < last ? i : last;
-        stencil<T>(rows, s, x + at, y + at, tile.accumulate, bias_of<T>(tile, k));
+        stencil<T>(rows, s, x + at, y + at, tile.accumulate, streams && at == i, bias);
       }
       r += rows;
     }
@@ -51,19 +59,24 @@ static void stencil_over_vectors(const FsTile& tile, int64_t k) {
   const Strip<T> strip = strip_of<T, 1>(tile, k);
   const int64_t n = tile.tap_columns, columns = lanes / tile.tap_step, odd = n % columns;
   // The first columns have one tap more than the others.
-  Stencil<T> longer{lanes, lanes, tile.taps, strip.w, tile.n_taps / n, n, 0, columns, n / columns + 1, odd};
-  Stencil<T> shorter = longer;
-  shorter.first = odd;
-  shorter.n_rows = n / columns;
-  shorter.n_columns = columns - odd;
+  const int64_t rows = n / columns, planes = tile.n_taps / n;
+  const Stencil<T> longer{lanes, lanes, tile.taps, strip.w, planes, n, 0, columns, rows + 1, odd, chunk_of(rows + 1)};
+  const Stencil<T> shorter{lanes, lanes,   tile.taps, strip.w,       planes,        n,
+                           odd,   columns, rows,      columns - odd, chunk_of(rows)};
   const T bias = bias_of<T>(tile, k);
   for (int64_t i = 0; i < tile.n_runs; ++i) {
     const T* x = (const T*)tile.x + tile.runs[i].x;
     T* y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
+    const bool streams = tile.streams && !tile.accumulate;
     int64_t at = 0;
-    while (const int64_t vectors = rows_of_block((tile.length - at) / lanes)) {
-      if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, bias);
-      stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, bias);
+    if (streams && until_aligned(y) && tile.length >= lanes) {
+      FsTile head = tile;
+      head.length = at = until_aligned(y);
+      rest_of_run<T, 1, kStripVectors>(strip, head, k, tile.runs[i], 0);
+    }
+    while (const int64_t vectors = rows_of_block((tile.length - at) / lanes, kStencilRows)) {
+      if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, false, bias);
+      stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, streams, bias);
       at += vectors * lanes;
     }
     if (at < tile.length) rest_of_run<T, 1, kStripVectors>(strip, tile, k, tile.runs[i], at);
@@ -83,6 +96,7 @@ static void direct_tile(const FsTile* tile) {
     else
       block_of_runs<T, 1, kStripVectors>(*tile, k);
   }
+  if (tile->streams) end_of_stream();
 }
 
 }  // namespace

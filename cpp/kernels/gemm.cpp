@@ -22,6 +22,7 @@ static void gemm_tile(const FsTile* tile) {
     }
     k += block;
   }
+  if (tile->streams) end_of_stream();
 }
 
 }  // namespace

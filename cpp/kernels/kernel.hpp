@@ -58,6 +58,7 @@ struct FsTile {
   int64_t n_runs;
   int64_t length;
   int accumulate;
+  int streams;  // y is so large that it should not pass through the caches
   // The lattice on which taps and runs lie, for kernels that share what they load.
   //
   //   taps[(p * tap_rows + q) * tap_columns + j] = taps[p * tap_rows * tap_columns + j] + q * row_x
@@ -73,7 +74,7 @@ typedef void (*FsTileFn)(const struct FsTile* tile);
 
 struct FsKernel {
   const char* name;
-  int max_block;  // the most output channels that the kernel computes at once
+  int max_block;    // the most output channels that the kernel computes at once
   int shares_rows;  // whether it gains by rows of outputs that are runs of their own
   FsTileFn run[FS_N_COMPUTE];
 };

@@ -29,10 +29,17 @@ struct Stencil {
   const T* w;
   int64_t n_planes, plane;
   int64_t first, row, n_rows, n_columns;
+  int64_t chunk;  // rows of taps at once
 };
 
+// Even chunks: one of 8 rows and one of a single row would load more than two of 5 and 4.
+FS_INLINE int64_t chunk_of(int64_t n_rows) {
+  const int64_t n_chunks = (n_rows + kStencilTapRows - 1) / kStencilTapRows;
+  return n_rows ? (n_rows + n_chunks - 1) / n_chunks : 0;
+}
+
 template <class T, int rows, int tap_rows>
-static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate, T bias) {
+static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
   Vec<T> sum[rows];
   FS_UNROLL
   for (int r = 0; r < rows; ++r) sum[r] = accumulate ? load(y + r * s.y_row) : splat(bias);
@@ -55,20 +62,19 @@ static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate
     }
   }
   FS_UNROLL
-  for (int r = 0; r < rows; ++r) store(y + r * s.y_row, sum[r]);
+  for (int r = 0; r < rows; ++r) streams ? stream(y + r * s.y_row, sum[r]) : store(y + r * s.y_row, sum[r]);
 }
 
-// All tap rows, as many at once as the registers hold.
+// All rows of taps, a chunk after the other.
 template <class T, int rows>
-static void stencil_rows(Stencil<T> s, const T* x, T* y, bool accumulate, T bias) {
-  const int64_t n_chunks = (s.n_rows + kStencilTapRows - 1) / kStencilTapRows;
-  for (int64_t chunk = 0, q = 0; chunk < n_chunks; ++chunk) {
-    const int64_t end = s.n_rows * (chunk + 1) / n_chunks;
-    switch (end - q) {
-#define FS_CASE(n)                                                        \
-  case n:                                                                 \
-    if constexpr (n <= kStencilTapRows)                                   \
-      stencil_block<T, rows, n>(s, x, y, accumulate, bias);               \
+static void stencil_rows(Stencil<T> s, const T* x, T* y, bool accumulate, bool streams, T bias) {
+  for (int64_t left = s.n_rows; left > 0;) {
+    const int64_t n = left < s.chunk ? left : s.chunk;
+    const bool is_final = streams && n == left;
+    switch (n) {
+#define FS_CASE(n)                                                                                      \
+  case n:                                                                                               \
+    if constexpr (n <= kStencilTapRows) stencil_block<T, rows, n>(s, x, y, accumulate, is_final, bias); \
     break;
       FS_CASE(1)
       FS_CASE(2)
@@ -80,28 +86,26 @@ static void stencil_rows(Stencil<T> s, const T* x, T* y, bool accumulate, T bias
       FS_CASE(8)
 #undef FS_CASE
     }
-    s.first += (end - q) * s.row;
-    q = end;
+    s.first += n * s.row;
+    left -= n;
     accumulate = true;
   }
 }
 
-// How many of n rows the next block takes; 0: the rest are too few for one.
-FS_INLINE int64_t rows_of_block(int64_t n) {
-  return n >= kStencilRows       ? kStencilRows
-         : n >= kStencilRows / 2 ? kStencilRows / 2
-         : n >= kFewestRows      ? kFewestRows
-                                 : 0;
+// How many of n rows the next block takes, of 16, 8 or 4; 0: the rest are too few for one.
+FS_INLINE int64_t rows_of_block(int64_t n, int64_t most) {
+  while (most > n) most /= 2;
+  return most >= kFewestRows ? most : 0;
 }
 
 template <class T>
-static void stencil(int64_t rows, const Stencil<T>& s, const T* x, T* y, bool accumulate, T bias) {
+static void stencil(int64_t rows, const Stencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
   if (rows == kStencilRows)
-    stencil_rows<T, kStencilRows>(s, x, y, accumulate, bias);
+    stencil_rows<T, kStencilRows>(s, x, y, accumulate, streams, bias);
   else if (rows == kStencilRows / 2)
-    stencil_rows<T, kStencilRows / 2>(s, x, y, accumulate, bias);
+    stencil_rows<T, kStencilRows / 2>(s, x, y, accumulate, streams, bias);
   else if constexpr (kStencilRows / 2 > kFewestRows)
-    stencil_rows<T, kFewestRows>(s, x, y, accumulate, bias);
+    stencil_rows<T, kFewestRows>(s, x, y, accumulate, streams, bias);
 }
 
 }  // namespace

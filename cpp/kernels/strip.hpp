@@ -19,6 +19,7 @@ struct Strip {
   T* y;
   int64_t y_channel;
   bool accumulate;
+  bool streams;
 };
 
 // How many lanes of a strip's last vector are used.
@@ -58,7 +59,13 @@ FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
   }
   FS_UNROLL
   for (int r = 0; r < block; ++r) FS_UNROLL
-  for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
+  for (int v = 0; v < vectors; ++v) {
+    T* to = s.y + r * s.y_channel + at + v * Vec<T>::lanes;
+    if (block == 1 && lanes == kAll && s.streams)
+      stream(to, sum[r][v]);
+    else
+      store_lanes(to, sum[r][v], lanes);
+  }
 }
 
 // A whole run: wide strips, then pairs of vectors, a single one, then the lanes that are left.
@@ -66,6 +73,11 @@ template <class T, int block, int vectors>
 static void run_of_strips(const Strip<T>& s, int64_t length) {
   constexpr int64_t lanes = Vec<T>::lanes;
   int64_t at = 0;
+  if (s.streams) {
+    const int64_t head = until_aligned(s.y);
+    at = head < length ? head : length;
+    if (at > 0) strip<T, block, 1>(s, 0, (int)at);
+  }
   for (; at + vectors * lanes <= length; at += vectors * lanes) strip<T, block, vectors>(s, at, kAll);
   for (; at + 2 * lanes <= length; at += 2 * lanes) strip<T, block, 2>(s, at, kAll);
   if (at + lanes <= length) {
@@ -87,6 +99,7 @@ FS_INLINE Strip<T> strip_of(const FsTile& tile, int64_t k) {
   s.y = nullptr;
   s.y_channel = tile.y_channel;
   s.accumulate = tile.accumulate;
+  s.streams = block == 1 && tile.streams && !tile.accumulate;
   return s;
 }
 
