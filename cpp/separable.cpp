@@ -16,6 +16,13 @@ namespace {
 
 constexpr double kRoundings = 8;
 
+// The axis whose factor has the size of the taps; those of the others have a largest tap of 1.
+std::size_t bearer(const std::vector<Index>& extents) {
+  std::size_t a = 0;
+  while (a + 1 < extents.size() && extents[a] == 1) ++a;
+  return a;
+}
+
 template <class T>
 bool factor_box(const T* taps, const std::vector<Index>& extents, T* factors) {
   Index n_taps = 1;
@@ -23,7 +30,7 @@ bool factor_box(const T* taps, const std::vector<Index>& extents, T* factors) {
   for (Index t = 1; t < n_taps; ++t)
     if (taps[t] != taps[0]) return false;
   for (std::size_t a = 0; a < extents.size(); ++a)
-    for (Index i = 0; i < extents[a]; ++i) *factors++ = a == 0 ? taps[0] : T(1);
+    for (Index i = 0; i < extents[a]; ++i) *factors++ = a == bearer(extents) ? taps[0] : T(1);
   return true;
 }
 
@@ -42,7 +49,7 @@ bool factor_channel(const T* taps, const std::vector<Index>& extents, T* factors
     const Index first = largest - largest / step % extents[a] * step;
     for (Index i = 0; i < extents[a]; ++i) {
       const Wide tap = taps[first + i * step];
-      *to++ = static_cast<T>(a == 0 || pivot == 0 ? tap : tap / pivot);
+      *to++ = static_cast<T>(a == bearer(extents) || pivot == 0 ? tap : tap / pivot);
     }
   }
   std::vector<Index> j(extents.size(), 0);

@@ -75,6 +75,9 @@ class TileRun {
     shares_rows_ = c_.kernel_.shares_rows && has_tap_rows();
     x_in_place_ = x_can_be_read_in_place();
     y_in_place_ = y_can_be_written_in_place();
+    // Edges of an image are slabs of their own where the interior is read in place, with passes as wide as
+    // the taps: a copy costs less.
+    if (is_separable_ && n_axes_ > 1) x_in_place_ = false;
     if (shares_rows_ && rows_collide()) {
       if (slides_[n_axes_ - 2].axis.w < kTapRowsWorthPacking)
         shares_rows_ = false;
@@ -428,6 +431,7 @@ class TileRun {
     const Index pitch = pitch_of(extent[inner()]);
     Index n_factors = 0;
     for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
+    const int last = first_long_axis();
     for (Index k = 0; k < whole.n_out; ++k) {
       const std::byte* factors =
           w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
@@ -441,10 +445,11 @@ class TileRun {
       FsTile pass = whole;
       pass.n_out = 1;
       pass.first_tap = 0;
-      for (int a = inner(); a >= 0; --a) {
+      for (int a = inner(); a >= last; --a) {
         const Slide& slide = slides_[a];
-        const bool is_last = a == 0;
+        const bool is_last = a == last;
         factor_end -= slide.axis.w;
+        if (slide.axis.w == 1 && !is_last) continue;
         rows[a] = extent[a];
         pass.w = factors + factor_end * bytes_;
         pass.w_taps = slide.axis.w;
@@ -552,6 +557,13 @@ class TileRun {
       run_box(work, box, length, dilation);
       lanes.scatter(made, lanes.lanes, length, to);
     }
+  }
+
+  // Single taps are 1 beside a longer axis (cpp/separable.cpp), and no pass.
+  int first_long_axis() const {
+    int a = 0;
+    while (a < inner() && slides_[a].axis.w == 1) ++a;
+    return a;
   }
 
   // Taps along axis a alone: columns of a row, or rows of a single column, where rows of outputs that

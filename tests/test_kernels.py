@@ -110,7 +110,7 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     """Sizes at which tiles, interiors, edges and several threads all take part."""
     rng = np.random.default_rng(7)
     x = rng.integers(0, 3, (3, 130, 700)).astype(dtype)
-    w = rng.integers(0, 2, (1 if method == "direct" else 5, 1, 5, 4)).astype(dtype)
+    w = rng.integers(0, 2, (1 if method in ("direct", "box") else 5, 1, 5, 4)).astype(dtype)
     if method in ("overlap", "fft", "separable") and "int" in dtype:
         pytest.skip("for real numbers only")
     if method == "separable":
@@ -160,7 +160,7 @@ def test_boxes_are_the_direct_sum(dtype: str, x_shape: Any, w_shape: Any, axes: 
     x = rng.integers(0, 200, x_shape).astype(dtype)
     w = np.full(w_shape, 3 if np.dtype(dtype).kind in "iu" else 1 / 3, "int64" if dtype == "uint8" else dtype)
     if np.dtype(dtype).kind == "f":
-        x[..., -1, :1] = (np.inf, np.nan)[x.ndim % 2]
+        x.flat[x.size // 2] = (np.inf, np.nan)[x.ndim % 2]
     words = dict(mode="full", axes=axes, boundary=boundary)
     expected = fs.convolve(x, w, method="direct", **words)
     y = fs.convolve(x, w, method="box", **words)

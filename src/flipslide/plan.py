@@ -293,7 +293,7 @@ def choose(
         raise unknown_word("accuracy", accuracy, ACCURACIES)
     if method != "auto" and method not in METHODS:
         raise unknown_word("method", method, ("auto", *METHODS))
-    exchanged = _is_exchange_cheaper(spec)
+    exchanged = method not in _BY_VALUES and _is_exchange_cheaper(spec)
     run_spec = spec.exchange() if exchanged else spec
     candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy) for name in METHODS)
     usable = [c for c in candidates if not c.refusal and method in ("auto", c.method)]
