@@ -139,26 +139,14 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
       group_.push_back(loop);
   }
   parts_ = types_.is_complex ? 2 : 1;
+  products_ *= static_cast<double>(parts_ * parts_);
   n_batch_ = size_of(batch_);
   n_groups_ = size_of(group_);
-  n_out_ = size_of(out_) * parts_;
-  n_in_ = size_of(in_) * parts_;
+  n_out_ = size_of(out_);
+  n_in_ = size_of(in_);
 }
 
 // --------------------------------------------------------------------------------- taps
-
-namespace {
-
-// y = w x for complex numbers is the real layer [y_re; y_im] = [[w_re, -w_im], [w_im, w_re]] [x_re; x_im],
-// a conjugate being the other sign of a column (of x) or of the w_im (of w).
-template <class T>
-T complex_entry(T re, T im, Index row, Index column, bool conj_x, bool conj_w) {
-  if (conj_w) im = T(0) - im;
-  const T entry = row == column ? re : (row == 0 ? T(0) - im : im);
-  return column == 1 && conj_x ? T(0) - entry : entry;
-}
-
-}  // namespace
 
 const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Index in) const {
   const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, out, w) +
@@ -168,57 +156,57 @@ const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Ind
   return base;
 }
 
+template <class T>
+void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const {
+  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const Slide& inner = slides_.back();
+  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
+  const Index w_taps = n_in_ * taps_per_channel_, n_packed = n_out_ * parts, n_tasks = n_groups_ * n_packed;
+  const int max_block = std::max(kernel_.max_block, static_cast<int>(parts));
+  std::atomic<bool> all_finite{true}, all_real{true};
+
+  parallel_for(n_tasks, n_tasks * w_taps > (1 << 16) ? threads : 1, [&](Index task) {
+    const Index group = task / n_packed, channel = task % n_packed, part = channel % parts;
+    std::vector<T> row(static_cast<std::size_t>(n_inner));
+    Index first = 0;
+    int block = fs_block(n_packed, max_block);
+    while (first + block <= channel) {
+      first += block;
+      block = fs_block(n_packed - first, max_block);
+    }
+    T* block_taps = to + (group * n_packed + first) * w_taps + (channel - first);
+    const bool negate = part == 1 && spec_.conj_w;
+    bool finite = true, zero = true;
+    for (Index c = 0; c < n_in_; ++c)
+      for_each_tap_row(w, taps_of(w, group, channel / parts, c), [&](Index tap, const std::byte* from) {
+        load(row.data(), from + part * kTypeBytes[types_.w], stride, n_inner);
+        for (Index j = 0; j < n_inner; ++j) {
+          const T value = negate ? T(0) - row[j] : row[j];
+          if constexpr (std::is_floating_point_v<T>) finite = finite && std::isfinite(value);
+          zero = zero && value == T(0);
+          block_taps[(c * taps_per_channel_ + tap + j) * block] = value;
+        }
+      });
+    if (!finite) all_finite = false;
+    if (part == 1 && !zero) all_real = false;
+  });
+  packed.is_finite = packed.is_finite && all_finite;
+  if (parts == 1 || !all_real) return;
+  T* real = to + n_tasks * w_taps;
+  packed.real = reinterpret_cast<const std::byte*>(real);
+  pack_parts(w, 1, real, packed, threads);
+}
+
 void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   packed.is_finite = true;
   packed.negative = false;
   packed.magnitude_sum = 0;
-  const Index w_taps = n_in_ * taps_per_channel_;
+  packed.real = nullptr;
   const Index n_channels = n_groups_ * n_out_;
-  std::byte* data = packed.storage.reserve<std::byte>(n_channels * w_taps * kComputeBytes[types_.compute]);
+  const Index n_taps = n_channels * n_in_ * taps_per_channel_ * (parts_ == 2 ? 3 : 1);
+  std::byte* data = packed.storage.reserve<std::byte>(n_taps * kComputeBytes[types_.compute]);
   packed.data = data;
-
-  const auto pack_as = [&]<class T>(T) {
-    T* to = reinterpret_cast<T*>(data);
-    const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
-    const Index n_inner = slides_.back().axis.w;
-    Index inner_stride = w.stride(slides_.back().axis.w_dim);
-    if (slides_.back().w_reversed) inner_stride = -inner_stride;
-    const Index part = kTypeBytes[types_.w];
-    std::atomic<bool> all_finite{true};
-
-    // One task per output channel of the arrays (two of the kernel's when complex).
-    const auto pack_channel = [&](Index task) {
-      const Index group = task / (n_out_ / parts_), k = task % (n_out_ / parts_);
-      std::vector<T> row(static_cast<std::size_t>(n_inner * parts_));
-      bool finite = true;
-      for (Index p = 0; p < parts_; ++p) {
-        const Index channel = k * parts_ + p;
-        Index first = 0;
-        int block = fs_block(n_out_, kernel_.max_block);
-        while (first + block <= channel) {
-          first += block;
-          block = fs_block(n_out_ - first, kernel_.max_block);
-        }
-        T* block_taps = to + (group * n_out_ + first) * w_taps + (channel - first);
-        for (Index c = 0; c < n_in_ / parts_; ++c) {
-          for_each_tap_row(w, taps_of(w, group, k, c), [&](Index tap, const std::byte* from) {
-            for (Index q = 0; q < parts_; ++q) load(&row[q * n_inner], from + q * part, inner_stride, n_inner);
-            for (Index q = 0; q < parts_; ++q)
-              for (Index j = 0; j < n_inner; ++j) {
-                const T value =
-                    parts_ == 1 ? row[j] : complex_entry(row[j], row[n_inner + j], p, q, spec_.conj_x, spec_.conj_w);
-                if constexpr (std::is_floating_point_v<T>) finite = finite && std::isfinite(value);
-                block_taps[((c * parts_ + q) * taps_per_channel_ + tap + j) * block] = value;
-              }
-          });
-        }
-      }
-      if (!finite) all_finite = false;
-    };
-    const Index n_tasks = n_channels / parts_;
-    parallel_for(n_tasks, n_tasks * w_taps > (1 << 16) ? threads : 1, pack_channel);
-    packed.is_finite = all_finite;
-  };
+  const auto pack_as = [&]<class T>(T) { pack_parts(w, parts_, reinterpret_cast<T*>(data), packed, threads); };
   switch (types_.compute) {
     case FS_F32: pack_as(float{}); break;
     case FS_F64: pack_as(double{}); break;

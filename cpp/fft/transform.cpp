@@ -13,7 +13,7 @@ Transformer::Transformer(const Convolution& c)
       f_(c.isa_.lanes[bytes_ == 8]),
       is_complex_(c.types_.is_complex),
       n_axes_(static_cast<int>(c.slides_.size())),
-      n_out_(c.n_out_ / c.parts_),
+      n_out_(c.n_out_),
       n_tiles_(c.n_batch_) {
   for (int a = 0; a < n_axes_; ++a) {
     outputs_[a] = c.tile_[a] - c.slides_[a].overhang();

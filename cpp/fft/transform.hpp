@@ -58,7 +58,7 @@ class Transformer {
   const FsLanes& f_;
   const bool is_complex_;
   const int n_axes_;
-  const Index n_out_;        // channels, a complex one counting once
+  const Index n_out_;
   Index outputs_[kMaxAxes];  // of a tile
   Index blocks_[kMaxAxes];
   Index points_ = 1, n_tiles_;  // of a tile; of a group, all batches

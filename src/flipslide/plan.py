@@ -77,7 +77,7 @@ def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 
 
 def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if spec.loop_size("out") < 2 and not arithmetic.is_complex:
+    if spec.loop_size("out") < 2:
         return "one output channel, nothing to share"
     return _compiled(spec, arithmetic)
 
@@ -131,8 +131,7 @@ def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
 def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate]:
     def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
         table = costs()
-        products = spec.n_products * (4 if arithmetic.is_complex else 1)
-        work = products * table["product"][method][_part_name(arithmetic)]
+        work = spec.n_products * table["product"][method][arithmetic.sum.name]
         # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
         taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
         return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
