@@ -154,6 +154,43 @@ class Key {
   }
 };
 
+// An axis of a layer's arrays holds groups and the channels of each; the core wants two axes.
+struct Split {
+  Index groups = 0;  // 0: nothing is split
+  int channels = 0;  // the axis, of x and y; that of w is the first
+};
+
+// An array as the core sees it.
+class Seen {
+ public:
+  explicit Seen(PyArrayObject* array) : array_(view_of(array)) {}
+  Seen(PyArrayObject* array, Index groups, int axis) : array_(view_of(array)) {
+    if (groups == 0) return;
+    View& view = array_.view;
+    int to = 0;
+    for (int d = 0; d < view.ndim; ++d) {
+      if (d == axis) {
+        const Index each = view.shape[d] / groups;
+        shape_[to] = groups;
+        strides_[to++] = each * view.strides[d];
+        shape_[to] = each;
+      } else {
+        shape_[to] = view.shape[d];
+      }
+      strides_[to++] = view.strides[d];
+    }
+    view = {view.data, to, shape_, strides_};
+  }
+  Seen(const Seen&) = delete;
+  Seen& operator=(const Seen&) = delete;
+
+  const Array& array() const { return array_; }
+
+ private:
+  Array array_;
+  Index shape_[NPY_MAXDIMS + 1], strides_[NPY_MAXDIMS + 1];
+};
+
 struct Call {
   std::vector<Index> key;
   std::vector<nb::object> words;
@@ -164,6 +201,8 @@ struct Call {
   std::vector<npy_intp> y_shape{};
   bool exchanged = false;  // x is slid over w
   int threads = 0;
+  int bias_type = -1;  // -1: the core cannot add any alone
+  Split split{};
 
   bool is(const Key& of, Words given) const {
     const auto numbers = of.numbers();
@@ -177,14 +216,14 @@ struct Call {
 
 class Calls {
  public:
-  // prepare(x, w, words) -> (runner, y_shape, y_dtype, exchanged, threads), or None for a call that the core
-  // cannot do alone; otherwise(x, w, words, out) does the whole call.
+  // prepare(x, w, words) -> the fields of execute.CoreCall, or None for a call that the core cannot do alone;
+  // otherwise(x, w, bias, words, out) does the whole call.
   Calls(nb::callable prepare, nb::callable otherwise, std::size_t n_words)
       : prepare_(std::move(prepare)), otherwise_(std::move(otherwise)), n_words_(n_words) {}
 
-  nb::object call(PyObject* x, PyObject* w, PyObject* out, Words words) {
-    if (nb::object y = try_core(x, w, out, words)) return y;
-    return otherwise_(nb::handle(x), nb::handle(w), as_tuple(words), nb::handle(out));
+  nb::object call(PyObject* x, PyObject* w, PyObject* bias, PyObject* out, Words words) {
+    if (nb::object y = try_core(x, w, bias, out, words)) return y;
+    return otherwise_(nb::handle(x), nb::handle(w), nb::handle(bias), as_tuple(words), nb::handle(out));
   }
 
   std::size_t n_words() const { return n_words_; }
@@ -219,8 +258,8 @@ class Calls {
   }
 
   // Null where Python has to see to it. Nothing was written then.
-  nb::object try_core(PyObject* x_object, PyObject* w_object, PyObject* out, Words words) {
-    PyArrayObject *x = as_plain_array(x_object), *w = as_plain_array(w_object);
+  nb::object try_core(PyObject* x_object, PyObject* w_object, PyObject* bias_object, PyObject* out, Words words) {
+    PyArrayObject *x = as_plain_array(x_object), *w = as_plain_array(w_object), *bias = nullptr;
     if (!x || !w) return {};
     const Key key(x, w);
     Shared call = find(key, words);
@@ -230,20 +269,37 @@ class Calls {
       call = add(key, words, prepare_(nb::handle(x_object), nb::handle(w_object), as_tuple(words)));
     }
     if (!call->runner) return {};
+    if (bias_object != Py_None) {
+      bias = as_plain_array(bias_object);
+      if (!bias || !can_add(*call, bias, w)) return {};
+    }
     nb::object y;
     if (out == Py_None)
       y = new_array(call->dtype(), static_cast<int>(call->y_shape.size()), call->y_shape.data());
-    else if (can_write(*call, out, x, w))
+    else if (can_write(*call, out) && is_apart(out, x) && is_apart(out, w) && (!bias || is_apart(out, bias)))
       y = nb::borrow(out);
     else
       return {};
-    Array first = view_of(x), second = view_of(w);
-    if (call->exchanged) std::swap(first, second);
-    const Array into = view_of(reinterpret_cast<PyArrayObject*>(y.ptr()));
-    return call->runner->run(first, second, {}, into, call->threads).problem == Problem::none ? y : nb::object();
+    const auto [groups, channels] = call->split;
+    const Seen seen_x(x, groups, channels), seen_w(w, groups, 0);
+    const Seen seen_y(reinterpret_cast<PyArrayObject*>(y.ptr()), groups, channels);
+    const Array &first = seen_x.array(), &second = seen_w.array();
+    const Outcome outcome =
+        call->runner->run(call->exchanged ? second : first, call->exchanged ? first : second,
+                          {bias ? PyArray_DATA(bias) : nullptr}, seen_y.array(), call->threads);
+    return outcome.problem == Problem::none ? y : nb::object();
   }
 
-  static bool can_write(const Call& call, PyObject* object, PyArrayObject* x, PyArrayObject* w) {
+  static bool can_add(const Call& call, PyArrayObject* bias, PyArrayObject* w) {
+    return PyArray_TYPE(bias) == call.bias_type && PyArray_NDIM(bias) == 1 && PyArray_ISCARRAY_RO(bias) &&
+           PyArray_DIM(bias, 0) == PyArray_DIM(w, 0);
+  }
+
+  static bool is_apart(PyObject* out, PyArrayObject* input) {
+    return are_apart(reinterpret_cast<PyArrayObject*>(out), input);
+  }
+
+  static bool can_write(const Call& call, PyObject* object) {
     PyArrayObject* out = as_plain_array(object);
     if (!out || PyArray_TYPE(out) != call.dtype()->type_num) return false;
     if (!PyArray_ISWRITEABLE(out)) return false;
@@ -252,8 +308,7 @@ class Calls {
       if (PyArray_STRIDE(out, d) == 0 && PyArray_DIM(out, d) > 1) return false;
     const auto ndim = call.y_shape.size();
     return static_cast<std::size_t>(PyArray_NDIM(out)) == ndim &&
-           std::equal(call.y_shape.begin(), call.y_shape.end(), PyArray_DIMS(out)) && are_apart(out, x) &&
-           are_apart(out, w);
+           std::equal(call.y_shape.begin(), call.y_shape.end(), PyArray_DIMS(out));
   }
 
   Shared find(const Key& key, Words words) {
@@ -280,6 +335,9 @@ class Calls {
       call->y_dtype = prepared[2];
       call->exchanged = nb::cast<bool>(prepared[3]);
       call->threads = nb::cast<int>(prepared[4]);
+      const nb::object bias_dtype = prepared[5];
+      if (!bias_dtype.is_none()) call->bias_type = reinterpret_cast<PyArray_Descr*>(bias_dtype.ptr())->type_num;
+      call->split = {nb::cast<Index>(prepared[6]), nb::cast<int>(prepared[7])};
     }
     // What makes room lets go of its objects after the lock.
     Shared gone, added = std::move(call);
@@ -298,12 +356,14 @@ class Calls {
 
 PyObject* call(PyObject* self, PyObject* const* arguments, Py_ssize_t n) {
   Calls& calls = *nb::inst_ptr<Calls>(self);
-  if (n != static_cast<Py_ssize_t>(calls.n_words() + 3)) {
-    PyErr_SetString(PyExc_TypeError, "a remembered call takes x, w, out and its words");
+  if (n != static_cast<Py_ssize_t>(calls.n_words() + 4)) {
+    PyErr_SetString(PyExc_TypeError, "a remembered call takes x, w, bias, out and its words");
     return nullptr;
   }
   try {
-    return calls.call(arguments[0], arguments[1], arguments[2], {arguments + 3, calls.n_words()}).release().ptr();
+    return calls.call(arguments[0], arguments[1], arguments[2], arguments[3], {arguments + 4, calls.n_words()})
+        .release()
+        .ptr();
   } catch (nb::python_error& error) {
     error.restore();
   } catch (const std::bad_alloc&) {
@@ -315,7 +375,7 @@ PyObject* call(PyObject* self, PyObject* const* arguments, Py_ssize_t n) {
 }
 
 PyMethodDef call_method{"call", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(&call)), METH_FASTCALL,
-                        "The result of a call: x, w, out and the words."};
+                        "The result of a call: x, w, bias, out and the words."};
 
 int traverse_calls(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
@@ -349,7 +409,7 @@ void define_calls(nb::module_& m) {
   if (PyArray_ImportNumPyAPI() < 0) throw nb::python_error();
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots));
   m.def("remember", &remember, nb::arg("prepare"), nb::arg("otherwise"), nb::arg("n_words"),
-        "A function call(x, w, out, *words) that remembers what prepare(x, w, words) says.");
+        "A function call(x, w, bias, out, *words) that remembers what prepare(x, w, words) says.");
   m.def("new_result", &new_result, nb::arg("shape"), nb::arg("dtype"),
         "A new array, in memory that is used again if it is large.");
 }

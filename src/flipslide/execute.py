@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .spec import ConvSpec
 from .threads import get_num_threads
 
 __all__ = [
+    "CoreCall",
     "Program",
     "bind",
     "check_cotangent",
@@ -38,6 +39,19 @@ _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0
 
 #: More would only wait for each other.
 MOST_THREADS = 1024
+
+
+class CoreCall(NamedTuple):
+    """All that the core needs to do a call alone: read by cpp/bindings/calls.cpp, by position."""
+
+    runner: Any
+    y_shape: tuple[int, ...]
+    y_dtype: np.dtype[Any]
+    exchanged: bool
+    threads: int
+    bias_dtype: np.dtype[Any] | None  # of a bias that need not be looked at
+    groups: int = 0  # not 0: the axis `channels` of x and y, and the first of w, are split in groups
+    channels: int = 0
 
 
 class Program:
@@ -105,11 +119,13 @@ class Program:
             return w.copy()
         return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
 
-    def core_call(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any], n_threads: int) -> Any:
-        """What the core needs for arrays of dtypes that it reads as they are; None otherwise. See `remember`."""
+    def core_call(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any], n_threads: int) -> CoreCall | None:
+        """For arrays of dtypes that the core reads as they are; None otherwise."""
         if self._runner is None or (x_dtype, w_dtype) != (self.x_dtype, self.w_dtype):
             return None
-        return self._runner, self.y_shape, self.y_dtype, self.plan.exchanged, n_threads
+        total = self.plan.arithmetic.sum
+        bias_dtype = total if total.kind in "fc" else None
+        return CoreCall(self._runner, self.y_shape, self.y_dtype, self.plan.exchanged, n_threads, bias_dtype)
 
     def new_result(self) -> Array:
         """Memory for the result: of a result that is gone, if it is large (cpp/arena.hpp)."""
@@ -132,13 +148,12 @@ def program_of(plan: Plan) -> Program:
 
 
 def remember(
-    prepare: Callable[[Array, Array, tuple[Any, ...]], Any], otherwise: Callable[..., Array], n_words: int
+    prepare: Callable[[Array, Array, tuple[Any, ...]], CoreCall | None], otherwise: Callable[..., Array], n_words: int
 ) -> Callable[..., Array]:
-    """call(x, w, out, *words), which the core answers alone when it was made before (cpp/bindings/calls.cpp).
+    """call(x, w, bias, out, *words), which the core answers alone when it was made before.
 
-    `prepare(x, w, words)` is asked once for plain arrays of such dtypes and shapes and such words, and
-    answers with `Program.core_call`. `otherwise(x, w, words, out)` does every other call, and
-    those that have something to complain about.
+    `prepare(x, w, words)` is asked once for plain arrays of such dtypes and shapes and such words.
+    `otherwise(x, w, bias, words, out)` does every other call, and those that have something to complain about.
     """
     call: Callable[..., Array] = _core.remember(prepare, otherwise, n_words)
     return call

@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
-from .execute import Program, bind, check_cotangent, count_threads, program_of, read_threads, remember, run_spec
+from .execute import CoreCall, Program, bind, check_cotangent, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
@@ -108,8 +108,9 @@ def convolve(
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
     return _convolve(
-        x, w, out, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
-    )
+        x, w, None, out,
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+    )  # fmt: skip
 
 
 def correlate(
@@ -147,8 +148,9 @@ def correlate(
     array([3, 5, 7])
     """
     return _correlate(
-        x, w, out, mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
-    )
+        x, w, None, out,
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+    )  # fmt: skip
 
 
 def convolve_grads(
@@ -325,17 +327,17 @@ def output_shape(
 Words = tuple[Any, ...]
 
 
-def _call(correlated: bool, x: Any, w: Any, words: Words, out: Any) -> Array:
+def _call(correlated: bool, x: Any, w: Any, bias: None, words: Words, out: Any) -> Array:
     """Any call at all. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        return (_correlate if correlated else _convolve)(plain_x, plain_w, out, *words)
+        return (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *words)
     program, n_threads = _program_for(correlated, x, w, words)
-    result: Array = program(x, w, None, out, n_threads)
+    result: Array = program(x, w, bias, out, n_threads)
     return result
 
 
-def _prepare(correlated: bool, x: Array, w: Array, words: Words) -> Any:
+def _prepare(correlated: bool, x: Array, w: Array, words: Words) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     program, n_threads = _program_for(correlated, x, w, words)
     return program.core_call(x.dtype, w.dtype, n_threads)
