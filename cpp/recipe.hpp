@@ -57,7 +57,7 @@ class Recipe {
   };
   static constexpr Index kZero = -1;
   // Beyond this, looking at the steps costs as much as finding them.
-  static constexpr std::size_t kMostSteps = 2048;
+  static constexpr std::size_t kMostSteps = 1024;
 
   static void append(std::vector<Rows>& rows, const Rows& row);
   static void join(std::vector<Blank>& blanks);

@@ -119,8 +119,9 @@ nb::object new_array(PyArray_Descr* dtype, int ndim, const npy_intp* shape) {
   const bool is_recycled = bytes >= kRecycledBytes && !PyDataType_REFCHK(dtype);
   void* block = is_recycled ? take_block(bytes) : nullptr;
   Py_INCREF(dtype);
-  nb::object made = nb::steal(PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, nullptr, block,
-                                                   is_recycled ? NPY_ARRAY_CARRAY : 0, nullptr));
+  nb::object made = nb::steal(is_recycled ? PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, nullptr, block,
+                                                                 NPY_ARRAY_CARRAY, nullptr)
+                                          : PyArray_Empty(ndim, shape, dtype, 0));
   PyObject* owner = is_recycled && made ? own_block(block, bytes) : nullptr;
   if (is_recycled && !owner) return_block(block, bytes);
   if (owner && PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(made.ptr()), owner) < 0) made.reset();
