@@ -100,6 +100,18 @@ def test_more_layouts_than_are_noted() -> None:
             assert_is_definition(fs.convolve(view, w, "same"), spec, view, w)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "float16"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("n", [1, 4, 9, 20])
+def test_nothing_is_read_from_the_call_before(dtype: str, boundary: str, n: int) -> None:
+    """Scratch memory is used again; here it is full of NaN each time."""
+    x, w = numbers((n, n), dtype), numbers((3, 5), dtype)
+    spec = ConvSpec.of((n, n), (3, 5), mode="full", boundary=boundary)
+    for _ in range(2):
+        fs.convolve(np.full((30, 30), np.nan, dtype), np.ones((5, 5), dtype), "full", boundary="edge")
+        assert_is_definition(fs.convolve(x, w, boundary=boundary), spec, x, w)
+
+
 # --------------------------------------------------------------------------- what may change
 
 
@@ -234,6 +246,21 @@ def test_a_sum_that_does_not_fit_after_one_that_did() -> None:
             fs.convolve(large, large, out=out)
         assert out.tolist() == [7, 7, 7]
         assert fs.convolve(large, large, overflow="saturate").tolist() == [127, 127, 127]
+
+
+def test_bias_is_checked_every_time() -> None:
+    x, w = X.reshape(1, 1, 5), np.stack([W, -W]).reshape(2, 1, 3)
+    bias, expected = np.array([10.0, 20.0]), [[[13.0, 15.0, 17.0], [17.0, 15.0, 13.0]]]
+    spread = np.array([10.0, 0.0, 20.0])[::2]
+    for _ in range(2):
+        for good in (bias, spread, bias.astype(np.float32), bias.astype(">f8"), bias.astype(int), [10, 20]):
+            assert fs.nn.conv(x, w, good).tolist() == expected
+        assert (fs.nn.conv(x, w) + bias[:, None]).tolist() == expected
+        for bad in (bias[:1], np.zeros(3), bias[:, None], np.zeros(())):
+            with pytest.raises(ShapeError, match="bias has shape"):
+                fs.nn.conv(x, w, bad)
+        with pytest.raises(DtypeError, match="bias has dtype complex128"):
+            fs.nn.conv(x, w, bias.astype(complex))
 
 
 # -------------------------------------------------------------------------------------- out
