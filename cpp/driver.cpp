@@ -192,9 +192,8 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
       for (Index group = 0; group < n_groups_; ++group)
         for (Index c = 0; c < n_in_; ++c) {
           T* channel = to + (group * n_in_ + c) * taps_per_channel_;
-          for_each_tap_row(w, taps_of(w, group, 0, c), [&](Index tap, const std::byte* from) {
-            load(channel + tap, from, inner_stride, n_inner);
-          });
+          for_each_tap_row(w, taps_of(w, group, 0, c),
+                           [&](Index tap, const std::byte* from) { load(channel + tap, from, inner_stride, n_inner); });
         }
       if constexpr (std::is_floating_point_v<T>)
         for (Index t = 0; t < n_channels * w_taps; ++t) packed.is_finite = packed.is_finite && std::isfinite(to[t]);

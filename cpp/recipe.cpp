@@ -95,7 +95,8 @@ void Recipe::append(std::vector<Rows>& rows, const Rows& row) {
 // Neighbouring zeros are one piece; many pieces are one, from the first to the last, under what is loaded later.
 void Recipe::join(std::vector<Blank>& blanks) {
   constexpr std::size_t kMostPieces = 4;
-  const auto fills = std::stable_partition(blanks.begin(), blanks.end(), [](const Blank& b) { return b.part == kZero; });
+  const auto fills =
+      std::stable_partition(blanks.begin(), blanks.end(), [](const Blank& b) { return b.part == kZero; });
   std::vector<Blank> joined, rest(fills, blanks.end());
   blanks.erase(fills, blanks.end());
   std::sort(blanks.begin(), blanks.end(), [](const Blank& a, const Blank& b) { return a.to < b.to; });

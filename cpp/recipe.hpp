@@ -32,8 +32,8 @@ class Recipe {
   bool is_usable() const { return is_usable_; }
   // Whether the arrays lie as those of the first time.
   bool fits(const View& x, const View& y) const;
-  void follow(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, Scratch& packed,
-              Scratch& results) const;
+  void follow(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+              Scratch& packed, Scratch& results) const;
 
  private:
   // `n_rows` rows of n elements.

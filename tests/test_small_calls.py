@@ -7,6 +7,7 @@ ones follow the notes, on other numbers, in other memory.
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -33,7 +34,7 @@ Y = [0.0, 1.0, 1.0, 3.0, 5.0, 2.0, 8.0]
 def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
     """Small numbers, so that no integer sum leaves its type."""
     kind = np.dtype(dtype).kind
-    if kind in "bu":
+    if kind in ("b", "u"):
         return RNG.integers(0, 2, shape).astype(dtype)
     if kind == "i":
         return RNG.integers(-2, 3, shape).astype(dtype)
@@ -136,10 +137,12 @@ def test_words_that_may_change_are_read_again() -> None:
 
 
 def test_equal_words_in_other_objects() -> None:
+    """As they come out of a configuration, and not out of the same line of code."""
+    x, w = X.reshape(5, 1), W.reshape(3, 1)
     for _ in range(3):
-        mode, axes, stride = "".join(["sa", "me"]), tuple([0, 1]), int("2")  # noqa: C409
-        x = X.reshape(5, 1)
-        y = fs.convolve(x, W.reshape(3, 1), mode, axes=axes, stride=(stride, 1), boundary=("".join(["wr", "ap"]), "zero"))
+        words = json.loads('{"mode": "same", "axes": [0, 1], "stride": [2, 1], "boundary": ["wrap", "zero"]}')
+        words = {name: tuple(word) if isinstance(word, list) else word for name, word in words.items()}
+        y = fs.convolve(x, w, **words)
         assert y.ravel().tolist() == fs.convolve(X, W, "same", boundary="wrap").tolist()[::2]
 
 

@@ -119,9 +119,9 @@ nb::object new_array(PyArray_Descr* dtype, int ndim, const npy_intp* shape) {
   const bool is_recycled = bytes >= kRecycledBytes && !PyDataType_REFCHK(dtype);
   void* block = is_recycled ? take_block(bytes) : nullptr;
   Py_INCREF(dtype);
-  nb::object made = nb::steal(is_recycled ? PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, nullptr, block,
-                                                                 NPY_ARRAY_CARRAY, nullptr)
-                                          : PyArray_Empty(ndim, shape, dtype, 0));
+  nb::object made = nb::steal(
+      is_recycled ? PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, nullptr, block, NPY_ARRAY_CARRAY, nullptr)
+                  : PyArray_Empty(ndim, shape, dtype, 0));
   PyObject* owner = is_recycled && made ? own_block(block, bytes) : nullptr;
   if (is_recycled && !owner) return_block(block, bytes);
   if (owner && PyArray_SetBaseObject(reinterpret_cast<PyArrayObject*>(made.ptr()), owner) < 0) made.reset();
@@ -207,7 +207,8 @@ struct Call {
 
   bool is(const Key& of, Words given) const {
     const auto numbers = of.numbers();
-    if (numbers.size() != key.size() || std::memcmp(numbers.data(), key.data(), numbers.size_bytes()) != 0) return false;
+    if (numbers.size() != key.size() || std::memcmp(numbers.data(), key.data(), numbers.size_bytes()) != 0)
+      return false;
     for (std::size_t i = 0; i < words.size(); ++i)
       if (!are_same(words[i].ptr(), given[i])) return false;
     return true;
@@ -285,9 +286,8 @@ class Calls {
     const Seen seen_x(x, groups, channels), seen_w(w, groups, 0);
     const Seen seen_y(reinterpret_cast<PyArrayObject*>(y.ptr()), groups, channels);
     const Array &first = seen_x.array(), &second = seen_w.array();
-    const Outcome outcome =
-        call->runner->run(call->exchanged ? second : first, call->exchanged ? first : second,
-                          {bias ? PyArray_DATA(bias) : nullptr}, seen_y.array(), call->threads);
+    const Outcome outcome = call->runner->run(call->exchanged ? second : first, call->exchanged ? first : second,
+                                              {bias ? PyArray_DATA(bias) : nullptr}, seen_y.array(), call->threads);
     return outcome.problem == Problem::none ? y : nb::object();
   }
 
@@ -393,7 +393,8 @@ PyType_Slot calls_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&traverse_
                              {0, nullptr}};
 
 nb::object remember(nb::callable prepare, nb::callable otherwise, std::size_t n_words) {
-  nb::object self = nb::cast(new Calls(std::move(prepare), std::move(otherwise), n_words), nb::rv_policy::take_ownership);
+  nb::object self =
+      nb::cast(new Calls(std::move(prepare), std::move(otherwise), n_words), nb::rv_policy::take_ownership);
   return nb::steal(PyCFunction_NewEx(&call_method, self.ptr(), nullptr));
 }
 

@@ -55,8 +55,8 @@ Outcome Runner::run(const Array& x, const Taps& w, const Bias& bias, const Array
   return bound.fits ? Outcome{} : Outcome{Problem::bound, bound};
 }
 
-void Runner::check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size,
-                   int Loop::* loop_dim, FsType type) const {
+void Runner::check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,
+                   FsType type) const {
   const View& view = array.view;
   bool fits = array.item_bytes == kTypeBytes[type] * (convolution_.types().is_complex ? 2 : 1);
   for (const Axis& axis : convolution_.spec().axes)

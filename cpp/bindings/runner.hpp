@@ -25,7 +25,7 @@ struct Bias {
 // Why nothing was computed.
 enum class Problem {
   none,
-  taps,     // an infinite or NaN tap meets places without a sample, where it would be multiplied by zero, or a transform
+  taps,  // an infinite or NaN tap meets places without a sample, where it would be multiplied by zero, or a transform
   product,  // the taps are not a product of taps along single axes
   bound,    // an integer result might not fit
 };

@@ -75,7 +75,8 @@ static void store_saturated(void* to, int64_t stride, const void* from, int64_t 
 
 // Neighbours have a loop of their own, whose constant step becomes loads of whole vectors.
 template <class T>
-static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least, T* most) {
+static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least,
+                                                           T* most) {
   T low = 0, high = 0;
   for (int64_t i = 0; i < n; ++i) {
     T value;

@@ -106,9 +106,7 @@ def conv(
     -----
     Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (2016).
     """
-    return _conv(
-        x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads
-    )
+    return _conv(x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
 
 
 def conv_transpose(

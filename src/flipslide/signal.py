@@ -9,7 +9,17 @@ import numpy as np
 
 from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
-from .execute import CoreCall, Program, bind, check_cotangent, count_threads, program_of, read_threads, remember, run_spec
+from .execute import (
+    CoreCall,
+    Program,
+    bind,
+    check_cotangent,
+    count_threads,
+    program_of,
+    read_threads,
+    remember,
+    run_spec,
+)
 from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
 from .plan import Plan, choose
 from .spec import ConvSpec, Shape, split_padding
