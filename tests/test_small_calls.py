@@ -199,6 +199,11 @@ def test_other_kinds_of_arrays_afterwards() -> None:
     assert fs.convolve(X.view(Sub), W).tolist() == Y
     assert fs.convolve(X.tolist(), W).tolist() == Y
     assert fs.convolve(X, tuple(W)).tolist() == Y
+    assert fs.convolve([2**70, 0, 1], [1, 2]).tolist() == [2**70, 2**71, 1, 2]
+    with pytest.raises(ShapeError, match="x is not a rectangular array"):
+        fs.convolve([[1.0, 2.0], [3.0]], W)
+    with pytest.raises(DtypeError, match="<U"):
+        fs.convolve(["a", "b"], W)
     with pytest.raises(DtypeError, match="x is a masked array"):
         fs.convolve(np.ma.array(X, mask=X > 2), W)
     with pytest.raises(DtypeError, match="w is a masked array"):

@@ -2,7 +2,7 @@
 //
 // What a call means depends on the dtypes and shapes of its two arrays and on its words (mode,
 // boundary and so on), not on values. `Calls` remembers it by these. Only plain arrays of numbers in
-// native byte order and words that cannot change are looked up; every other call, and every
+// native byte order, lists, and words that cannot change are looked up; every other call, and every
 // call that has something to complain about, goes to the Python function `otherwise`.
 #include "calls.hpp"
 
@@ -75,6 +75,16 @@ PyArrayObject* as_plain_array(PyObject* object) {
   if (!PyArray_CheckExact(object)) return nullptr;
   auto* array = reinterpret_cast<PyArrayObject*>(object);
   return is_builtin(PyArray_DESCR(array)) ? array : nullptr;
+}
+
+// A list or tuple becomes an array, as by numpy.asarray; what is wrong with it is for Python to say.
+nb::object enter(PyObject* object) {
+  if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return nb::borrow(object);
+  nb::object array = nb::steal(PyArray_FROM_O(object));
+  if (array) return array;
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
+  PyErr_Clear();
+  return nb::borrow(object);
 }
 
 Array view_of(PyArrayObject* array) {
@@ -260,19 +270,20 @@ class Calls {
   }
 
   // Null where Python has to see to it. Nothing was written then.
-  nb::object try_core(PyObject* x_object, PyObject* w_object, PyObject* bias_object, PyObject* out, Words words) {
-    PyArrayObject *x = as_plain_array(x_object), *w = as_plain_array(w_object), *bias = nullptr;
+  nb::object try_core(PyObject* given_x, PyObject* given_w, PyObject* given_bias, PyObject* out, Words words) {
+    const nb::object x_object = enter(given_x), w_object = enter(given_w), bias_object = enter(given_bias);
+    PyArrayObject *x = as_plain_array(x_object.ptr()), *w = as_plain_array(w_object.ptr()), *bias = nullptr;
     if (!x || !w) return {};
     const Key key(x, w);
     Shared call = find(key, words);
     if (!call) {
       for (PyObject* word : words)
         if (!is_constant(word)) return {};
-      call = add(key, words, prepare_(nb::handle(x_object), nb::handle(w_object), as_tuple(words)));
+      call = add(key, words, prepare_(x_object, w_object, as_tuple(words)));
     }
     if (!call->runner) return {};
-    if (bias_object != Py_None) {
-      bias = as_plain_array(bias_object);
+    if (!bias_object.is_none()) {
+      bias = as_plain_array(bias_object.ptr());
       if (!bias || !can_add(*call, bias, w)) return {};
     }
     nb::object y;
