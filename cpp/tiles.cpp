@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
+#include "recipe.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -108,6 +110,14 @@ class TileRun {
     run_tile(place, tile);
   }
 
+  // Does the call, and notes its steps.
+  void note(Recipe& recipe) {
+    if (is_separable_) recipe.give_up();
+    recipe_ = &recipe;
+    for (Index task = 0; task < n_tasks(); ++task) (*this)(task);
+    recipe_ = nullptr;
+  }
+
   void redo(const Region& region) const {
     const TaskPlace place{region.batch, region.group, region.out * c_.parts_, (region.out + 1) * c_.parts_};
     for (Index tile = 0; tile < n_tiles_; ++tile) run_tile(place, tile);
@@ -161,6 +171,7 @@ class TileRun {
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
+  Recipe* recipe_ = nullptr;  // what is done is noted there
 
   int inner() const { return n_axes_ - 1; }
 
@@ -419,11 +430,20 @@ class TileRun {
       tile.x = box->in_place ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
       c_.kernel_.run[c_.types_.compute](&tile);
+      if (recipe_) note_kernel(place, tile, box->in_place, write_in_place);
       tile.accumulate = 1;
       first = end;
     } while (first < c_.n_in_);
 
     if (!write_in_place) store_y(shape, place, tile, y, low, extent);
+  }
+
+  void note_kernel(const TaskPlace& place, const FsTile& tile, bool x_in_place, bool y_in_place) const {
+    const auto* x = static_cast<const std::byte*>(tile.x);
+    const auto* w = static_cast<const std::byte*>(tile.w);
+    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
+                     y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
+                     (place.group * c_.n_out_ + place.first_channel) * bytes_);
   }
 
   Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
@@ -813,7 +833,7 @@ class TileRun {
     for (Index phase = 0; phase < window.n_phases; ++phase) {
       std::byte* at = to + phase * window.phase * bytes_;
       if (a == inner())
-        std::memset(at, 0, static_cast<std::size_t>(window.length * bytes_));
+        clear(work, at, window.length * bytes_);
       else
         for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
     }
@@ -825,15 +845,16 @@ class TileRun {
     const Index stride = slides_[inner()].x_stride;
     for (const Blank& blank : work.blanks[static_cast<std::size_t>(phase)])
       if (blank.is_fill)
-        fill(to, blank.to, 1, blank.n, part);
+        fill(work, to, blank.to, 1, blank.n, part);
       else
-        std::memset(to + blank.to * bytes_, 0, static_cast<std::size_t>(blank.n * bytes_));
+        clear(work, to + blank.to * bytes_, blank.n * bytes_);
     if (filled) {
-      for (const Segment& segment : segments) fill(to, segment.to, segment.to_step, segment.n, part);
+      for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n, part);
       return;
     }
     for (const Segment& segment : segments) {
       const std::byte* first = from + segment.from * stride;
+      if (recipe_) note_segment(work, segment, to, first, stride);
       if (segment.to_step == 1) {
         load(to + segment.to * bytes_, first, segment.from_step * stride, segment.n);
         continue;
@@ -846,10 +867,29 @@ class TileRun {
     }
   }
 
-  void fill(std::byte* row, Index first, Index step, Index n, Index part) const {
-    for (Index i = 0; i < n; ++i)
-      std::memcpy(row + (first + i * step) * bytes_, c_.fill_.parts[part], static_cast<std::size_t>(bytes_));
+  void fill(Workspace& work, std::byte* row, Index first, Index step, Index n, Index part) const {
+    for (Index i = 0; i < n; ++i) {
+      std::byte* at = row + (first + i * step) * bytes_;
+      std::memcpy(at, c_.fill_.parts[part], static_cast<std::size_t>(bytes_));
+      if (recipe_) recipe_->fill(place_of(work, at), part);
+    }
   }
+
+  void clear(Workspace& work, std::byte* at, Index n_bytes) const {
+    std::memset(at, 0, static_cast<std::size_t>(n_bytes));
+    if (recipe_) recipe_->clear(place_of(work, at), n_bytes);
+  }
+
+  void note_segment(Workspace& work, const Segment& segment, std::byte* row, const std::byte* first,
+                    Index stride) const {
+    const bool is_whole = segment.to_step == 1;
+    for (Index i = 0; i < (is_whole ? 1 : segment.n); ++i)
+      recipe_->load(place_of(work, row + (segment.to + i * segment.to_step) * bytes_),
+                    first + i * segment.from_step * stride - x_.data, segment.from_step * stride,
+                    is_whole ? segment.n : 1);
+  }
+
+  static Index place_of(Workspace& work, const std::byte* at) { return at - work.x.reserve<std::byte>(0); }
 
   // ---- taps and runs
 
@@ -937,9 +977,14 @@ class TileRun {
       for (Index number = 0; number < tile.n_runs; ++number) {
         std::byte* run = to;
         for (int a = 0; a < shape.n_outer; ++a) run += m[a] * slides_[a].y_stride;
-        for (Index row = 0; row < shape.rows_per_run; ++row)
-          store(run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0), slides_[inner()].y_stride,
-                from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_, extent[inner()]);
+        for (Index row = 0; row < shape.rows_per_run; ++row) {
+          std::byte* out = run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0);
+          const std::byte* in = from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_;
+          store(out, slides_[inner()].y_stride, in, extent[inner()]);
+          if (recipe_)
+            recipe_->store(out - y_.data, slides_[inner()].y_stride, in - static_cast<const std::byte*>(tile.y),
+                           extent[inner()]);
+        }
         int a = shape.n_outer;
         while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
       }
@@ -947,10 +992,27 @@ class TileRun {
   }
 };
 
-void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+namespace {
+
+// On one thread, and from the second time on by heart.
+void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
+  RecipeBook& book = *c.recipes();
+  if (const Recipe* known = book.find(x, y)) {
+    if (known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
+  } else if (auto made = std::make_unique<Recipe>(c, x, y); made->is_usable() && !book.is_full()) {
+    TileRun(c, x, w, bias, y).note(*made);
+    made->finish();
+    return book.add(std::move(made));
+  }
   const TileRun call(c, x, w, bias, y);
-  // Below about 15 microseconds of work a second thread costs more than it saves.
-  constexpr double kWorthSharing = 0.5e6;
+  for (Index task = 0; task < call.n_tasks(); ++task) call(task);
+}
+
+}  // namespace
+
+void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+  if (c.recipes() && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+  const TileRun call(c, x, w, bias, y);
   parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
 }
 
