@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
     from .threads import get_num_threads, set_num_threads, threads
+    from .tuning import calibrate, export_wisdom, import_wisdom
 
 __version__ = "0.1.0"
 
@@ -41,13 +42,16 @@ __all__ = [
     "Plan",
     "ShapeError",
     "__version__",
+    "calibrate",
     "convolve",
     "convolve_grads",
     "correlate",
     "correlate_grads",
     "explain",
+    "export_wisdom",
     "get_num_threads",
     "graph",
+    "import_wisdom",
     "nn",
     "output_shape",
     "pad",
@@ -74,6 +78,7 @@ _HOMES = {
     "plan": ["Plan"],
     "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],
     "threads": ["get_num_threads", "set_num_threads", "threads"],
+    "tuning": ["calibrate", "export_wisdom", "import_wisdom"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

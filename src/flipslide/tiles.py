@@ -17,7 +17,7 @@ import numpy as np
 
 from .spec import Axis, ConvSpec
 
-__all__ = ["USUAL_THREADS", "Estimate", "Machine", "choose_tiles", "rank_tiles"]
+__all__ = ["USUAL_THREADS", "Estimate", "Machine", "rank_tiles"]
 
 #: Choices are made for this many threads, whatever number a call has.
 USUAL_THREADS = 2
@@ -64,6 +64,10 @@ class Estimate(NamedTuple):
     shared: int = 0  # bytes of all threads together
     holders: int = 1 << 30  # how many threads can have a tile of their own
 
+    def scaled(self, factor: float) -> Estimate:
+        """The same on a machine that takes `factor` times as long."""
+        return self if factor == 1 else self._replace(call=self.call * factor, work=self.work * factor)
+
     def workspace(self, threads: int) -> int:
         return self.shared + self.scratch * min(threads, self.holders)
 
@@ -103,13 +107,8 @@ def _next_size(n: int) -> int:
     return sizes[min(bisect_left(sizes, n), len(sizes) - 1)]
 
 
-def choose_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Estimate | None:
-    """The cheapest tiles for a transform; None if none of a bearable size holds the taps."""
-    return next(iter(rank_tiles(method, spec, item_bytes, machine, is_complex)), None)
-
-
 def rank_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> list[Estimate]:
-    """The most promising tiles of a transform, the cheapest first."""
+    """Tiles for a transform, the cheapest first; empty if none of a bearable size holds the taps."""
     loops = Loops(*(spec.loop_size(kind) for kind in Loops._fields))
     arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
     allowed = max(MOST_BYTES, 2 * arrays)
