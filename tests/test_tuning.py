@@ -45,9 +45,9 @@ def read_method(dtype: str = "float32", **words: Any) -> tuple[str, tuple[int, .
     return found.method, found.tile
 
 
-def write_choice(folder: Path, method: str, tile: tuple[int, ...] = (), **changes: Any) -> None:
+def write_choice(folder: Path, method: str, tile: tuple[int, ...] = (), shapes: Any = SHAPES, **changes: Any) -> None:
     """A line as `tune=True` would have written it for the call of `read_method`."""
-    made = fs.plan(*SHAPES, "float32", "same")
+    made = fs.plan(*shapes, "float32", "same")
     accuracy = changes.pop("accuracy", "default")
     wisdom.remember(made.spec, made.arithmetic, accuracy, wisdom.Choice(method, tile, ((method, 1000.0),)))
     lines = (folder / wisdom.FILE).read_text().splitlines()
@@ -167,6 +167,12 @@ def test_choices_that_are_not_candidates_are_passed_over(folder: Path, method: s
     assert read_method() == before
 
 
+def test_taps_that_may_be_no_product_are_never_taken_apart(folder: Path) -> None:
+    shapes = (200, 200), (7, 7)
+    write_choice(folder, "separable", shapes=shapes)
+    assert fs.plan(*shapes, "float32", "same").method != "separable"
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"machine": "another"}, {"times": {"direct": -1}}, {"times": None}, {"tile": "?"}, {"tile": 3}, {"call": "?"}],
@@ -193,10 +199,11 @@ def test_the_later_of_two_lines_counts(folder: Path) -> None:
 
 
 def test_strict_calls_take_no_transform_from_the_file(folder: Path) -> None:
-    other = near_ties(fs.plan(*SHAPES, "float32", "same"), "default")[-1]
+    before, other = read_method(), near_ties(fs.plan(*SHAPES, "float32", "same"), "default")[-1]
     for tile, accuracy in (((), "strict"), (other.tile, "strict"), (other.tile, "default")):
         write_choice(folder, other.method, tile, accuracy=accuracy)
         assert read_method(accuracy="strict") == ("direct", ())
+        assert accuracy == "default" or read_method() == before
     assert read_method() == (other.method, other.tile)
     assert other.tile
 

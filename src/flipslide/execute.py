@@ -14,7 +14,7 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import Plan, choose, forgetters
+from .plan import Plan, choose
 from .spec import ConvSpec
 from .threads import get_num_threads
 
@@ -137,9 +137,6 @@ class Program:
 @lru_cache(maxsize=1024)
 def program_of(plan: Plan) -> Program:
     return Program(plan)
-
-
-forgetters.append(program_of.cache_clear)
 
 
 def release_memory() -> int:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .arrays import Arithmetic, Array
 from .costs import costs
 from .errors import ParameterError, unknown_word
@@ -114,7 +116,7 @@ def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
     # A pass for each axis; what it leaves goes through the second-level cache.
     products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
-    work = products * table["product"]["direct"][_part_name(arithmetic)]
+    work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
     return [Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)]
 
 
@@ -122,7 +124,7 @@ def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate
     def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
         table = costs()
         products = spec.n_products * (4 if arithmetic.is_complex else 1)
-        work = products * table["product"][method][_part_name(arithmetic)]
+        work = products * table["product"][method][_part_name(arithmetic.sum)]
         # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
         taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
         return [Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))]
@@ -130,16 +132,17 @@ def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate
     return estimate
 
 
-def _part_name(arithmetic: Arithmetic) -> str:
-    """The dtype of the sum, or of its parts."""
-    return arithmetic.sum.name.replace("complex128", "float64").replace("complex64", "float32")
+@lru_cache(maxsize=64)
+def _part_name(total: np.dtype[Any]) -> str:
+    """The dtype of a sum, or of its parts."""
+    return total.name.replace("complex128", "float64").replace("complex64", "float32")
 
 
 def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
     def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
         table = costs()
         item_bytes = arithmetic.sum.itemsize // (2 if arithmetic.is_complex else 1)
-        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic)])
+        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic.sum)])
         return rank_tiles(method, spec, item_bytes, machine, arithmetic.is_complex)
 
     return estimate
@@ -321,7 +324,7 @@ def forget_plans() -> None:
         forget()
 
 
-#: What forgets plans, and what was made from them.
+#: What forgets plans, and calls that remember theirs.
 forgetters: list[Callable[[], None]] = [choose.cache_clear]
 
 
@@ -360,7 +363,7 @@ def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str, mos
         return [
             Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
         ]
-    scale = costs()["scale"].get(name, {}).get(_part_name(arithmetic), 1.0)
+    scale = costs()["scale"].get(name, {}).get(_part_name(arithmetic.sum), 1.0)
     # float16 results are summed in float32 and rounded once more.
     last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
     return [
