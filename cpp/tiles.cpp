@@ -43,7 +43,7 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
 
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row, halfway[2];
+  Scratch x, y, row, halfway[2], box_rows[2], box_sums;
   std::vector<Index> taps;
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
@@ -75,6 +75,9 @@ class TileRun {
     shares_rows_ = c_.kernel_.shares_rows && has_tap_rows();
     x_in_place_ = x_can_be_read_in_place();
     y_in_place_ = y_can_be_written_in_place();
+    // Edges of an image are slabs of their own where the interior is read in place, with passes as wide as
+    // the taps: a copy costs less.
+    if (is_separable_ && n_axes_ > 1) x_in_place_ = false;
     if (shares_rows_ && rows_collide()) {
       if (slides_[n_axes_ - 2].axis.w < kTapRowsWorthPacking)
         shares_rows_ = false;
@@ -301,7 +304,8 @@ class TileRun {
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
       const double room = 2.0 * kWindowBytes / window - static_cast<double>(over);
-      const Index wanted = a == inner() ? 512 : std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
+      const Index along = n_axes_ == 1 ? 16 * std::max<Index>(512, over) : std::max<Index>(512, 2 * over);
+      const Index wanted = a == inner() ? along : std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
       window *= static_cast<double>(box.extent[a] + over);
@@ -427,6 +431,7 @@ class TileRun {
     const Index pitch = pitch_of(extent[inner()]);
     Index n_factors = 0;
     for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
+    const int last = first_long_axis();
     for (Index k = 0; k < whole.n_out; ++k) {
       const std::byte* factors =
           w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
@@ -440,10 +445,11 @@ class TileRun {
       FsTile pass = whole;
       pass.n_out = 1;
       pass.first_tap = 0;
-      for (int a = inner(); a >= 0; --a) {
+      for (int a = inner(); a >= last; --a) {
         const Slide& slide = slides_[a];
-        const bool is_last = a == 0;
+        const bool is_last = a == last;
         factor_end -= slide.axis.w;
+        if (slide.axis.w == 1 && !is_last) continue;
         rows[a] = extent[a];
         pass.w = factors + factor_end * bytes_;
         pass.w_taps = slide.axis.w;
@@ -465,12 +471,99 @@ class TileRun {
         list_rows(work, a, rows, from_step, to_step, first);
         pass.runs = work.row_runs.data();
         pass.n_runs = static_cast<Index>(work.row_runs.size());
-        c_.kernel_.run[c_.types_.compute](&pass);
+        if (!is_box(pass, a == inner()))
+          c_.kernel_.run[c_.types_.compute](&pass);
+        else if (a == inner())
+          box_along_rows(work, pass, slide.axis.dilation);
+        else
+          box_across_rows(work, pass, rows[a], slide.axis.dilation);
         pass.x = pass.y;
         first = {0, 0};
         std::copy(to_step, to_step + n_axes_, from_step);
       }
     }
+  }
+
+  // Whether all taps are the same, and so many that running sums pay: 8 across rows, 16 along them, where
+  // rows are turned into lanes and back.
+  bool is_box(const FsTile& pass, bool is_inner) const {
+    const auto* taps = static_cast<const std::byte*>(pass.w);
+    return pass.w_taps >= (is_inner ? 16 : 8) &&
+           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((pass.w_taps - 1) * bytes_)) == 0;
+  }
+
+  // Taps that stand `dilation` apart are so many sums that take turns.
+  void run_box(Workspace& work, FsBox box, Index n, Index dilation) const {
+    box.scratch = work.box_sums.reserve_bytes(box.n_taps * kFsBoxBytes);
+    const auto* x = static_cast<const std::byte*>(box.x);
+    auto* y = static_cast<std::byte*>(box.y);
+    for (Index phase = 0; phase < std::min(dilation, n); ++phase) {
+      FsBox part = box;
+      part.x = x + phase * box.x_step * bytes_;
+      part.y = y + phase * box.y_step * bytes_;
+      part.x_step = box.x_step * dilation;
+      part.y_step = box.y_step * dilation;
+      part.n = (n - phase + dilation - 1) / dilation;
+      c_.isa_.box[c_.types_.compute](&part);
+    }
+  }
+
+  FsBox box_of(const FsTile& pass) const {
+    FsBox box{};
+    box.n_taps = pass.w_taps;
+    box.tap = pass.w;
+    box.bias = pass.bias;
+    return box;
+  }
+
+  // The runs come in blocks of `n` along the axis.
+  void box_across_rows(Workspace& work, const FsTile& pass, Index n, Index dilation) const {
+    for (Index block = 0; block < pass.n_runs; block += n) {
+      FsBox box = box_of(pass);
+      box.x = static_cast<const std::byte*>(pass.x) + pass.runs[block].x * bytes_;
+      box.y = static_cast<std::byte*>(pass.y) + pass.runs[block].y * bytes_;
+      box.x_step = pass.row_x;
+      box.y_step = pass.row_y;
+      box.width = pass.length;
+      run_box(work, box, n, dilation);
+    }
+  }
+
+  // As many rows as there are lanes, or pieces of fewer rows, become lanes; sums along rows are then sums
+  // across them.
+  void box_along_rows(Workspace& work, const FsTile& pass, Index dilation) const {
+    const FsLanes& lanes = c_.isa_.lanes[bytes_ == 4 ? 0 : 1];
+    const Index n_pieces = std::clamp<Index>((lanes.lanes + pass.n_runs - 1) / pass.n_runs, 1, pass.length);
+    const Index length = (pass.length + n_pieces - 1) / n_pieces, n_read = length + (pass.w_taps - 1) * dilation;
+    auto* read = work.box_rows[0].reserve<std::byte>(n_read * lanes.lanes * bytes_);
+    auto* made = work.box_rows[1].reserve<std::byte>(length * lanes.lanes * bytes_);
+    void* const nowhere = work.row.reserve_bytes(length * bytes_);
+    for (Index piece = 0; piece < pass.n_runs * n_pieces; piece += lanes.lanes) {
+      const void* from[16];
+      void* to[16];
+      for (int l = 0; l < lanes.lanes; ++l) {
+        const bool is_used = piece + l < pass.n_runs * n_pieces;
+        const FsRun& run = pass.runs[(is_used ? piece + l : piece) / n_pieces];
+        // The last piece overlaps the one before rather than being short.
+        const Index at = std::min((is_used ? piece + l : piece) % n_pieces * length, pass.length - length);
+        from[l] = static_cast<const std::byte*>(pass.x) + (run.x + at) * bytes_;
+        to[l] = is_used ? static_cast<std::byte*>(pass.y) + (run.y + at) * bytes_ : nowhere;
+      }
+      lanes.gather(from, n_read, read, lanes.lanes);
+      FsBox box = box_of(pass);
+      box.x = read;
+      box.y = made;
+      box.x_step = box.y_step = box.width = lanes.lanes;
+      run_box(work, box, length, dilation);
+      lanes.scatter(made, lanes.lanes, length, to);
+    }
+  }
+
+  // Single taps are 1 beside a longer axis (cpp/separable.cpp), and no pass.
+  int first_long_axis() const {
+    int a = 0;
+    while (a < inner() && slides_[a].axis.w == 1) ++a;
+    return a;
   }
 
   // Taps along axis a alone: columns of a row, or rows of a single column, where rows of outputs that

@@ -167,10 +167,11 @@ def test_choices_that_are_not_candidates_are_passed_over(folder: Path, method: s
     assert read_method() == before
 
 
-def test_taps_that_may_be_no_product_are_never_taken_apart(folder: Path) -> None:
+@pytest.mark.parametrize("method", ["separable", "box"])
+def test_methods_for_some_taps_only_are_never_taken(folder: Path, method: str) -> None:
     shapes = (200, 200), (7, 7)
-    write_choice(folder, "separable", shapes=shapes)
-    assert fs.plan(*shapes, "float32", "same").method != "separable"
+    write_choice(folder, method, shapes=shapes)
+    assert fs.plan(*shapes, "float32", "same").method != method
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ REFERENCES = (
     Reference("direct", ALL, (((60_000,), (31,)), ((200, 200), (7, 7)))),
     Reference("gemm", ALL, (((1, 1, 64, 24, 24), (1, 64, 64, 3, 3)), ((2, 1, 128, 14, 14), (1, 64, 128, 1, 1))), True),
     Reference("separable", FLOATS, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
+    Reference("box", ALL, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("overlap", FLOATS, (((100_000,), (65,)), ((300, 300), (15, 15)))),
     Reference("fft", FLOATS, (((60_000,), (4_000,)), ((300, 300), (60, 60)))),
 )
@@ -87,7 +88,7 @@ def calibrate() -> dict[str, dict[str, float]]:
     >>> import flipslide as fs
     >>> factors = fs.calibrate()
     >>> sorted(factors)
-    ['direct', 'fft', 'gemm', 'overlap', 'separable']
+    ['box', 'direct', 'fft', 'gemm', 'overlap', 'separable']
     """
     with _measuring:
         scale = {r.method: {name: _measure(r, name) for name in r.sums} for r in REFERENCES}
@@ -171,14 +172,14 @@ def _seconds(job: Callable[[], Any]) -> float:
 
 def _job_of(plan: Plan, x: Array, w: Array) -> Callable[[], Array]:
     """The call, made as it is planned whatever its taps are."""
-    program = Program(replace(plan, may_separate=False))
+    program = Program(replace(plan, separates=""))
     return lambda: program(x, w, None, None, plan.threads)
 
 
 def _arrays_of(plan: Plan) -> tuple[Array, Array]:
-    """Arrays of small positive numbers; the taps are a product along the axes, as "separable" wants them."""
+    """Arrays of small positive numbers; the taps are a product along the axes, or all the same, as the method wants."""
     spec, numbers = plan.spec, plan.arithmetic
-    rows = [np.resize(PATTERN, n) for n in spec.w_shape]
+    rows = [np.resize(PATTERN[:1] if plan.method == "box" else PATTERN, n) for n in spec.w_shape]
     return np.resize(PATTERN.astype(numbers.x), spec.x_shape), reduce(np.multiply.outer, rows).astype(numbers.w)
 
 
