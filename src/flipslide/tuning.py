@@ -142,9 +142,9 @@ def tune_plan(plan: Plan, method: str, accuracy: str) -> None:
     best = int(np.argmin([times[0] * CLEAR, *times[1:]]))
     measured = {near.method: 0.0 for near, seconds in zip(plans, times, strict=True) if seconds < math.inf}
     for method in measured:
-        measured[method] = 1e9 * min(t for near, t in zip(plans, times, strict=True) if near.method == method)
+        measured[method] = round(1e9 * min(t for near, t in zip(plans, times, strict=True) if near.method == method))
     chosen = plans[best]
-    measured[chosen.method] = 1e9 * times[best]
+    measured[chosen.method] = round(1e9 * times[best])
     remember(plan.spec, plan.arithmetic, accuracy, Choice(chosen.method, chosen.tile, tuple(measured.items())))
     forget_plans()
 
