@@ -7,6 +7,7 @@
 #include "calls.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -202,7 +203,11 @@ class Seen {
   Index shape_[NPY_MAXDIMS + 1], strides_[NPY_MAXDIMS + 1];
 };
 
+// Plans are made again after a change of what they are chosen by; calls of an older age are not known.
+std::atomic<unsigned> age_of_plans{0};
+
 struct Call {
+  unsigned age = age_of_plans;
   std::vector<Index> key;
   std::vector<nb::object> words;
   // None: this call is not one for the core alone.
@@ -217,6 +222,7 @@ struct Call {
 
   bool is(const Key& of, Words given) const {
     const auto numbers = of.numbers();
+    if (age != age_of_plans.load(std::memory_order_relaxed)) return false;
     if (numbers.size() != key.size() || std::memcmp(numbers.data(), key.data(), numbers.size_bytes()) != 0)
       return false;
     for (std::size_t i = 0; i < words.size(); ++i)
@@ -423,6 +429,7 @@ void define_calls(nb::module_& m) {
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots));
   m.def("remember", &remember, nb::arg("prepare"), nb::arg("otherwise"), nb::arg("n_words"),
         "A function call(x, w, bias, out, *words) that remembers what prepare(x, w, words) says.");
+  m.def("forget_calls", [] { ++age_of_plans; }, "Asks for what remembered calls say again.");
   m.def("new_result", &new_result, nb::arg("shape"), nb::arg("dtype"),
         "A new array, in memory that is used again if it is large.");
 }

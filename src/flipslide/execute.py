@@ -14,7 +14,7 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import SEPARATIONS, Plan, choose
+from .plan import SEPARATIONS, Plan, choose, forgetters
 from .spec import ConvSpec
 from .threads import get_num_threads
 
@@ -157,6 +157,9 @@ def remember(
     """
     call: Callable[..., Array] = _core.remember(prepare, otherwise, n_words)
     return call
+
+
+forgetters.append(_core.forget_calls)
 
 
 def release_memory() -> int:

@@ -29,8 +29,9 @@ from .geometry import (
     to_int,
     transposed_size,
 )
-from .plan import Plan, choose
+from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape, split_padding
+from .tuning import tune_plan
 
 __all__ = [
     "col2im",
@@ -268,10 +269,12 @@ def plan(
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
+    tune: bool = False,
 ) -> Plan:
     """What `conv` would do, for one group and channels first: print it, or call it.
 
-    w is a shape or the taps themselves, which are then packed once.
+    w is a shape or the taps themselves, which are then packed once. tune=True measures which method
+    is fastest and remembers it, as in `fs.plan`.
 
     Examples
     --------
@@ -283,12 +286,14 @@ def plan(
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     sizes = read_shape(x_shape, "x_shape")
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    program = _program(
+    call = (
         sizes, w_shape, np.dtype(dtype), w_dtype, freeze(stride), freeze(padding), freeze(dilation), 1,
         "channels_first", method, accuracy, "raise", None, threads,
     )  # fmt: skip
+    if tune:
+        tune_plan(_program(*call).plan, method, accuracy)
     return bind(
-        program,
+        _program(*call),
         taps,
         threads,
         before=lambda array: _split(array, 1, False),
@@ -435,6 +440,9 @@ def _program(
     spec = _layer_spec(x_shape, w_shape, stride, padding, dilation, _count_groups(groups), layout)
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
     return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+
+
+forgetters.append(_program.cache_clear)
 
 
 def _layer_spec(

@@ -21,8 +21,9 @@ from .execute import (
     run_spec,
 )
 from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
-from .plan import Plan, choose
+from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape, split_padding
+from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
 
@@ -245,11 +246,18 @@ def plan(
     accuracy: str = "default",
     overflow: str = "raise",
     threads: int | None = None,
+    tune: bool = False,
 ) -> Plan:
     """What `convolve` (or operation="correlate") would do: print it, or call it.
 
     w is a shape (a tuple) or the taps themselves (an array), which are then packed once:
     `plan(x)` convolves x with them. dtype is that of x, and of w where w is only a shape.
+
+    With tune=True the methods and tiles whose predicted times are close are run on arrays of these
+    shapes, for a second at most or twice each, and the fastest is remembered: by this process at
+    once and, in the user's cache directory, for later ones. Calls of `convolve` and `correlate` with
+    the same shapes, dtypes and settings, and method="auto", use it from then on. Their results may
+    differ from those before within the error bounds.
 
     Examples
     --------
@@ -273,8 +281,10 @@ def plan(
         np.dtype(dtype).newbyteorder("="),
     )
     fill_type: Any = type(fill_value)
-    program, _ = _program(correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
-    return bind(program, taps, threads)
+    call = (correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
+    if tune:
+        tune_plan(_program(*call)[0].plan, method, accuracy)
+    return bind(_program(*call)[0], taps, threads)
 
 
 def output_shape(
@@ -386,6 +396,9 @@ def _program(
     )  # fmt: skip
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
     return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy)), count_threads(threads)
+
+
+forgetters.append(_program.cache_clear)
 
 
 # ------------------------------------------------------------------------------ gradients

@@ -5,6 +5,7 @@ from . import _ext as _ext
 __all__ = [
     "Runner",
     "Taps",
+    "forget_calls",
     "isa",
     "isas",
     "kernels",
@@ -19,6 +20,7 @@ __all__ = [
 
 Runner = _ext.Runner
 Taps = _ext.Taps
+forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
 kernels = _ext.kernels
