@@ -1,7 +1,8 @@
 """Which tiles a transform should use, and what they cost.
 
-A tile of n points along an axis gives n − D + 1 outputs, where D is the span of the taps: a
-large tile wastes little, a small one stays in the cache and needs fewer levels.
+A tile of n samples along an axis gives n − D + 1 outputs, where D is the span of the taps: a
+large tile wastes little, a small one stays in the cache and needs fewer levels. A real tile is
+transformed as half as many complex points, so its last axis is even (cpp/fft/transform.hpp).
 """
 
 from __future__ import annotations
@@ -66,15 +67,17 @@ def _sizes() -> tuple[int, ...]:
     return tuple(sorted(odd << twos for odd in (1, 3, 5, 9, 15, 25) for twos in range(29)))
 
 
-def _candidates(axis: Axis, most: int) -> tuple[int, ...]:
+def _candidates(axis: Axis, most: int, unit: int) -> tuple[int, ...]:
+    """Sizes that are `unit` times products of 2, 3 and 5."""
     if axis.w == 1:
-        return (1,)
+        return (unit,)
     span = abs(axis.dilation) * (axis.w - 1) + 1
-    # All outputs in one tile, or in two that travel together.
-    whole, half = (_next_size(outputs + span - 1) for outputs in (axis.y, -(-axis.y // 2)))
+    # All outputs in one tile, or in two or three.
+    whole = _next_size(-(-max(span, _whole(axis)) // unit))
+    parts = (_next_size(-(-(-(-axis.y // n) + span - 1) // unit)) for n in (2, 3))
     sizes = _sizes()
-    good = sizes[bisect_left(sizes, span * 5 // 4 + 1) : bisect_left(sizes, min(whole, 24 * span + 64))]
-    return tuple(n for n in (*good[:: 1 + len(good) // 10], half, whole) if n <= most)
+    good = sizes[bisect_left(sizes, span * 5 // 4 // unit + 1) : bisect_left(sizes, min(whole, 24 * span // unit + 64))]
+    return tuple(unit * n for n in (*good[:: 1 + len(good) // 10], *parts, whole) if unit * n <= most)
 
 
 @lru_cache(maxsize=1)
@@ -99,10 +102,11 @@ def choose_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine,
 def _weigh_all(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> Iterator[Estimate]:
     arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
     allowed = max(MOST_BYTES, 2 * arrays)
-    for tile in product(*(_candidates(axis, MOST_POINTS[method]) for axis in spec.axes)):
+    units = (1,) * (len(spec.axes) - 1) + (1 if is_complex else 2,)
+    for tile in product(*(_candidates(axis, MOST_POINTS[method], u) for axis, u in zip(spec.axes, units, strict=True))):
         blocks = _count_blocks(spec, tile)
         if blocks:
-            estimate = _WEIGH[method](spec, tile, blocks, item_bytes, machine, 1 if is_complex else 2)
+            estimate = _WEIGH[method](spec, tile, blocks, item_bytes, machine, units[-1])
             if estimate.workspace(USUAL_THREADS) <= allowed:
                 yield estimate
 
@@ -114,45 +118,55 @@ def _count_blocks(spec: ConvSpec, tile: tuple[int, ...]) -> int:
         step = n - abs(axis.dilation) * (axis.w - 1)
         if step < 1:
             return 0
-        blocks *= -(-axis.y // step)
+        blocks *= 1 if n >= _whole(axis) else -(-axis.y // step)
     return blocks
 
 
+def _whole(axis: Axis) -> int:
+    """Samples of a tile that gives all outputs: their window, of which those that come again as zeros at
+    the tile's beginning may be left out beyond the end of x (cpp/fft/transform.cpp)."""
+    overhang = abs(axis.dilation) * (axis.w - 1)
+    window = axis.y + overhang
+    start = axis.start - (overhang if axis.dilation < 0 else 0) - (axis.y - 1 if axis.stride < 0 else 0)
+    zeros = min(max(-start, 0), overhang) if axis.boundary == "zero" else 0
+    return max(window - zeros, min(window, axis.x - start))
+
+
 def _weigh_overlap(
-    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, parts: int
+    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, unit: int
 ) -> Estimate:
-    """Each lane has `parts` tiles of its own."""
-    points, slots = math.prod(tile), machine.lanes * parts
+    """Each lane has a tile of its own."""
+    points = math.prod(tile) // unit
     groups, channels = spec.loop_size("group"), spec.loop_size("out")
     held = points * 2 * machine.lanes * item_bytes * (2 if channels > 1 else 1)
-    tasks = groups * -(-blocks * spec.loop_size("batch") // slots)
+    tasks = groups * -(-blocks * spec.loop_size("batch") // machine.lanes)
     # Only the last axis is contiguous, the others work across the cache.
     steps = (1 if len(tile) == 1 else 1.5) * (1 if held <= CACHE_BYTES else 1.3)
-    levels = machine.level * math.log2(max(points, 2)) * steps
+    levels = machine.level * (math.log2(max(points, 2)) + 1) * steps
     each = points * (levels + machine.move) * (1 + channels) / 2
-    rows = points // tile[-1] * slots * machine.row
-    spectra = -(-groups * channels // machine.lanes) * points * levels
+    rows = points * unit // tile[-1] * machine.lanes * machine.row
+    spectra = -(-groups * channels // machine.lanes) * points * levels / 2
     taps = groups * channels * points * 2 * item_bytes
     return Estimate(CALL + spectra, tasks * (each + rows), tasks, held, tile, taps, tasks)
 
 
 def _weigh_fft(
-    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, parts: int
+    spec: ConvSpec, tile: tuple[int, ...], blocks: int, item_bytes: int, machine: Machine, unit: int
 ) -> Estimate:
-    """One tile, or `parts` as one, whose lanes are neighbours."""
-    points = math.prod(tile)
+    """One tile, whose lanes are neighbours."""
+    points = math.prod(tile) // unit
     groups, channels = spec.loop_size("group"), spec.loop_size("out")
     held = points * 2 * item_bytes * (1 + (channels > 1))
-    pairs = groups * -(-blocks * spec.loop_size("batch") // parts)
-    # Two trips through the whole tile and one turn into lanes and back on the way.
-    levels = 2 * machine.level * math.log2(max(points, 2)) * (1 if held <= CACHE_BYTES else 1.3)
-    each = points / machine.lanes * (levels + 4 * machine.move) * (1 + channels) / 2
-    rows = points // tile[-1] * parts * machine.row
-    spectra = groups * channels * (points / machine.lanes * levels / 2 + points * 0.1)
-    # Fewer pairs than threads are shared as well, in pieces.
+    tiles = groups * blocks * spec.loop_size("batch")
+    # Between the two transforms, squares are turned over and back.
+    levels = machine.level * (math.log2(max(points, 2)) + 1) * (1 if held <= CACHE_BYTES else 1.3)
+    each = points / machine.lanes * (levels + 2 * machine.move) * (1 + channels) / 2
+    rows = points * unit // tile[-1] * machine.row
+    spectra = groups * channels * points / machine.lanes * (levels / 2 + machine.move)
     taps = groups * channels * points * 2 * item_bytes
-    holders = pairs if pairs >= USUAL_THREADS else 1
-    return Estimate(FFT_CALL, pairs * (each + rows) + spectra, max(pairs, 64), held, tile, taps, holders)
+    # Fewer tiles than threads are shared as well, in pieces.
+    holders = tiles if tiles >= USUAL_THREADS else 1
+    return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders)
 
 
 _WEIGH = {"overlap": _weigh_overlap, "fft": _weigh_fft}
