@@ -22,7 +22,7 @@ __all__ = ["USUAL_THREADS", "Estimate", "Machine", "choose_tiles"]
 USUAL_THREADS = 2
 
 #: Nanoseconds of a call that transforms next to nothing.
-CALL, FFT_CALL = 6000.0, 20000.0
+CALL, FFT_CALL = 4000.0, 3000.0
 
 #: Largest tile along an axis, in points: of many tiles at once, and of one.
 MOST_POINTS = {"overlap": 1 << 15, "fft": 1 << 28}
@@ -67,17 +67,19 @@ def _sizes() -> tuple[int, ...]:
     return tuple(sorted(odd << twos for odd in (1, 3, 5, 9, 15, 25) for twos in range(29)))
 
 
-def _candidates(axis: Axis, most: int, unit: int) -> tuple[int, ...]:
+def _candidates(axis: Axis, most: int, unit: int, lanes: int) -> tuple[int, ...]:
     """Sizes that are `unit` times products of 2, 3 and 5."""
     if axis.w == 1:
         return (unit,)
     span = abs(axis.dilation) * (axis.w - 1) + 1
-    # All outputs in one tile, or in two or three.
-    whole = _next_size(-(-max(span, _whole(axis)) // unit))
+    # All outputs in one tile, also one that fills the lanes, or in two or three.
+    whole = -(-max(span, _whole(axis)) // unit)
+    full = (k * _next_size(-(-whole // k)) for k in (1, lanes, lanes**2) if whole >= 4 * k)
     parts = (_next_size(-(-(-(-axis.y // n) + span - 1) // unit)) for n in (2, 3))
     sizes = _sizes()
     good = sizes[bisect_left(sizes, span * 5 // 4 // unit + 1) : bisect_left(sizes, min(whole, 24 * span // unit + 64))]
-    return tuple(unit * n for n in (*good[:: 1 + len(good) // 10], *parts, whole) if unit * n <= most)
+    found = {*good[:: 1 + len(good) // 10], *parts, *full, _next_size(whole)}
+    return tuple(unit * n for n in sorted(found) if unit * n <= most)
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +105,8 @@ def _weigh_all(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, i
     arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
     allowed = max(MOST_BYTES, 2 * arrays)
     units = (1,) * (len(spec.axes) - 1) + (1 if is_complex else 2,)
-    for tile in product(*(_candidates(axis, MOST_POINTS[method], u) for axis, u in zip(spec.axes, units, strict=True))):
+    axes = zip(spec.axes, units, strict=True)
+    for tile in product(*(_candidates(axis, MOST_POINTS[method], unit, machine.lanes) for axis, unit in axes)):
         blocks = _count_blocks(spec, tile)
         if blocks:
             estimate = _WEIGH[method](spec, tile, blocks, item_bytes, machine, units[-1])
@@ -160,13 +163,22 @@ def _weigh_fft(
     tiles = groups * blocks * spec.loop_size("batch")
     # Between the two transforms, squares are turned over and back.
     levels = machine.level * (math.log2(max(points, 2)) + 1) * (1 if held <= CACHE_BYTES else 1.3)
-    each = points / machine.lanes * (levels + 2 * machine.move) * (1 + channels) / 2
+    vectors = _fft_vectors(points, tile[-1] // unit, len(tile), machine.lanes)
+    each = vectors * (levels + 2 * machine.move) * (1 + channels) / 2
     rows = points * unit // tile[-1] * machine.row
-    spectra = groups * channels * points / machine.lanes * (levels / 2 + machine.move)
+    spectra = groups * channels * vectors * (levels / 2 + machine.move)
     taps = groups * channels * points * 2 * item_bytes
     # Fewer tiles than threads are shared as well, in pieces.
     holders = tiles if tiles >= USUAL_THREADS else 1
     return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders)
+
+
+def _fft_vectors(points: int, last: int, n_axes: int, lanes: int) -> float:
+    """Vectors of a matrix whose both sides are filled up to whole vectors (cpp/fft/fft.cpp)."""
+    if n_axes > 1:
+        return -(-points // last // lanes) * -(-last // lanes) * lanes
+    # As square as the factors allow; half a vector too much on each side, on average.
+    return points / lanes * (1 if points % lanes**2 == 0 else (1 + lanes / 2 / math.sqrt(points)) ** 2)
 
 
 _WEIGH = {"overlap": _weigh_overlap, "fft": _weigh_fft}
