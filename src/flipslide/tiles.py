@@ -51,9 +51,10 @@ class Estimate(NamedTuple):
     tile: tuple[int, ...] = ()  # points of a transform along each axis
     shared: int = 0  # bytes of all threads together
     holders: int = 1 << 30  # how many threads can have a tile of their own
+    piece: int = 0  # bytes of each thread for the piece of a tile that it works on
 
     def workspace(self, threads: int) -> int:
-        return self.shared + self.scratch * min(threads, self.holders)
+        return self.shared + self.scratch * min(threads, self.holders) + self.piece * threads
 
     def nanoseconds(self, threads: int) -> float:
         if threads == 1 or self.work < 30_000:
@@ -127,7 +128,8 @@ def _count_blocks(spec: ConvSpec, tile: tuple[int, ...]) -> int:
 
 def _whole(axis: Axis) -> int:
     """Samples of a tile that gives all outputs: their window, of which those that come again as zeros at
-    the tile's beginning may be left out beyond the end of x (cpp/fft/transform.cpp)."""
+    the tile's beginning may be left out beyond the end of x (cpp/fft/transform.cpp).
+    """
     overhang = abs(axis.dilation) * (axis.w - 1)
     window = axis.y + overhang
     start = axis.start - (overhang if axis.dilation < 0 else 0) - (axis.y - 1 if axis.stride < 0 else 0)
@@ -159,18 +161,22 @@ def _weigh_fft(
     """One tile, whose lanes are neighbours."""
     points = math.prod(tile) // unit
     groups, channels = spec.loop_size("group"), spec.loop_size("out")
-    held = points * 2 * item_bytes * (1 + (channels > 1))
+    vectors = _fft_vectors(points, tile[-1] // unit, len(tile), machine.lanes)
+    whole = math.ceil(vectors) * machine.lanes * 2 * item_bytes
+    held = whole * (1 + (channels > 1))
     tiles = groups * blocks * spec.loop_size("batch")
     # Between the two transforms, squares are turned over and back.
     levels = machine.level * (math.log2(max(points, 2)) + 1) * (1 if held <= CACHE_BYTES else 1.3)
-    vectors = _fft_vectors(points, tile[-1] // unit, len(tile), machine.lanes)
     each = vectors * (levels + 2 * machine.move) * (1 + channels) / 2
     rows = points * unit // tile[-1] * machine.row
     spectra = groups * channels * vectors * (levels / 2 + machine.move)
-    taps = groups * channels * points * 2 * item_bytes
+    # Lanes of points across, and rows of taps.
+    across = points * unit // tile[-1] if len(tile) > 1 else math.isqrt(points)
+    piece = machine.lanes * (across * 2 + tile[-1]) * item_bytes
+    taps = groups * channels * whole
     # Fewer tiles than threads are shared as well, in pieces.
     holders = tiles if tiles >= USUAL_THREADS else 1
-    return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders)
+    return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders, piece)
 
 
 def _fft_vectors(points: int, last: int, n_axes: int, lanes: int) -> float:
