@@ -100,10 +100,12 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
       isa_(chosen_isa()),
       transform_(find_transform(kernel)),
       tile_(std::move(tile)),
-      separate_(kernel == "separable" ? Separate::always : separate),
+      separate_(kernel == "separable" ? Separate::products
+                : kernel == "box"     ? Separate::boxes
+                                      : separate),
+      must_separate_(kernel == "separable" || kernel == "box"),
       kernel_([&]() -> const FsKernel& {
-        const FsKernel* found =
-            isa_.find(transform_ == Transform::none && separate_ != Separate::always ? kernel : "direct");
+        const FsKernel* found = isa_.find(transform_ == Transform::none && !must_separate_ ? kernel : "direct");
         if (!found) throw std::invalid_argument("no kernel is called " + kernel);
         return *found;
       }()) {
@@ -264,7 +266,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   if (separate_ != Separate::never && packed.is_finite) {
     std::vector<Index> extents;
     for (const Slide& slide : slides_) extents.push_back(slide.axis.w);
-    if (find_factors(types_.compute, extents, n_channels, packed)) return;
+    if (find_factors(types_.compute, extents, n_channels, packed, separate_ == Separate::boxes)) return;
   }
   if (transform_ != Transform::none) pack_spectra(*this, w, packed, threads);
 }

@@ -69,8 +69,9 @@ struct Bound {
 
 enum class Transform { none, overlap, fft };
 
-// Whether taps that are products of taps along single axes are applied axis by axis.
-enum class Separate { never, if_possible, always };
+// Which taps are applied axis by axis: none, those that are all the same, or all products of taps along
+// single axes.
+enum class Separate { never, boxes, products };
 
 // The names that `Convolution` knows beside those of the registry.
 const std::vector<std::string>& transform_names();
@@ -94,7 +95,7 @@ class Convolution {
   const Spec& spec() const { return spec_; }
   const Types& types() const { return types_; }
   Transform transform() const { return transform_; }
-  bool must_separate() const { return separate_ == Separate::always; }
+  bool must_separate() const { return must_separate_; }
   const std::vector<Index>& tile() const { return tile_; }
 
  private:
@@ -123,6 +124,7 @@ class Convolution {
   Transform transform_;
   std::vector<Index> tile_;
   Separate separate_;
+  bool must_separate_;      // by the name of the method
   const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;
@@ -163,7 +165,8 @@ void run_region(const Convolution& c, const View& x, const PackedTaps& w, const 
 void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
                    int threads);
 // The taps of each channel as products; false (and no factors) where one channel's are not.
-bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed);
+bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed,
+                  bool only_boxes);
 void pack_spectra(const Convolution& c, const View& w, PackedTaps& packed, int threads);
 
 }  // namespace flipslide

@@ -10,16 +10,19 @@
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
 extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
 extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
 extern "C" const FsElements FS_SYMBOL(elements);
 extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 
 namespace flipslide {
@@ -41,14 +44,24 @@ std::vector<InstructionSet> compiled_isas() {
   return {
 #if defined(__x86_64__) && !defined(FS_BASELINE_ONLY)
 #define FS_ISA avx512
-      {"avx512", has_avx512, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"avx512",
+       has_avx512,
+       &FS_SYMBOL(elements),
+       FS_SYMBOL(lanes),
+       FS_SYMBOL(box),
+       {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
-      {"avx2", has_avx2, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"avx2", has_avx2, &FS_SYMBOL(elements), FS_SYMBOL(lanes), FS_SYMBOL(box), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
 #define FS_ISA baseline
-      {"baseline", has_baseline, &FS_SYMBOL(elements), FS_SYMBOL(lanes), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"baseline",
+       has_baseline,
+       &FS_SYMBOL(elements),
+       FS_SYMBOL(lanes),
+       FS_SYMBOL(box),
+       {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };
 }

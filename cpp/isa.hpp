@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "kernels/lanes.hpp"
+#include "kernels/box.hpp"
 #include "kernels/kernel.hpp"
+#include "kernels/lanes.hpp"
 
 namespace flipslide {
 
@@ -14,6 +15,7 @@ struct InstructionSet {
   bool (*is_supported)();
   const FsElements* elements;
   const FsLanes* lanes;  // of 4 bytes, of 8 bytes
+  const FsBoxFn* box;    // of each compute type
   std::vector<const FsKernel*> kernels;
 
   const FsKernel* find(const std::string& kernel) const;

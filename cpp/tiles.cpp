@@ -43,9 +43,9 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
 
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row, halfway[2];
+  Scratch x, y, row, halfway[2], box_rows[2], box_sums;
   std::vector<Index> taps;
-  std::vector<FsRun> runs;
+  std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
   std::vector<std::vector<Index>> blanks;  // [phase] places of the innermost window without a sample
@@ -72,8 +72,19 @@ class TileRun {
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
+    shares_rows_ = c_.kernel_.shares_rows && has_tap_rows();
     x_in_place_ = x_can_be_read_in_place();
     y_in_place_ = y_can_be_written_in_place();
+    // Edges of an image are slabs of their own where the interior is read in place, with passes as wide as
+    // the taps: a copy costs less.
+    if (is_separable_ && n_axes_ > 1) x_in_place_ = false;
+    if (shares_rows_ && rows_collide()) {
+      if (slides_[n_axes_ - 2].axis.w < kTapRowsWorthPacking)
+        shares_rows_ = false;
+      else
+        x_in_place_ = false;
+    }
+    streams_ = y_in_place_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
     channel_block_ = std::min<Index>(c_.n_out_, kChannelsPerTask);
     n_channel_blocks_ = (c_.n_out_ + channel_block_ - 1) / channel_block_;
@@ -108,6 +119,11 @@ class TileRun {
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
+  // A result that the caches cannot hold is written past them: its lines need not be read first.
+  static constexpr Index kStreamBytes = 16 << 20;
+  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
+  // 245 us so and 330 packed, by 5 x 5 it takes 530 and 460 (2026-11, AVX-512, 2 cores).
+  static constexpr Index kTapRowsWorthPacking = 5;
 
   struct Slide {
     Axis axis;
@@ -132,7 +148,7 @@ class TileRun {
   std::vector<Loop> batch_;
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
-  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false;
+  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
@@ -203,6 +219,10 @@ class TileRun {
     return fits;
   }
 
+  // Rows that stand a multiple of 2 KB apart lie in one or two sets of the first-level cache, which has
+  // room for fewer rows than a stencil reads at once.
+  bool rows_collide() const { return x_in_place_ && slides_[n_axes_ - 2].x_stride % 2048 == 0; }
+
   bool y_can_be_written_in_place() const {
     if (c_.types_.is_complex || c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
     bool fits = fits_elements(reinterpret_cast<Index>(y_.data)) && slides_[inner()].y_stride == bytes_;
@@ -210,6 +230,12 @@ class TileRun {
     for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(y_.stride(loop.y_dim));
     // Output channels must lie evenly.
     return fits && (c_.out_.size() <= 1);
+  }
+
+  Index bytes_of_y() const {
+    Index n = bytes_;
+    for (int d = 0; d < y_.ndim; ++d) n *= y_.shape[d];
+    return n;
   }
 
   // ---- boxes and tiles
@@ -278,7 +304,8 @@ class TileRun {
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
       const double room = 2.0 * kWindowBytes / window - static_cast<double>(over);
-      const Index wanted = a == inner() ? 512 : std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
+      const Index along = n_axes_ == 1 ? 16 * std::max<Index>(512, over) : std::max<Index>(512, 2 * over);
+      const Index wanted = a == inner() ? along : std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
       window *= static_cast<double>(box.extent[a] + over);
@@ -300,7 +327,8 @@ class TileRun {
       const double by_work = std::min(kTileProducts, std::max(kLeastProducts, c_.products() / 8)) / work;
       const Index least = a == inner() ? std::max<Index>(256, slide.overhang / 4) : slide.overhang / 4;
       const Index most = box.high[a] - box.low[a];
-      const Index extent = static_cast<Index>(std::max(1.0, std::min({by_window, by_work, 1e15})));
+      const double by_shape = a == inner() && shares_rows_ && !box.in_place ? widest_packed() : 1e15;
+      const Index extent = static_cast<Index>(std::max(1.0, std::min({by_window, by_work, by_shape, 1e15})));
       box.extent[a] = std::max<Index>(1, std::min(most, std::max(extent, least)));
       // Even tiles: a short last one would leave a thread with nothing to do.
       const Index n = (most + box.extent[a] - 1) / box.extent[a];
@@ -308,6 +336,14 @@ class TileRun {
       window *= (static_cast<double>(box.extent[a] - 1) * step + over) / over;
       work *= static_cast<double>(box.extent[a]);
     }
+  }
+
+  // Rows of a packed tile beyond its outputs are packed for the next tile again: rather many rows than
+  // long ones, four times as many as overhang.
+  double widest_packed() const {
+    const double over = static_cast<double>(slides_[n_axes_ - 2].overhang);
+    return static_cast<double>(kWindowBytes / bytes_) / (5 * over + 16) -
+           static_cast<double>(slides_[inner()].overhang);
   }
 
   Index channels_per_pass() const {
@@ -342,6 +378,8 @@ class TileRun {
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
     tile.n_runs = static_cast<Index>(work.runs.size());
+    tile.streams = write_in_place && streams_;
+    find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
       tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / bytes_;
       tile.y = y + place.first_channel * tile.y_channel * bytes_;
@@ -354,7 +392,7 @@ class TileRun {
         x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
     if (is_separable_) {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
-      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place);
+      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
       if (!write_in_place) store_y(shape, place, tile, y, low, extent);
       return;
     }
@@ -389,76 +427,194 @@ class TileRun {
   // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
   // its outputs along the axes done and its window along the others, a row per place of the outer axes.
   void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
-                        const Index* low, const Index* extent, bool in_place) const {
-    const Index lanes = 64 / bytes_, pitch = (extent[inner()] + lanes - 1) / lanes * lanes;
-    const std::vector<FsRun> last_runs = work.runs;
+                        const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
+    const Index pitch = pitch_of(extent[inner()]);
     Index n_factors = 0;
     for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
+    const int last = first_long_axis();
     for (Index k = 0; k < whole.n_out; ++k) {
       const std::byte* factors =
           w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
-      Index rows[kMaxAxes], from_step[kMaxAxes], first = 0, factor_end = n_factors;
+      Index rows[kMaxAxes], from_step[kMaxAxes], factor_end = n_factors;
+      FsRun first{0, 0};
       for (int a = 0; a < n_axes_; ++a) {
         rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
         from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
-        if (in_place) first += (slides_[a].axis.start + low[a]) * from_step[a];
+        if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
       }
       FsTile pass = whole;
-      for (int a = inner(); a >= 0; --a) {
+      pass.n_out = 1;
+      pass.first_tap = 0;
+      for (int a = inner(); a >= last; --a) {
         const Slide& slide = slides_[a];
+        const bool is_last = a == last;
         factor_end -= slide.axis.w;
+        if (slide.axis.w == 1 && !is_last) continue;
         rows[a] = extent[a];
         pass.w = factors + factor_end * bytes_;
-        pass.w_taps = pass.n_taps = slide.axis.w;
-        pass.first_tap = 0;
-        pass.n_out = 1;
-        pass.length = extent[inner()];
-        work.taps.resize(static_cast<std::size_t>(slide.axis.w));
-        for (Index j = 0; j < slide.axis.w; ++j)
-          work.taps[static_cast<std::size_t>(j)] = j * slide.axis.dilation * from_step[a];
-        pass.taps = work.taps.data();
-        const bool is_last = a == 0;
+        pass.w_taps = slide.axis.w;
         pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
         Index n_rows = 1, to_step[kMaxAxes] = {};
         for (int b = inner() - 1; b >= 0; --b) {
           to_step[b] = n_rows * pitch;
           n_rows *= rows[b];
         }
-        list_row_runs(work, rows, from_step, to_step, first);
-        if (is_last)
-          for (std::size_t r = 0; r < work.runs.size(); ++r) work.runs[r].y = last_runs[r].y;
-        pass.runs = work.runs.data();
-        pass.n_runs = static_cast<Index>(work.runs.size());
-        pass.y = is_last ? static_cast<void*>(static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_)
-                         : work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
-        c_.kernel_.run[c_.types_.compute](&pass);
+        pass.streams = is_last && whole.streams;
+        if (is_last) {
+          pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
+          first.y = work.runs.front().y;
+          for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
+        } else {
+          pass.y = work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
+        }
+        list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+        list_rows(work, a, rows, from_step, to_step, first);
+        pass.runs = work.row_runs.data();
+        pass.n_runs = static_cast<Index>(work.row_runs.size());
+        if (!is_box(pass, a == inner()))
+          c_.kernel_.run[c_.types_.compute](&pass);
+        else if (a == inner())
+          box_along_rows(work, pass, slide.axis.dilation);
+        else
+          box_across_rows(work, pass, rows[a], slide.axis.dilation);
         pass.x = pass.y;
-        first = 0;
+        first = {0, 0};
         std::copy(to_step, to_step + n_axes_, from_step);
       }
     }
   }
 
-  void list_row_runs(Workspace& work, const Index* rows, const Index* from_step, const Index* to_step,
-                     Index first) const {
-    work.runs.clear();
+  // Whether all taps are the same, and so many that running sums pay: 8 across rows, 16 along them, where
+  // rows are turned into lanes and back.
+  bool is_box(const FsTile& pass, bool is_inner) const {
+    const auto* taps = static_cast<const std::byte*>(pass.w);
+    return pass.w_taps >= (is_inner ? 16 : 8) &&
+           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((pass.w_taps - 1) * bytes_)) == 0;
+  }
+
+  // Taps that stand `dilation` apart are so many sums that take turns.
+  void run_box(Workspace& work, FsBox box, Index n, Index dilation) const {
+    box.scratch = work.box_sums.reserve_bytes(box.n_taps * kFsBoxBytes);
+    const auto* x = static_cast<const std::byte*>(box.x);
+    auto* y = static_cast<std::byte*>(box.y);
+    for (Index phase = 0; phase < std::min(dilation, n); ++phase) {
+      FsBox part = box;
+      part.x = x + phase * box.x_step * bytes_;
+      part.y = y + phase * box.y_step * bytes_;
+      part.x_step = box.x_step * dilation;
+      part.y_step = box.y_step * dilation;
+      part.n = (n - phase + dilation - 1) / dilation;
+      c_.isa_.box[c_.types_.compute](&part);
+    }
+  }
+
+  FsBox box_of(const FsTile& pass) const {
+    FsBox box{};
+    box.n_taps = pass.w_taps;
+    box.tap = pass.w;
+    box.bias = pass.bias;
+    return box;
+  }
+
+  // The runs come in blocks of `n` along the axis.
+  void box_across_rows(Workspace& work, const FsTile& pass, Index n, Index dilation) const {
+    for (Index block = 0; block < pass.n_runs; block += n) {
+      FsBox box = box_of(pass);
+      box.x = static_cast<const std::byte*>(pass.x) + pass.runs[block].x * bytes_;
+      box.y = static_cast<std::byte*>(pass.y) + pass.runs[block].y * bytes_;
+      box.x_step = pass.row_x;
+      box.y_step = pass.row_y;
+      box.width = pass.length;
+      run_box(work, box, n, dilation);
+    }
+  }
+
+  // As many rows as there are lanes, or pieces of fewer rows, become lanes; sums along rows are then sums
+  // across them.
+  void box_along_rows(Workspace& work, const FsTile& pass, Index dilation) const {
+    const FsLanes& lanes = c_.isa_.lanes[bytes_ == 4 ? 0 : 1];
+    const Index n_pieces = std::clamp<Index>((lanes.lanes + pass.n_runs - 1) / pass.n_runs, 1, pass.length);
+    const Index length = (pass.length + n_pieces - 1) / n_pieces, n_read = length + (pass.w_taps - 1) * dilation;
+    auto* read = work.box_rows[0].reserve<std::byte>(n_read * lanes.lanes * bytes_);
+    auto* made = work.box_rows[1].reserve<std::byte>(length * lanes.lanes * bytes_);
+    void* const nowhere = work.row.reserve_bytes(length * bytes_);
+    for (Index piece = 0; piece < pass.n_runs * n_pieces; piece += lanes.lanes) {
+      const void* from[16];
+      void* to[16];
+      for (int l = 0; l < lanes.lanes; ++l) {
+        const bool is_used = piece + l < pass.n_runs * n_pieces;
+        const FsRun& run = pass.runs[(is_used ? piece + l : piece) / n_pieces];
+        // The last piece overlaps the one before rather than being short.
+        const Index at = std::min((is_used ? piece + l : piece) % n_pieces * length, pass.length - length);
+        from[l] = static_cast<const std::byte*>(pass.x) + (run.x + at) * bytes_;
+        to[l] = is_used ? static_cast<std::byte*>(pass.y) + (run.y + at) * bytes_ : nowhere;
+      }
+      lanes.gather(from, n_read, read, lanes.lanes);
+      FsBox box = box_of(pass);
+      box.x = read;
+      box.y = made;
+      box.x_step = box.y_step = box.width = lanes.lanes;
+      run_box(work, box, length, dilation);
+      lanes.scatter(made, lanes.lanes, length, to);
+    }
+  }
+
+  // Single taps are 1 beside a longer axis (cpp/separable.cpp), and no pass.
+  int first_long_axis() const {
+    int a = 0;
+    while (a < inner() && slides_[a].axis.w == 1) ++a;
+    return a;
+  }
+
+  // Taps along axis a alone: columns of a row, or rows of a single column, where rows of outputs that
+  // lie along it can share what they load.
+  void list_taps_of_axis(Workspace& work, FsTile& pass, int a, Index x_step, Index y_step, const Index* rows) const {
+    const Axis& axis = slides_[a].axis;
+    pass.n_taps = axis.w;
+    work.taps.resize(static_cast<std::size_t>(axis.w));
+    for (Index j = 0; j < axis.w; ++j) work.taps[static_cast<std::size_t>(j)] = j * axis.dilation * x_step;
+    pass.taps = work.taps.data();
+    const bool as_rows = a != inner() && axis.dilation == 1;
+    pass.rows = as_rows ? rows[a] : 1;
+    pass.row_x = x_step;
+    pass.row_y = y_step;
+    pass.tap_rows = as_rows ? axis.w : 1;
+    pass.tap_columns = as_rows ? 1 : axis.w;
+    pass.tap_step = a == inner() ? axis.dilation : 0;
+  }
+
+  // Runs for every index of the outer axes, those along axis a together.
+  void list_rows(Workspace& work, int a, const Index* rows, const Index* from_step, const Index* to_step,
+                 FsRun first) const {
+    int order[kMaxAxes], n = 0;
+    for (int b = 0; b < inner(); ++b)
+      if (b != a) order[n++] = b;
+    if (a != inner()) order[n++] = a;
+    work.row_runs.clear();
     Index m[kMaxAxes] = {};
     for (;;) {
-      FsRun run{first, 0};
-      for (int a = 0; a < inner(); ++a) {
-        run.x += m[a] * from_step[a];
-        run.y += m[a] * to_step[a];
+      FsRun run = first;
+      for (int i = 0; i < n; ++i) {
+        run.x += m[i] * from_step[order[i]];
+        run.y += m[i] * to_step[order[i]];
       }
-      work.runs.push_back(run);
-      int a = inner();
-      while (a-- > 0 && ++m[a] == rows[a]) m[a] = 0;
-      if (a < 0) return;
+      work.row_runs.push_back(run);
+      int i = n;
+      while (i-- > 0 && ++m[i] == rows[order[i]]) m[i] = 0;
+      if (i < 0) return;
     }
+  }
+
+  // From row to row in scratch: whole vectors, and never a multiple of 1 KB, see rows_collide.
+  Index pitch_of(Index length) const {
+    const Index lanes = 64 / bytes_, pitch = (length + lanes - 1) / lanes * lanes;
+    return pitch * bytes_ % 1024 == 0 ? pitch + lanes : pitch;
   }
 
   TileShape shape_in_place(const Index* extent) const {
     TileShape shape{};
-    shape.length = shape.run_pitch = extent[inner()];
+    shape.length = extent[inner()];
+    shape.run_pitch = pitch_of(shape.length);
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
     for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / bytes_;
@@ -490,13 +646,14 @@ class TileRun {
     if (n_axes_ > 1) {
       const Index rows = extent[n_axes_ - 2];
       shape.row_pitch = work.windows[n_axes_ - 2].place;
-      if (rows > 1 && !is_separable_ && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
+      const bool shared = shares_rows_ && n >= lanes;
+      if (rows > 1 && !is_separable_ && !shared && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
         shape.length = (rows - 1) * shape.row_pitch + n;
         shape.rows_per_run = rows;
         shape.n_outer = n_axes_ - 2;
       }
     }
-    shape.run_pitch = (shape.length + lanes - 1) / lanes * lanes;
+    shape.run_pitch = pitch_of(shape.length);
     list_segments(work);
     return shape;
   }
@@ -676,6 +833,26 @@ class TileRun {
     const auto offset = [&](int a, Index j) { return j * slides_[a].axis.dilation * slides_[a].x_stride / bytes_; };
     for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / bytes_, offset);
     return x;
+  }
+
+  // Whether rows of outputs read the same rows of x, each with another row of taps.
+  bool has_tap_rows() const {
+    if (n_axes_ < 2) return false;
+    const Axis& axis = slides_[n_axes_ - 2].axis;
+    return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
+  }
+
+  void find_lattice(FsTile& tile, const TileShape& shape, const Index* extent, bool write_in_place) const {
+    const Axis& axis = slides_[inner()].axis;
+    tile.rows = tile.tap_rows = 1;
+    tile.tap_columns = axis.w;
+    tile.tap_step = axis.stride == 1 ? axis.dilation : 0;
+    if (shape.rows_per_run > 1 || !shares_rows_) return;
+    const int a = n_axes_ - 2;
+    tile.rows = extent[a];
+    tile.row_x = shape.x_step[a];
+    tile.row_y = write_in_place ? slides_[a].y_stride / bytes_ : shape.run_pitch;
+    tile.tap_rows = slides_[a].axis.w;
   }
 
   void list_runs(Workspace& work, const TileShape& shape, const Index* extent, const Index* low,

@@ -122,7 +122,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown method": (
         lambda: fs.convolve(X, W, method="magic"),
         ParameterError,
-        "method='magic' is not known; use one of 'auto', 'direct', 'gemm', 'separable', 'overlap', 'fft', 'numpy'",
+        "method='magic' is not known; use one of 'auto', 'direct', 'gemm', 'separable', 'box', 'overlap', 'fft', 'numpy'",
     ),
     "method that does not apply": (
         lambda: fs.convolve(X, W, method="gemm"),

@@ -110,11 +110,13 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     """Sizes at which tiles, interiors, edges and several threads all take part."""
     rng = np.random.default_rng(7)
     x = rng.integers(0, 3, (3, 130, 700)).astype(dtype)
-    w = rng.integers(0, 2, (1 if method == "direct" else 5, 1, 5, 4)).astype(dtype)
+    w = rng.integers(0, 2, (1 if method in ("direct", "box") else 5, 1, 5, 4)).astype(dtype)
     if method in ("overlap", "fft", "separable") and "int" in dtype:
         pytest.skip("for real numbers only")
     if method == "separable":
         w[:] = np.multiply.outer([1, 2, 0, 1, 1], [1, 1, 0, 2])
+    if method == "box":
+        w[:] = 1
     if method in ("overlap", "fft", "separable"):
         y = fs.convolve(x[None], w, "same", axes=(2, 3), boundary=boundary, method=method, threads=3).round()
     elif method == "gemm" or method == "auto":
@@ -145,6 +147,36 @@ def test_product_taps_are_the_definition(call: Call) -> None:
         assert_is_definition(y, spec, call.x, w.astype(call.w.dtype), method="direct")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8", "int64"])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "axes"),
+    [((3000,), (40,), None), ((2, 700), (17,), None), ((61, 90), (9, 31), None), ((90, 41, 3), (20, 18), (0, 1)),
+     ((20, 33, 50), (9, 2, 20), None), ((5, 4), (11, 30), None)],
+)  # fmt: skip
+@pytest.mark.parametrize("boundary", ["zero", "mirror"])
+def test_boxes_are_the_direct_sum(dtype: str, x_shape: Any, w_shape: Any, axes: Any, boundary: str) -> None:
+    """Taps that are all the same, as running sums: exact for integers, within the direct sum's bound else."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 200, x_shape).astype(dtype)
+    w = np.full(w_shape, 3 if np.dtype(dtype).kind in "iu" else 1 / 3, "int64" if dtype == "uint8" else dtype)
+    if np.dtype(dtype).kind == "f":
+        x.flat[x.size // 2] = (np.inf, np.nan)[x.ndim % 2]
+    words = dict(mode="full", axes=axes, boundary=boundary)
+    expected = fs.convolve(x, w, method="direct", **words)
+    y = fs.convolve(x, w, method="box", **words)
+    assert y.dtype == expected.dtype
+    np.testing.assert_allclose(y, expected, rtol=2 * w.size * np.finfo(dtype).eps if expected.dtype.kind == "f" else 0)
+
+
+def test_boxes_are_found() -> None:
+    x = np.arange(40_000.0).reshape(200, 200)
+    w = np.full((31, 31), 0.5)
+    assert fs.plan(x.shape, w, x.dtype, "same").separates
+    w[3, 4] = 0.25
+    with pytest.raises(ParameterError, match="not all the same"):
+        fs.convolve(x, w, method="box")
+
+
 @pytest.mark.parametrize("rank", [1, 2])
 def test_taps_are_separated_when_they_can_be(rank: int) -> None:
     """The default takes a Gaussian apart, and not the sum of two."""
@@ -152,7 +184,7 @@ def test_taps_are_separated_when_they_can_be(rank: int) -> None:
     x = rng.standard_normal((300, 400))
     gauss = [np.exp(-(np.arange(-12, 13) ** 2) / s) for s in (20, 60)]
     w = sum(np.multiply.outer(g, g) for g in gauss[:rank])
-    assert fs.plan(x.shape, w, x.dtype, "same").may_separate
+    assert fs.plan(x.shape, w, x.dtype, "same").separates == "products"
     expected = fs.convolve(x, w, "same", method="direct")
     np.testing.assert_allclose(fs.convolve(x, w, "same"), expected, atol=1e-12 * np.abs(w).sum())
     if rank == 1:

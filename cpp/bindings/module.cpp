@@ -159,7 +159,7 @@ std::vector<std::string> kernel_names() {
   std::vector<std::string> names;
   for (const FsKernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
   for (const std::string& name : transform_names()) names.push_back(name);
-  names.emplace_back("separable");
+  for (const char* name : {"separable", "box"}) names.emplace_back(name);
   return names;
 }
 
@@ -175,7 +175,7 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
              bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, bool may_separate,
+             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, int separates,
              const nb::bytes& fill, std::uint64_t fill_magnitude, bool fill_negative) {
             const auto [x, w, y, compute] = types;
             const Types given{static_cast<FsType>(x),
@@ -186,12 +186,12 @@ NB_MODULE(_ext, m) {
                               saturate};
             new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
                                           make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile,
-                                          may_separate ? Separate::if_possible : Separate::never),
+                                          static_cast<Separate>(separates)),
                               checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
           nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
-          nb::arg("kernel"), nb::arg("tile"), nb::arg("may_separate"), nb::arg("fill"), nb::arg("fill_magnitude"),
+          nb::arg("kernel"), nb::arg("tile"), nb::arg("separates"), nb::arg("fill"), nb::arg("fill_magnitude"),
           nb::arg("fill_negative"))
       .def("pack", &Runner::pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &Runner::run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),

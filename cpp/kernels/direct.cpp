@@ -1,17 +1,104 @@
 // direct: one output channel at a time, the sum as it is written.
 //
-// Lanes are neighbouring outputs; every product needs its own load of x, so the load ports
-// set the pace (about half of the multiply-add peak).
+// Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
+// (stencil.hpp); where they do not, every product needs a load of its own, and the load ports set
+// the pace (about half of the multiply-add peak).
+#include "stencil.hpp"
 #include "strip.hpp"
 
 namespace {
 
+constexpr int kStripVectors = kManyRegisters ? 12 : 8;
+
+template <class T>
+FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
+  return tile.bias ? ((const T*)tile.bias)[k] : T(0);
+}
+
+// Rows of outputs are runs.
+template <class T>
+static void stencil_over_runs(const FsTile& tile, int64_t k) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  const Strip<T> strip = strip_of<T, 1>(tile, k);
+  const int64_t plane = tile.tap_rows * tile.tap_columns;
+  // The last vector of a row may overlap the one before, unless it would add to y twice.
+  const int64_t last = tile.length - lanes,
+                whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
+  const Stencil<T> s{tile.row_x, tile.row_y,       tile.taps,     strip.w,          tile.n_taps / plane,    plane,
+                     0,          tile.tap_columns, tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
+  const bool streams = tile.streams && !tile.accumulate && tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0;
+  const T bias = bias_of<T>(tile, k);
+  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches.
+  const int64_t most = tile.tap_rows <= 3 ? kStencilRows : kStencilRows / 2;
+  for (int64_t block = 0; block < tile.n_runs; block += tile.rows) {
+    const FsRun* runs = tile.runs + block;
+    int64_t r = 0;
+    while (const int64_t rows = rows_of_block(tile.rows - r, most)) {
+      const T* x = (const T*)tile.x + runs[r].x;
+      T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
+      // Vectors of y that are lines of the cache are written whole.
+      const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
+      if (shift) stencil<T>(rows, s, x, y, false, false, bias);
+      for (int64_t i = shift; i < whole; i += lanes) {
+        const int64_t at = i < last ? i : last;
+        stencil<T>(rows, s, x + at, y + at, tile.accumulate, streams && at == i, bias);
+      }
+      r += rows;
+    }
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      const int64_t from = i < r ? whole : 0;
+      if (from < tile.length) rest_of_run<T, 1, kStripVectors>(strip, tile, k, runs[i], from);
+    }
+  }
+}
+
+// Rows of outputs are the vectors of a run: taps that stand a whole vector apart meet in them.
+template <class T>
+static void stencil_over_vectors(const FsTile& tile, int64_t k) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  const Strip<T> strip = strip_of<T, 1>(tile, k);
+  const int64_t n = tile.tap_columns, columns = lanes / tile.tap_step, odd = n % columns;
+  // The first columns have one tap more than the others.
+  const int64_t rows = n / columns, planes = tile.n_taps / n;
+  const Stencil<T> longer{lanes, lanes, tile.taps, strip.w, planes, n, 0, columns, rows + 1, odd, chunk_of(rows + 1)};
+  const Stencil<T> shorter{lanes, lanes,   tile.taps, strip.w,       planes,        n,
+                           odd,   columns, rows,      columns - odd, chunk_of(rows)};
+  const T bias = bias_of<T>(tile, k);
+  for (int64_t i = 0; i < tile.n_runs; ++i) {
+    const T* x = (const T*)tile.x + tile.runs[i].x;
+    T* y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
+    const bool streams = tile.streams && !tile.accumulate;
+    int64_t at = 0;
+    if (streams && until_aligned(y) && tile.length >= lanes) {
+      FsTile head = tile;
+      head.length = at = until_aligned(y);
+      rest_of_run<T, 1, kStripVectors>(strip, head, k, tile.runs[i], 0);
+    }
+    while (const int64_t vectors = rows_of_block((tile.length - at) / lanes, kStencilRows)) {
+      if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, false, bias);
+      stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, streams, bias);
+      at += vectors * lanes;
+    }
+    if (at < tile.length) rest_of_run<T, 1, kStripVectors>(strip, tile, k, tile.runs[i], at);
+  }
+}
+
 template <class T>
 static void direct_tile(const FsTile* tile) {
-  constexpr int vectors = FS_VECTOR_BYTES == 64 ? 12 : 8;
-  for (int64_t k = 0; k < tile->n_out; ++k) block_of_runs<T, 1, vectors>(*tile, k);
+  const int64_t step = tile->tap_step;
+  const int64_t vectors = step > 0 && Vec<T>::lanes % step == 0 ? tile->tap_columns * step / Vec<T>::lanes : 0;
+  const int64_t rows = tile->rows >= kFewestRows ? tile->tap_rows : 1;
+  for (int64_t k = 0; k < tile->n_out; ++k) {
+    if (rows > 1 && rows >= vectors)
+      stencil_over_runs<T>(*tile, k);
+    else if (vectors > 0 && tile->tap_columns * step > Vec<T>::lanes)
+      stencil_over_vectors<T>(*tile, k);
+    else
+      block_of_runs<T, 1, kStripVectors>(*tile, k);
+  }
+  if (tile->streams) end_of_stream();
 }
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, direct_tile)
+FS_DEFINE_KERNEL(direct, 1, true, direct_tile)

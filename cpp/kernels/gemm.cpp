@@ -22,8 +22,9 @@ static void gemm_tile(const FsTile* tile) {
     }
     k += block;
   }
+  if (tile->streams) end_of_stream();
 }
 
 }  // namespace
 
-FS_DEFINE_KERNEL(gemm, kMaxBlock, gemm_tile)
+FS_DEFINE_KERNEL(gemm, kMaxBlock, false, gemm_tile)

@@ -58,13 +58,24 @@ struct FsTile {
   int64_t n_runs;
   int64_t length;
   int accumulate;
+  int streams;  // y is so large that it should not pass through the caches
+  // The lattice on which taps and runs lie, for kernels that share what they load.
+  //
+  //   taps[(p * tap_rows + q) * tap_columns + j] = taps[p * tap_rows * tap_columns + j] + q * row_x
+  //   runs[b * rows + r] = runs[b * rows] + r * (row_x, row_y)
+  //
+  // and the columns of a row of taps are tap_step apart, or unevenly where that is 0. Every tile
+  // has at least the trivial lattice of rows = tap_rows = 1.
+  int64_t rows, row_x, row_y;
+  int64_t tap_rows, tap_columns, tap_step;
 };
 
 typedef void (*FsTileFn)(const struct FsTile* tile);
 
 struct FsKernel {
   const char* name;
-  int max_block;  // the most output channels that the kernel computes at once
+  int max_block;    // the most output channels that the kernel computes at once
+  int shares_rows;  // whether it gains by rows of outputs that are runs of their own
   FsTileFn run[FS_N_COMPUTE];
 };
 
@@ -106,6 +117,6 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, tile)        \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = { \
-      #name, max_block, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}};
+#define FS_DEFINE_KERNEL(name, max_block, shares_rows, tile) \
+  extern "C" const struct FsKernel FS_SYMBOL(name) = {       \
+      #name, max_block, shares_rows, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}};

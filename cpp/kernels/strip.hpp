@@ -19,6 +19,7 @@ struct Strip {
   T* y;
   int64_t y_channel;
   bool accumulate;
+  bool streams;
 };
 
 // How many lanes of a strip's last vector are used.
@@ -58,7 +59,13 @@ FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
   }
   FS_UNROLL
   for (int r = 0; r < block; ++r) FS_UNROLL
-  for (int v = 0; v < vectors; ++v) store_lanes(s.y + r * s.y_channel + at + v * Vec<T>::lanes, sum[r][v], lanes);
+  for (int v = 0; v < vectors; ++v) {
+    T* to = s.y + r * s.y_channel + at + v * Vec<T>::lanes;
+    if (block == 1 && lanes == kAll && s.streams)
+      stream(to, sum[r][v]);
+    else
+      store_lanes(to, sum[r][v], lanes);
+  }
 }
 
 // A whole run: wide strips, then pairs of vectors, a single one, then the lanes that are left.
@@ -66,6 +73,11 @@ template <class T, int block, int vectors>
 static void run_of_strips(const Strip<T>& s, int64_t length) {
   constexpr int64_t lanes = Vec<T>::lanes;
   int64_t at = 0;
+  if (s.streams) {
+    const int64_t head = until_aligned(s.y);
+    at = head < length ? head : length;
+    if (at > 0) strip<T, block, 1>(s, 0, (int)at);
+  }
   for (; at + vectors * lanes <= length; at += vectors * lanes) strip<T, block, vectors>(s, at, kAll);
   for (; at + 2 * lanes <= length; at += 2 * lanes) strip<T, block, 2>(s, at, kAll);
   if (at + lanes <= length) {
@@ -75,21 +87,35 @@ static void run_of_strips(const Strip<T>& s, int64_t length) {
   if (at < length) strip<T, block, 1>(s, at, (int)(length - at));
 }
 
-// Every run of a tile, for the block of output channels that starts at channel k.
-template <class T, int block, int vectors>
-static void block_of_runs(const FsTile& tile, int64_t k) {
+// The strip of the block of output channels that starts at channel k, to be placed on a run.
+template <class T, int block>
+FS_INLINE Strip<T> strip_of(const FsTile& tile, int64_t k) {
   Strip<T> s;
+  s.x = nullptr;
   s.taps = tile.taps;
   s.n_taps = tile.n_taps;
   s.w = (const T*)tile.w + k * tile.w_taps + tile.first_tap * block;
   s.bias = tile.bias ? (const T*)tile.bias + k : nullptr;
+  s.y = nullptr;
   s.y_channel = tile.y_channel;
   s.accumulate = tile.accumulate;
-  for (int64_t i = 0; i < tile.n_runs; ++i) {
-    s.x = (const T*)tile.x + tile.runs[i].x;
-    s.y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
-    run_of_strips<T, block, vectors>(s, tile.length);
-  }
+  s.streams = block == 1 && tile.streams && !tile.accumulate;
+  return s;
+}
+
+// The outputs of one run from `from` on.
+template <class T, int block, int vectors>
+static void rest_of_run(Strip<T> s, const FsTile& tile, int64_t k, const FsRun& run, int64_t from) {
+  s.x = (const T*)tile.x + run.x + from;
+  s.y = (T*)tile.y + k * tile.y_channel + run.y + from;
+  run_of_strips<T, block, vectors>(s, tile.length - from);
+}
+
+// Every run of a tile.
+template <class T, int block, int vectors>
+static void block_of_runs(const FsTile& tile, int64_t k) {
+  const Strip<T> s = strip_of<T, block>(tile, k);
+  for (int64_t i = 0; i < tile.n_runs; ++i) rest_of_run<T, block, vectors>(s, tile, k, tile.runs[i], 0);
 }
 
 }  // namespace

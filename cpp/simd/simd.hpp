@@ -17,7 +17,7 @@
 #define FS_UNROLL
 #else
 #define FS_INLINE static inline __attribute__((always_inline))
-#define FS_UNROLL _Pragma("GCC unroll 16")
+#define FS_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 namespace {
@@ -51,6 +51,13 @@ template <class T>
 FS_INLINE void store(T* to, Vec<T> v) {
   store_part(to, v, 4);
 }
+
+template <class T>
+FS_INLINE void stream(T* to, Vec<T> v) {
+  store(to, v);
+}
+
+FS_INLINE void end_of_stream() {}
 
 template <class T>
 FS_INLINE Vec<T> splat(T value) {
@@ -201,6 +208,25 @@ FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
 }
 
+// Past the caches, to memory that nobody reads soon; `to` is aligned to a whole vector.
+template <class T>
+FS_INLINE void stream(T* to, Vec<T> v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512((__m512i*)to, (__m512i)v.v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256((__m256i*)to, (__m256i)v.v);
+#else
+  store(to, v);
+#endif
+}
+
+// Makes what was streamed visible before whatever follows.
+FS_INLINE void end_of_stream() {
+#if defined(__AVX512F__) || defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
+
 // The first n lanes; the others read as zero, and memory beyond them is not touched.
 template <class T>
 FS_INLINE Vec<T> load_part(const T* from, int n) {
@@ -229,5 +255,12 @@ FS_INLINE void store_part(T* to, Vec<T> v, int n) {
 }
 
 #endif
+
+// How many numbers lie before the next whole vector of memory.
+template <class T>
+FS_INLINE int64_t until_aligned(const T* p) {
+  constexpr uint64_t bytes = Vec<T>::lanes * sizeof(T);
+  return (int64_t)((bytes - (uint64_t)p % bytes) % bytes / sizeof(T));
+}
 
 }  // namespace

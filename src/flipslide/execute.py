@@ -14,7 +14,7 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import Plan, choose
+from .plan import SEPARATIONS, Plan, choose
 from .spec import ConvSpec
 from .threads import get_num_threads
 
@@ -93,9 +93,9 @@ class Program:
         if problem[0] == "bound":
             raise overflow_error(numbers, problem[1], problem[2])
         if problem[0] == "product":
+            wanted = {"separable": "a product of taps along single axes", "box": "all the same"}[self.plan.method]
             raise ParameterError(
-                "method='separable' cannot do this: the taps are not a product of taps along single axes; "
-                "use method='auto'"
+                f"method={self.plan.method!r} cannot do this: the taps are not {wanted}; use method='auto'"
             )
         if isinstance(w, _core.Taps):
             raise ParameterError(
@@ -239,7 +239,7 @@ def _runner(plan: Plan) -> Any:
         needs_finite=_needs_finite_taps(plan),
         kernel=plan.method,
         tile=plan.tile,
-        may_separate=plan.may_separate,
+        separates=SEPARATIONS.index(plan.separates),
         fill=fill.tobytes(),
         fill_magnitude=magnitude,
         fill_negative=negative,

@@ -19,7 +19,7 @@ from .errors import ParameterError, unknown_word
 from .spec import ConvSpec
 from .tiles import USUAL_THREADS, Estimate, Machine, choose_tiles
 
-__all__ = ["ACCURACIES", "METHODS", "Candidate", "Plan", "choose"]
+__all__ = ["ACCURACIES", "METHODS", "SEPARATIONS", "Candidate", "Plan", "choose"]
 
 ACCURACIES = ("default", "strict", "fast")
 
@@ -103,6 +103,12 @@ def _compiled_separable(spec: ConvSpec, arithmetic: Arithmetic) -> str:
         return "only for real numbers"
     if sum(axis.w > 1 for axis in spec.axes) < 2:
         return "one axis"
+    return _compiled_box(spec, arithmetic)
+
+
+def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
+    if arithmetic.is_complex:
+        return "only for real numbers"
     if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
         return "strides other than 1"
     if spec.loop_size("in") > 1:
@@ -116,6 +122,14 @@ def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
     products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic)]
     return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)
+
+
+def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+    table = costs()
+    across, along = table["box"][_part_name(arithmetic)]
+    # The longer the taps, the more numbers tiles have in common.
+    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1] + [along * (1 + spec.axes[-1].w / 512)]
+    return Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)
 
 
 def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate]:
@@ -158,10 +172,17 @@ METHODS: dict[str, Method] = {
     "direct": Method(_compiled, _product_cost("direct"), _BY_TERMS),
     "gemm": Method(_compiled_gemm, _product_cost("gemm"), _BY_TERMS),
     "separable": Method(_compiled_separable, _separable_cost, _BY_TERMS),
+    "box": Method(_compiled_box, _box_cost, _BY_TERMS),
     "overlap": Method(_compiled_transform, _transform_cost("overlap"), _BY_TILE),
     "fft": Method(_compiled_transform, _transform_cost("fft"), _BY_TILE),
     "numpy": Method(lambda spec, arithmetic: "", _numpy_cost, _BY_TERMS),
 }
+
+
+#: What the core looks for in the values of the taps, in the order of its `Separate`.
+SEPARATIONS = ("", "boxes", "products")
+#: Methods for some values of the taps; whether these are such shows when they are there.
+_BY_VALUES = ("separable", "box")
 
 
 # ----------------------------------------------------------------------------------- plans
@@ -190,7 +211,7 @@ class Plan:
     exchanged: bool
     threads: int
     candidates: tuple[Candidate, ...]
-    may_separate: bool = False  # taps that are products of one-dimensional taps go axis by axis
+    separates: str = ""  # which taps go axis by axis if their values allow: see SEPARATIONS
     run: Callable[..., Array] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, x: Any, w: Any = None, *, out: Any = None) -> Array:
@@ -236,8 +257,10 @@ class Plan:
             f"{products}, {spec.n_taps:,} for each output, summed in {numbers.sum}; threads: {self.threads}",
             f"error: {self._describe_error()}",
         ]
-        if self.may_separate:
-            lines.append("taps that are a product along the axes are applied axis by axis (separable)")
+        if self.separates == "products":
+            lines.append("taps that are a product along the axes are applied axis by axis (separable, box)")
+        if self.separates == "boxes":
+            lines.append("taps that are all the same are summed as they run (box)")
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
         if self.tile:
@@ -274,7 +297,7 @@ def choose(
         raise unknown_word("accuracy", accuracy, ACCURACIES)
     if method != "auto" and method not in METHODS:
         raise unknown_word("method", method, ("auto", *METHODS))
-    exchanged = _is_exchange_cheaper(spec)
+    exchanged = method not in _BY_VALUES and _is_exchange_cheaper(spec)
     run_spec = spec.exchange() if exchanged else spec
     candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy) for name in METHODS)
     usable = [c for c in candidates if not c.refusal and method in ("auto", c.method)]
@@ -285,12 +308,15 @@ def choose(
             f"use one of {', '.join(repr(c.method) for c in candidates if not c.refusal)}"
         )
     if method == "auto":
-        # Whether taps are products shows when they are there.
-        usable = [c for c in usable if c.method != "separable"]
+        usable = [c for c in usable if c.method not in _BY_VALUES]
     best = min(usable, key=_usual_time)
-    parted = next(c for c in candidates if c.method == "separable")
-    may_separate = method == "auto" and not exchanged and _usual_time(parted) < _usual_time(best)
-    return Plan(spec, arithmetic, best.method, exchanged, threads, candidates, may_separate)
+    cheaper = [c.method for c in candidates if c.method in _BY_VALUES and _usual_time(c) < _usual_time(best)]
+    separates = _separation_of(cheaper) if method == "auto" and not exchanged else ""
+    return Plan(spec, arithmetic, best.method, exchanged, threads, candidates, separates)
+
+
+def _separation_of(cheaper: list[str]) -> str:
+    return "products" if "separable" in cheaper else "boxes" if "box" in cheaper else ""
 
 
 def _usual_time(candidate: Candidate) -> float:

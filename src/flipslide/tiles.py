@@ -170,10 +170,11 @@ def _weigh_fft(
     each = vectors * (levels + 2 * machine.move) * (1 + channels) / 2
     rows = points * unit // tile[-1] * machine.row
     spectra = groups * channels * vectors * (levels / 2 + machine.move)
-    # Lanes of points across, and rows of taps.
+    # Points across and rows of taps in the lanes; of a tile of one axis, its taps once.
+    rows_of_taps = machine.lanes * tile[-1] if len(tile) > 1 else 0
     across = points * unit // tile[-1] if len(tile) > 1 else math.isqrt(points)
-    piece = machine.lanes * (across * 2 + tile[-1]) * item_bytes
-    taps = groups * channels * whole
+    piece = (machine.lanes * across * 2 + rows_of_taps) * item_bytes
+    taps = groups * channels * whole + (tile[0] * item_bytes if len(tile) == 1 else 0)
     # Fewer tiles than threads are shared as well, in pieces.
     holders = tiles if tiles >= USUAL_THREADS else 1
     return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders, piece)

@@ -17,7 +17,7 @@ class Runner:
         needs_finite: bool,
         kernel: str,
         tile: Sequence[int],
-        may_separate: bool,
+        separates: int,
         fill: bytes,
         fill_magnitude: int,
         fill_negative: bool,
