@@ -512,7 +512,8 @@ long double transform_error(const Problem& problem, const std::vector<Index>& ti
   for (const Index n : tile) points *= static_cast<long double>(n);
   const long double x = std::max(largest(problem.types.x), std::abs(problem.fill));
   const long double u = roundoff(problem.types.compute == FS_F32 ? FS_T_F32 : FS_T_F64);
-  return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x * std::sqrt((problem.types.is_complex ? 2 : 1) * points);
+  return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x *
+         std::sqrt((problem.types.is_complex ? 2 : 1) * points);
 }
 
 // Tiles for a transform: between the taps' span and all that is needed. Empty where none applies.
