@@ -162,6 +162,14 @@ T complex_entry(T re, T im, Index row, Index column, bool conj_x, bool conj_w) {
   return column == 1 && conj_x ? T(0) - entry : entry;
 }
 
+// Without an early end, so that it becomes vectors.
+template <class T>
+bool are_finite(const T* at, Index n) {
+  int bad = 0;
+  for (Index i = 0; i < n; ++i) bad |= !(std::abs(at[i]) <= std::numeric_limits<T>::max());
+  return bad == 0;
+}
+
 }  // namespace
 
 const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Index in) const {
@@ -222,6 +230,12 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
         T* block_taps = to + (group * n_out_ + first) * w_taps + (channel - first);
         for (Index c = 0; c < n_in_ / parts_; ++c) {
           for_each_tap_row(w, taps_of(w, group, k, c), [&](Index tap, const std::byte* from) {
+            if (parts_ == 1 && block == 1) {
+              T* taps = block_taps + c * taps_per_channel_ + tap;
+              load(taps, from, inner_stride, n_inner);
+              if constexpr (std::is_floating_point_v<T>) finite = finite && are_finite(taps, n_inner);
+              return;
+            }
             for (Index q = 0; q < parts_; ++q) load(&row[q * n_inner], from + q * part, inner_stride, n_inner);
             for (Index q = 0; q < parts_; ++q)
               for (Index j = 0; j < n_inner; ++j) {

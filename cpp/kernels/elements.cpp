@@ -28,13 +28,14 @@ static void store_every(char* out, const From* in, int64_t n) {
   }
 }
 
-// Neighbours in nearly all arrays; the parts of complex numbers are every second.
+// Neighbours in nearly all arrays; the parts of complex numbers are every second; flipped taps.
 template <class To, class From>
 static void load(void* to, const void* from, int64_t stride, int64_t n) {
   To* out = (To*)to;
   const char* in = (const char*)from;
   if (stride == (int64_t)sizeof(From)) return load_every<To, From, 1>(out, in, n);
   if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
+  if (stride == -(int64_t)sizeof(From)) return load_every<To, From, -1>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     From value;
     __builtin_memcpy(&value, in + i * stride, sizeof(From));

@@ -99,6 +99,17 @@ FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
   return {{a.lane[2], b.lane[2], a.lane[3], b.lane[3]}};
 }
 
+// a0 a2 b0 b2 and a1 a3 b1 b3.
+template <class T>
+FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
+  return {{a.lane[0], a.lane[2], b.lane[0], b.lane[2]}};
+}
+
+template <class T>
+FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
+  return {{a.lane[1], a.lane[3], b.lane[1], b.lane[3]}};
+}
+
 #else
 
 template <class T>
@@ -170,6 +181,31 @@ FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, 4, 12, 5, 13, 6, 14, 7, 15)};
   else
     return {__builtin_shufflevector(a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)};
+}
+
+// Every second lane of a, then of b: what zip_low and zip_high have zipped.
+template <class T>
+FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6, 8, 10, 12, 14)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)};
+}
+
+template <class T>
+FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
 }
 
 // Past the caches, to memory that nobody reads soon; `to` is aligned to a whole vector.

@@ -72,13 +72,17 @@ def _sum_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) ->
 
 
 def _transform_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
-    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1)."""
+    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1).
+
+    A real tile is transformed as half as many complex numbers: the level that this saves pays for
+    their turn by the angle e^(πi·k/n).
+    """
     levels = sum(math.log2(n) for n in tile)
     return (21 * levels + 8) * arithmetic.unit_roundoff
 
 
 _BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
-_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile (or pair of tiles)", False)
+_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile", False)
 
 
 def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
