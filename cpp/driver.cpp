@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "arena.hpp"
+#include "recipe.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -143,11 +144,14 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_groups_ = size_of(group_);
   n_out_ = size_of(out_) * parts_;
   n_in_ = size_of(in_) * parts_;
+  if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
 }
 
 // --------------------------------------------------------------------------------- taps
 
 namespace {
+
+constexpr Index kMostUnshared = 1 << 16;  // taps that one thread packs
 
 // y = w x for complex numbers is the real layer [y_re; y_im] = [[w_re, -w_im], [w_im, w_re]] [x_re; x_im],
 // a conjugate being the other sign of a column (of x) or of the w_im (of w).
@@ -192,12 +196,28 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     Index inner_stride = w.stride(slides_.back().axis.w_dim);
     if (slides_.back().w_reversed) inner_stride = -inner_stride;
     const Index part = kTypeBytes[types_.w];
+    const bool is_short = n_channels * w_taps <= kMostUnshared;
+    if (is_short && parts_ == 1 && n_out_ == 1 && (is_integer(types_.w) || same_bits(types_.w, types_.compute))) {
+      // One output channel: the kernel reads the taps as they lie, and no number changes its value.
+      for (Index group = 0; group < n_groups_; ++group)
+        for (Index c = 0; c < n_in_; ++c) {
+          T* channel = to + (group * n_in_ + c) * taps_per_channel_;
+          for_each_tap_row(w, taps_of(w, group, 0, c),
+                           [&](Index tap, const std::byte* from) { load(channel + tap, from, inner_stride, n_inner); });
+        }
+      if constexpr (std::is_floating_point_v<T>)
+        for (Index t = 0; t < n_channels * w_taps; ++t) packed.is_finite = packed.is_finite && std::isfinite(to[t]);
+      return;
+    }
     std::atomic<bool> all_finite{true};
 
     // One task per output channel of the arrays (two of the kernel's when complex).
     const auto pack_channel = [&](Index task) {
       const Index group = task / (n_out_ / parts_), k = task % (n_out_ / parts_);
-      std::vector<T> row(static_cast<std::size_t>(n_inner * parts_));
+      T few[32];
+      std::vector<T> many;
+      if (n_inner * parts_ > 32) many.resize(static_cast<std::size_t>(n_inner * parts_));
+      T* row = many.empty() ? few : many.data();
       bool finite = true;
       for (Index p = 0; p < parts_; ++p) {
         const Index channel = k * parts_ + p;
@@ -230,7 +250,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
       if (!finite) all_finite = false;
     };
     const Index n_tasks = n_channels / parts_;
-    parallel_for(n_tasks, n_tasks * w_taps > (1 << 16) ? threads : 1, pack_channel);
+    parallel_for(n_tasks, is_short ? 1 : threads, pack_channel);
     packed.is_finite = all_finite;
   };
   switch (types_.compute) {
@@ -290,6 +310,12 @@ void range_of(const View& x, FsRangeFn range, std::uint64_t& largest, bool& nega
     if (x.shape[d] > x.shape[split]) split = d;
   }
   if (total == 0) return;
+  if (x.ndim == 1 && total <= (1 << 18)) {
+    int below = 0;
+    range(x.data, x.strides[0], total, &largest, &below);
+    negative = negative || below;
+    return;
+  }
   const Index n_slices = total > (1 << 18) ? std::min<Index>(64, x.shape[split]) : 1;
   std::vector<std::uint64_t> largests(static_cast<std::size_t>(n_slices), 0);
   std::vector<int> negatives(static_cast<std::size_t>(n_slices), 0);

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
+#include "recipe.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -17,15 +19,26 @@ struct Segment {
   Index to, to_step, n, from, from_step;
 };
 
+// Neighbouring places of a row without a sample: zeros, or the fill value.
+struct Blank {
+  Index to, n;
+  bool is_fill;
+};
+
 // What one tile needs of one axis of x, split by residue ("phase") modulo the stride, so that
 // the outputs of a phase read neighbours.
 struct Window {
   Index n_phases = 0;
+  Index first = 0;                        // position of the first place, before residues
   Index length = 0;                       // places per phase
   Index place = 0, phase = 0;             // strides in the packed tile, in elements
-  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill
+  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill; not of the innermost axis
   std::vector<Index> phase_of, residues;  // residue -> phase (-1: read by no tap) and back
   std::vector<Index> tap_offset;          // [tap] -> its first place in the packed tile, in elements
+
+  Index position(Index phase, Index q, Index stride) const {
+    return first + residues[static_cast<std::size_t>(phase)] + stride * q;
+  }
 };
 
 struct Box {
@@ -48,7 +61,7 @@ struct Workspace {
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
-  std::vector<std::vector<Index>> blanks;  // [phase] places of the innermost window without a sample
+  std::vector<std::vector<Blank>> blanks;  // and segments: [phase] of the innermost axis
 };
 
 thread_local Workspace workspace;
@@ -72,18 +85,13 @@ class TileRun {
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
-    shares_rows_ = c_.kernel_.shares_rows && has_tap_rows();
-    x_in_place_ = x_can_be_read_in_place();
+    shares_rows_ = c_.kernel_.shares_rows && has_tap_rows() &&
+                   (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
+    // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
+    // be as wide there as the taps; packing short rows whole costs less than a look at each end.
+    x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
+                  !(shares_rows_ && rows_collide(&Slide::x_stride));
     y_in_place_ = y_can_be_written_in_place();
-    // Edges of an image are slabs of their own where the interior is read in place, with passes as wide as
-    // the taps: a copy costs less.
-    if (is_separable_ && n_axes_ > 1) x_in_place_ = false;
-    if (shares_rows_ && rows_collide()) {
-      if (slides_[n_axes_ - 2].axis.w < kTapRowsWorthPacking)
-        shares_rows_ = false;
-      else
-        x_in_place_ = false;
-    }
     streams_ = y_in_place_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
     channel_block_ = std::min<Index>(c_.n_out_, kChannelsPerTask);
@@ -100,6 +108,14 @@ class TileRun {
     TaskPlace place{task / c_.n_groups_, task % c_.n_groups_, block * channel_block_,
                     std::min(c_.n_out_, (block + 1) * channel_block_)};
     run_tile(place, tile);
+  }
+
+  // Does the call, and notes its steps.
+  void note(Recipe& recipe) {
+    if (is_separable_) recipe.give_up();
+    recipe_ = &recipe;
+    for (Index task = 0; task < n_tasks(); ++task) (*this)(task);
+    recipe_ = nullptr;
   }
 
   void redo(const Region& region) const {
@@ -119,11 +135,14 @@ class TileRun {
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
+  // 512 rows of 1000 by 16 taps: 240 us packed, 430 with their ends apart; images of 1000 x 1000 take as
+  // long either way (2026-11, AVX-512, 2 cores).
+  static constexpr Index kLongRow = 2048;
+  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
+  // 240 us so and 310 packed, by 5 x 5 it takes 530 and 410.
+  static constexpr Index kTapRowsWorthPacking = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
-  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
-  // 245 us so and 330 packed, by 5 x 5 it takes 530 and 460 (2026-11, AVX-512, 2 cores).
-  static constexpr Index kTapRowsWorthPacking = 5;
 
   struct Slide {
     Axis axis;
@@ -152,6 +171,7 @@ class TileRun {
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
+  Recipe* recipe_ = nullptr;  // what is done is noted there
 
   int inner() const { return n_axes_ - 1; }
 
@@ -219,9 +239,16 @@ class TileRun {
     return fits;
   }
 
+  bool has_long_rows(const Region* region) const {
+    Index low, high;
+    find_interior(slides_[inner()], low, high);
+    const Index most = region ? region->high[inner()] - region->low[inner()] : slides_[inner()].axis.y;
+    return high - low >= std::min(most, kLongRow);
+  }
+
   // Rows that stand a multiple of 2 KB apart lie in one or two sets of the first-level cache, which has
   // room for fewer rows than a stencil reads at once.
-  bool rows_collide() const { return x_in_place_ && slides_[n_axes_ - 2].x_stride % 2048 == 0; }
+  bool rows_collide(Index Slide::* stride) const { return slides_[n_axes_ - 2].*stride % 2048 == 0; }
 
   bool y_can_be_written_in_place() const {
     if (c_.types_.is_complex || c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
@@ -260,9 +287,7 @@ class TileRun {
         find_interior(slides_[a], low, high);
         low = std::clamp(low, whole.low[a], whole.high[a]);
         high = std::clamp(high, low, whole.high[a]);
-        // Packing short rows is cheaper than treating their ends apart (256 x 256 by 7 x 7: half the
-        // time; rows of 1000 by 16 taps: three times as long; 2026-11, AVX-512, 2 cores).
-        if (high - low < std::min<Index>(whole.high[a] - whole.low[a], a == inner() ? 600 : 1)) {
+        if (high == low) {
           x_in_place_ = false;
           break;
         }
@@ -405,11 +430,20 @@ class TileRun {
       tile.x = box->in_place ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
       c_.kernel_.run[c_.types_.compute](&tile);
+      if (recipe_) note_kernel(place, tile, box->in_place, write_in_place);
       tile.accumulate = 1;
       first = end;
     } while (first < c_.n_in_);
 
     if (!write_in_place) store_y(shape, place, tile, y, low, extent);
+  }
+
+  void note_kernel(const TaskPlace& place, const FsTile& tile, bool x_in_place, bool y_in_place) const {
+    const auto* x = static_cast<const std::byte*>(tile.x);
+    const auto* w = static_cast<const std::byte*>(tile.w);
+    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
+                     y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
+                     (place.group * c_.n_out_ + place.first_channel) * bytes_);
   }
 
   Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
@@ -625,7 +659,10 @@ class TileRun {
     work.windows.resize(kMaxAxes);
     TileShape shape{};
     Index plane = 1, phases = 1;
-    for (int a = 0; a < n_axes_; ++a) find_window(work.windows[a], slides_[a], low[a], extent[a]);
+    for (int a = 0; a < n_axes_; ++a) {
+      find_window(work.windows[a], slides_[a], low[a], extent[a]);
+      if (a != inner()) list_sources(work.windows[a], slides_[a]);
+    }
     for (int a = inner(); a >= 0; --a) {
       work.windows[a].place = plane;
       plane *= work.windows[a].length;
@@ -680,15 +717,21 @@ class TileRun {
     }
     window.n_phases = static_cast<Index>(residues.size());
     window.length = extent + reach;
+    window.first = axis.start + axis.stride * low;
+  }
+
+  // The sample at a position, in steps of the axis.
+  static Index sample_at(const Slide& slide, Index position) {
+    const Axis& axis = slide.axis;
+    const Index sample = axis.up == 1 ? position : floor_div(position, axis.up);
+    return position - sample * axis.up ? kGap : extend_interleaved(sample, axis, slide.interleave);
+  }
+
+  static void list_sources(Window& window, const Slide& slide) {
     window.source.resize(static_cast<std::size_t>(window.n_phases * window.length));
-    const Index first = axis.start + axis.stride * low;
+    Index* to = window.source.data();
     for (Index phase = 0; phase < window.n_phases; ++phase)
-      for (Index q = 0; q < window.length; ++q) {
-        const Index position = first + residues[static_cast<std::size_t>(phase)] + axis.stride * q;
-        const Index sample = axis.up == 1 ? position : floor_div(position, axis.up);
-        window.source[static_cast<std::size_t>(phase * window.length + q)] =
-            position - sample * axis.up ? kGap : extend_interleaved(sample, axis, slide.interleave);
-      }
+      for (Index q = 0; q < window.length; ++q) *to++ = sample_at(slide, window.position(phase, q, slide.axis.stride));
   }
 
   static void finish_window(Window& window, const Axis& axis) {
@@ -698,38 +741,58 @@ class TileRun {
     }
   }
 
-  // The samples of the innermost window, as few loads as possible.
+  // The samples of the innermost window, as few loads as possible, and the places between them.
   void list_segments(Workspace& work) const {
     const Window& window = work.windows[inner()];
+    const Slide& slide = slides_[inner()];
+    const Index stride = slide.axis.stride;
     work.segments.resize(static_cast<std::size_t>(window.n_phases));
     work.blanks.resize(static_cast<std::size_t>(window.n_phases));
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::vector<Segment>& found = work.segments[static_cast<std::size_t>(phase)];
-      std::vector<Index>& blanks = work.blanks[static_cast<std::size_t>(phase)];
-      found.clear();
+      std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
+      std::vector<Blank>& blanks = work.blanks[static_cast<std::size_t>(phase)];
+      segments.clear();
       blanks.clear();
-      const Index* source = window.source.data() + phase * window.length;
-      for (Index q = 0; q < window.length; ++q) {
-        if (source[q] < 0) {
-          blanks.push_back(q);
-          continue;
-        }
-        if (!found.empty()) {
-          Segment& last = found.back();
-          const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
-          const Index from_step = source[q] - (last.from + (last.n - 1) * last.from_step);
-          if (last.n == 1) {
-            last.to_step = to_step;
-            last.from_step = from_step;
-          }
-          if (to_step == last.to_step && from_step == last.from_step) {
-            ++last.n;
-            continue;
-          }
-        }
-        found.push_back({q, 1, 1, source[q], 1});
+      const auto list = [&](Index from, Index end) {
+        for (Index q = from; q < end; ++q)
+          list_place(segments, blanks, q, sample_at(slide, window.position(phase, q, stride)));
+      };
+      // Inside x every place has the next sample; only the places around need a look each.
+      Index low = 0, high = 0;
+      if (slide.axis.up == 1) {
+        const Index first = window.position(phase, 0, stride);
+        low = std::clamp<Index>(-floor_div(first, stride), 0, window.length);
+        high = std::clamp<Index>(floor_div(slide.axis.x - 1 - first, stride) + 1, low, window.length);
+      }
+      list(0, low);
+      if (low < high) segments.push_back({low, 1, high - low, window.position(phase, low, stride), stride});
+      list(high, window.length);
+    }
+  }
+
+  static void list_place(std::vector<Segment>& segments, std::vector<Blank>& blanks, Index q, Index sample) {
+    if (sample < 0) {
+      const bool is_fill = sample == kFill;
+      if (!blanks.empty() && blanks.back().is_fill == is_fill && blanks.back().to + blanks.back().n == q)
+        ++blanks.back().n;
+      else
+        blanks.push_back({q, 1, is_fill});
+      return;
+    }
+    if (!segments.empty()) {
+      Segment& last = segments.back();
+      const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
+      const Index from_step = sample - (last.from + (last.n - 1) * last.from_step);
+      if (last.n == 1) {
+        last.to_step = to_step;
+        last.from_step = from_step;
+      }
+      if (to_step == last.to_step && from_step == last.from_step) {
+        ++last.n;
+        return;
       }
     }
+    segments.push_back({q, 1, 1, sample, 1});
   }
 
   // Copies the window of channels [first, end) and lists where their taps look.
@@ -770,32 +833,28 @@ class TileRun {
     for (Index phase = 0; phase < window.n_phases; ++phase) {
       std::byte* at = to + phase * window.phase * bytes_;
       if (a == inner())
-        std::memset(at, 0, static_cast<std::size_t>(window.length * bytes_));
+        clear(work, at, window.length * bytes_);
       else
         for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
     }
   }
 
   void pack_row(Workspace& work, Index phase, const std::byte* from, std::byte* to, bool filled, Index part) const {
-    const Window& window = work.windows[inner()];
-    const Index* source = window.source.data() + phase * window.length;
     const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
     const std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
-    const std::byte* fill = c_.fill_.parts[part];
     const Index stride = slides_[inner()].x_stride;
-    const auto set = [&](Index q, bool to_fill) {
-      if (to_fill)
-        std::memcpy(to + q * bytes_, fill, static_cast<std::size_t>(bytes_));
+    for (const Blank& blank : work.blanks[static_cast<std::size_t>(phase)])
+      if (blank.is_fill)
+        fill(work, to, blank.to, 1, blank.n, part);
       else
-        std::memset(to + q * bytes_, 0, static_cast<std::size_t>(bytes_));
-    };
+        clear(work, to + blank.to * bytes_, blank.n * bytes_);
     if (filled) {
-      for (Index q = 0; q < window.length; ++q) set(q, source[q] != kGap);
+      for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n, part);
       return;
     }
-    for (const Index q : work.blanks[static_cast<std::size_t>(phase)]) set(q, source[q] == kFill);
     for (const Segment& segment : segments) {
       const std::byte* first = from + segment.from * stride;
+      if (recipe_) note_segment(work, segment, to, first, stride);
       if (segment.to_step == 1) {
         load(to + segment.to * bytes_, first, segment.from_step * stride, segment.n);
         continue;
@@ -807,6 +866,30 @@ class TileRun {
                     static_cast<std::size_t>(bytes_));
     }
   }
+
+  void fill(Workspace& work, std::byte* row, Index first, Index step, Index n, Index part) const {
+    for (Index i = 0; i < n; ++i) {
+      std::byte* at = row + (first + i * step) * bytes_;
+      std::memcpy(at, c_.fill_.parts[part], static_cast<std::size_t>(bytes_));
+      if (recipe_) recipe_->fill(place_of(work, at), part);
+    }
+  }
+
+  void clear(Workspace& work, std::byte* at, Index n_bytes) const {
+    std::memset(at, 0, static_cast<std::size_t>(n_bytes));
+    if (recipe_) recipe_->clear(place_of(work, at), n_bytes);
+  }
+
+  void note_segment(Workspace& work, const Segment& segment, std::byte* row, const std::byte* first,
+                    Index stride) const {
+    const bool is_whole = segment.to_step == 1;
+    for (Index i = 0; i < (is_whole ? 1 : segment.n); ++i)
+      recipe_->load(place_of(work, row + (segment.to + i * segment.to_step) * bytes_),
+                    first + i * segment.from_step * stride - x_.data, segment.from_step * stride,
+                    is_whole ? segment.n : 1);
+  }
+
+  static Index place_of(Workspace& work, const std::byte* at) { return at - work.x.reserve<std::byte>(0); }
 
   // ---- taps and runs
 
@@ -894,9 +977,14 @@ class TileRun {
       for (Index number = 0; number < tile.n_runs; ++number) {
         std::byte* run = to;
         for (int a = 0; a < shape.n_outer; ++a) run += m[a] * slides_[a].y_stride;
-        for (Index row = 0; row < shape.rows_per_run; ++row)
-          store(run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0), slides_[inner()].y_stride,
-                from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_, extent[inner()]);
+        for (Index row = 0; row < shape.rows_per_run; ++row) {
+          std::byte* out = run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0);
+          const std::byte* in = from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_;
+          store(out, slides_[inner()].y_stride, in, extent[inner()]);
+          if (recipe_)
+            recipe_->store(out - y_.data, slides_[inner()].y_stride, in - static_cast<const std::byte*>(tile.y),
+                           extent[inner()]);
+        }
         int a = shape.n_outer;
         while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
       }
@@ -904,10 +992,27 @@ class TileRun {
   }
 };
 
-void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+namespace {
+
+// On one thread, and from the second time on by heart.
+void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
+  RecipeBook& book = *c.recipes();
+  if (const Recipe* known = book.find(x, y)) {
+    if (known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
+  } else if (auto made = std::make_unique<Recipe>(c, x, y); made->is_usable() && !book.is_full()) {
+    TileRun(c, x, w, bias, y).note(*made);
+    made->finish();
+    return book.add(std::move(made));
+  }
   const TileRun call(c, x, w, bias, y);
-  // Below about 15 microseconds of work a second thread costs more than it saves.
-  constexpr double kWorthSharing = 0.5e6;
+  for (Index task = 0; task < call.n_tasks(); ++task) call(task);
+}
+
+}  // namespace
+
+void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+  if (c.recipes() && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+  const TileRun call(c, x, w, bias, y);
   parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
 }
 

@@ -128,7 +128,8 @@ def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
     table = costs()
     across, along = table["box"][_part_name(arithmetic)]
     # The longer the taps, the more numbers tiles have in common.
-    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1] + [along * (1 + spec.axes[-1].w / 512)]
+    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1]
+    passes.append(along * (1 + spec.axes[-1].w / 512))
     return Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)
 
 

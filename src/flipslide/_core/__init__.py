@@ -8,8 +8,9 @@ __all__ = [
     "isa",
     "isas",
     "kernels",
-    "new_bytes",
+    "new_result",
     "release_blocks",
+    "remember",
     "set_own_threads",
     "set_process_threads",
     "thread_limit",
@@ -21,8 +22,9 @@ Taps = _ext.Taps
 isa = _ext.isa
 isas = _ext.isas
 kernels = _ext.kernels
-new_bytes = _ext.new_bytes
+new_result = _ext.new_result
 release_blocks = _ext.release_blocks
+remember = _ext.remember
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit
