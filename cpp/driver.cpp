@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "arena.hpp"
+#include "recipe.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -144,9 +145,30 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_groups_ = size_of(group_);
   n_out_ = size_of(out_);
   n_in_ = size_of(in_);
+  if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
 }
 
 // --------------------------------------------------------------------------------- taps
+
+namespace {
+
+constexpr Index kMostUnshared = 1 << 16;  // taps that one thread packs
+
+// Without an early end, so that it becomes vectors.
+template <class T>
+bool are_finite(const T* at, Index n) {
+  int bad = 0;
+  if constexpr (std::is_floating_point_v<T>)
+    for (Index i = 0; i < n; ++i) bad |= !(std::abs(at[i]) <= std::numeric_limits<T>::max());
+  return bad == 0;
+}
+
+template <class T>
+bool are_zero(const T* at, Index n) {
+  return std::all_of(at, at + n, [](T value) { return value == T(0); });
+}
+
+}  // namespace
 
 const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Index in) const {
   const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, out, w) +
@@ -154,6 +176,21 @@ const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Ind
   for (const Slide& slide : slides_)
     if (slide.w_reversed) base += (slide.axis.w - 1) * w.stride(slide.axis.w_dim);
   return base;
+}
+
+// One output channel of real taps: the kernel reads them as they lie, and no number changes its value.
+template <class T>
+void Convolution::pack_single(const View& w, T* to, PackedTaps& packed) const {
+  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const Slide& inner = slides_.back();
+  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
+  for (Index group = 0; group < n_groups_; ++group)
+    for (Index c = 0; c < n_in_; ++c) {
+      T* channel = to + (group * n_in_ + c) * taps_per_channel_;
+      for_each_tap_row(w, taps_of(w, group, 0, c),
+                       [&](Index tap, const std::byte* from) { load(channel + tap, from, stride, n_inner); });
+    }
+  packed.is_finite = are_finite(to, n_groups_ * n_in_ * taps_per_channel_);
 }
 
 template <class T>
@@ -165,9 +202,12 @@ void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& pack
   const int max_block = std::max(kernel_.max_block, static_cast<int>(parts));
   std::atomic<bool> all_finite{true}, all_real{true};
 
-  parallel_for(n_tasks, n_tasks * w_taps > (1 << 16) ? threads : 1, [&](Index task) {
+  const auto pack_channel = [&](Index task) {
     const Index group = task / n_packed, channel = task % n_packed, part = channel % parts;
-    std::vector<T> row(static_cast<std::size_t>(n_inner));
+    T few[32];
+    std::vector<T> many;
+    if (n_inner > 32) many.resize(static_cast<std::size_t>(n_inner));
+    T* row = many.empty() ? few : many.data();
     Index first = 0;
     int block = fs_block(n_packed, max_block);
     while (first + block <= channel) {
@@ -179,19 +219,19 @@ void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& pack
     bool finite = true, zero = true;
     for (Index c = 0; c < n_in_; ++c)
       for_each_tap_row(w, taps_of(w, group, channel / parts, c), [&](Index tap, const std::byte* from) {
-        load(row.data(), from + part * kTypeBytes[types_.w], stride, n_inner);
-        for (Index j = 0; j < n_inner; ++j) {
-          const T value = negate ? T(0) - row[j] : row[j];
-          if constexpr (std::is_floating_point_v<T>) finite = finite && std::isfinite(value);
-          zero = zero && value == T(0);
-          block_taps[(c * taps_per_channel_ + tap + j) * block] = value;
-        }
+        T* taps = block_taps + (c * taps_per_channel_ + tap) * block;
+        T* read = block == 1 ? taps : row;
+        load(read, from + part * kTypeBytes[types_.w], stride, n_inner);
+        finite = finite && are_finite(read, n_inner);
+        zero = zero && part == 1 && are_zero(read, n_inner);
+        for (Index j = 0; block > 1 && j < n_inner; ++j) taps[j * block] = negate ? T(0) - row[j] : row[j];
       });
     if (!finite) all_finite = false;
     if (part == 1 && !zero) all_real = false;
-  });
+  };
+  parallel_for(n_tasks, n_tasks * w_taps <= kMostUnshared ? 1 : threads, pack_channel);
   packed.is_finite = packed.is_finite && all_finite;
-  if (parts == 1 || !all_real) return;
+  if (parts == 1 || !all_real || transform_ != Transform::none) return;
   T* real = to + n_tasks * w_taps;
   packed.real = reinterpret_cast<const std::byte*>(real);
   pack_parts(w, 1, real, packed, threads);
@@ -206,7 +246,15 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   const Index n_taps = n_channels * n_in_ * taps_per_channel_ * (parts_ == 2 ? 3 : 1);
   std::byte* data = packed.storage.reserve<std::byte>(n_taps * kComputeBytes[types_.compute]);
   packed.data = data;
-  const auto pack_as = [&]<class T>(T) { pack_parts(w, parts_, reinterpret_cast<T*>(data), packed, threads); };
+
+  const auto pack_as = [&]<class T>(T) {
+    T* to = reinterpret_cast<T*>(data);
+    const bool keeps_values = is_integer(types_.w) || same_bits(types_.w, types_.compute);
+    if (n_taps <= kMostUnshared && parts_ == 1 && n_out_ == 1 && keeps_values)
+      pack_single(w, to, packed);
+    else
+      pack_parts(w, parts_, to, packed, threads);
+  };
   switch (types_.compute) {
     case FS_F32: pack_as(float{}); break;
     case FS_F64: pack_as(double{}); break;
@@ -264,6 +312,12 @@ void range_of(const View& x, FsRangeFn range, std::uint64_t& largest, bool& nega
     if (x.shape[d] > x.shape[split]) split = d;
   }
   if (total == 0) return;
+  if (x.ndim == 1 && total <= (1 << 18)) {
+    int below = 0;
+    range(x.data, x.strides[0], total, &largest, &below);
+    negative = negative || below;
+    return;
+  }
   const Index n_slices = total > (1 << 18) ? std::min<Index>(64, x.shape[split]) : 1;
   std::vector<std::uint64_t> largests(static_cast<std::size_t>(n_slices), 0);
   std::vector<int> negatives(static_cast<std::size_t>(n_slices), 0);

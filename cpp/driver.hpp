@@ -77,6 +77,8 @@ enum class Separate { never, boxes, products };
 // The names that `Convolution` knows beside those of the registry.
 const std::vector<std::string>& transform_names();
 
+class RecipeBook;
+
 class Convolution {
  public:
   // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis.
@@ -98,6 +100,11 @@ class Convolution {
   Transform transform() const { return transform_; }
   bool must_separate() const { return must_separate_; }
   const std::vector<Index>& tile() const { return tile_; }
+  const InstructionSet& isa() const { return isa_; }
+  const FsKernel& kernel() const { return kernel_; }
+  const Fill& fill() const { return fill_; }
+  // Null where a call is too large to be repeated step by step.
+  RecipeBook* recipes() const { return recipes_.get(); }
 
  private:
   friend class TileRun;
@@ -112,7 +119,9 @@ class Convolution {
     Index overhang() const { return axis.dilation * (axis.w - 1); }
   };
 
-  // Packs the first `parts` parts of every tap.
+  template <class T>
+  void pack_single(const View& w, T* to, PackedTaps& packed) const;
+  // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
   // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
@@ -136,12 +145,13 @@ class Convolution {
   Index taps_per_channel_;
   Index parts_;      // of a number: 2 where they are complex
   double products_;  // of real numbers
+  std::shared_ptr<RecipeBook> recipes_;
 };
 
 template <class Visit>
 void Convolution::for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const {
   const std::size_t n_outer = slides_.size() - 1;
-  std::vector<Index> j(n_outer, 0);
+  Index j[kMaxAxes] = {};
   Index first = 0;
   for (;;) {
     const std::byte* row = base;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
+#include "recipe.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -17,15 +19,26 @@ struct Segment {
   Index to, to_step, n, from, from_step;
 };
 
+// Neighbouring places of a row without a sample: zeros, or the fill value.
+struct Blank {
+  Index to, n;
+  bool is_fill;
+};
+
 // What one tile needs of one axis of x, split by residue ("phase") modulo the stride, so that
 // the outputs of a phase read neighbours.
 struct Window {
   Index n_phases = 0;
+  Index first = 0;                        // position of the first place, before residues
   Index length = 0;                       // places per phase
   Index place = 0, phase = 0;             // strides in the packed tile, in elements
-  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill
+  std::vector<Index> source;              // [phase][place] -> sample, kGap or kFill; not of the innermost axis
   std::vector<Index> phase_of, residues;  // residue -> phase (-1: read by no tap) and back
   std::vector<Index> tap_offset;          // [tap] -> its first place in the packed tile, in elements
+
+  Index position(Index phase, Index q, Index stride) const {
+    return first + residues[static_cast<std::size_t>(phase)] + stride * q;
+  }
 };
 
 struct Box {
@@ -48,7 +61,7 @@ struct Workspace {
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
-  std::vector<std::vector<Index>> blanks;  // [phase] places of the innermost window without a sample
+  std::vector<std::vector<Blank>> blanks;  // and segments: [phase] of the innermost axis
 };
 
 thread_local Workspace workspace;
@@ -68,27 +81,20 @@ class TileRun {
         parts_(of.parts_),
         part_bytes_(kComputeBytes[of.types_.compute]),
         bytes_(parts_ * part_bytes_) {
-    for (Index part = 0; part < parts_; ++part)
-      std::memcpy(fill_ + part * part_bytes_, of.fill_.parts[part], static_cast<std::size_t>(part_bytes_));
     place_axes();
     is_separable_ = !w.factors.empty();
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
-    takes_real_ = w.real && !bias && w_taps() >= kTapsWorthChecking;
-    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows();
-    x_in_place_ = x_can_be_read_in_place();
+    takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
+    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+                   (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
+    // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
+    // be as wide there as the taps; packing short rows whole costs less than a look at each end.
+    x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
+                  !(shares_rows_ && rows_collide(&Slide::x_stride));
     y_in_place_ = y_can_be_written_in_place();
-    // Edges of an image are slabs of their own where the interior is read in place, with passes as wide as
-    // the taps: a copy costs less.
-    if (is_separable_ && n_axes_ > 1) x_in_place_ = false;
-    if (shares_rows_ && rows_collide()) {
-      if (slides_[n_axes_ - 2].axis.w < kTapRowsWorthPacking)
-        shares_rows_ = false;
-      else
-        x_in_place_ = false;
-    }
     streams_ = y_in_place_ && !takes_real_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
     channel_block_ = std::min<Index>(c_.n_out_, kChannelsPerTask);
@@ -105,6 +111,14 @@ class TileRun {
     TaskPlace place{task / c_.n_groups_, task % c_.n_groups_, block * channel_block_,
                     std::min(c_.n_out_, (block + 1) * channel_block_)};
     run_tile(place, tile);
+  }
+
+  // Does the call, and notes its steps.
+  void note(Recipe& recipe) {
+    if (is_separable_ || conjugates_x()) recipe.give_up();
+    recipe_ = &recipe;
+    for (Index task = 0; task < n_tasks(); ++task) (*this)(task);
+    recipe_ = nullptr;
   }
 
   void redo(const Region& region) const {
@@ -124,14 +138,17 @@ class TileRun {
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
+  // 512 rows of 1000 by 16 taps: 240 us packed, 430 with their ends apart; images of 1000 x 1000 take as
+  // long either way (2026-11, AVX-512, 2 cores).
+  static constexpr Index kLongRow = 2048;
+  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
+  // 240 us so and 310 packed, by 5 x 5 it takes 530 and 410.
+  static constexpr Index kTapRowsWorthPacking = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
   // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
   // 262 us with the imaginary parts, 275 without; by 16 647 and 451; 2026-11, AVX-512, 2 cores).
   static constexpr Index kTapsWorthChecking = 8;
-  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
-  // 245 us so and 330 packed, by 5 x 5 it takes 530 and 460 (2026-11, AVX-512, 2 cores).
-  static constexpr Index kTapRowsWorthPacking = 5;
 
   struct Slide {
     Axis axis;
@@ -150,7 +167,6 @@ class TileRun {
   const std::byte* bias_;
   const View& y_;
   const Index parts_, part_bytes_, bytes_;  // of a number of the sum; lengths and steps are in numbers
-  std::byte fill_[16];
   const std::byte* x_base_ = nullptr;
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
@@ -162,6 +178,7 @@ class TileRun {
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
+  Recipe* recipe_ = nullptr;  // what is done is noted there
 
   int inner() const { return n_axes_ - 1; }
 
@@ -221,7 +238,7 @@ class TileRun {
   bool fits_elements(Index offset) const { return offset % bytes_ == 0; }
 
   bool x_can_be_read_in_place() const {
-    if (c_.spec_.conj_x || !same_bits(c_.types_.x, c_.types_.compute)) return false;
+    if (conjugates_x() || !same_bits(c_.types_.x, c_.types_.compute)) return false;
     if (slides_[inner()].x_stride != bytes_ || slides_[inner()].axis.stride != 1) return false;
     bool fits = reinterpret_cast<Index>(x_.data) % part_bytes_ == 0;
     for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && fits_elements(slides_[a].x_stride);
@@ -229,9 +246,16 @@ class TileRun {
     return fits;
   }
 
+  bool has_long_rows(const Region* region) const {
+    Index low, high;
+    find_interior(slides_[inner()], low, high);
+    const Index most = region ? region->high[inner()] - region->low[inner()] : slides_[inner()].axis.y;
+    return high - low >= std::min(most, kLongRow);
+  }
+
   // Rows that stand a multiple of 2 KB apart lie in one or two sets of the first-level cache, which has
   // room for fewer rows than a stencil reads at once.
-  bool rows_collide() const { return x_in_place_ && slides_[n_axes_ - 2].x_stride % 2048 == 0; }
+  bool rows_collide(Index Slide::* stride) const { return slides_[n_axes_ - 2].*stride % 2048 == 0; }
 
   bool y_can_be_written_in_place() const {
     if (c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
@@ -270,9 +294,7 @@ class TileRun {
         find_interior(slides_[a], low, high);
         low = std::clamp(low, whole.low[a], whole.high[a]);
         high = std::clamp(high, low, whole.high[a]);
-        // Packing short rows is cheaper than treating their ends apart (256 x 256 by 7 x 7: half the
-        // time; rows of 1000 by 16 taps: three times as long; 2026-11, AVX-512, 2 cores).
-        if (high - low < std::min<Index>(whole.high[a] - whole.low[a], a == inner() ? 600 : 1)) {
+        if (high == low) {
           x_in_place_ = false;
           break;
         }
@@ -403,9 +425,8 @@ class TileRun {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
       run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
     } else {
-      const bool in_place = box->in_place;
-      if (takes_real_) sum_channels(work, shape, place, tile, x, in_place, w_.real, 1);
-      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, in_place, w_.data, parts_);
+      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
+      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
     }
     if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
   }
@@ -424,7 +445,7 @@ class TileRun {
 
   // Some input channels a pass. `w` holds the first `w_parts` parts of the taps.
   void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
-                    bool in_place, const std::byte* w, Index w_parts) const {
+                    const std::byte* w, Index w_parts) const {
     tile.w = w + (place.group * c_.n_out_ + place.first_channel) * w_taps() * w_parts * part_bytes_;
     tile.complex_taps = w_parts == 2;
     const Index per_pass = channels_per_pass();
@@ -433,12 +454,22 @@ class TileRun {
       const Index end = std::min(c_.n_in_, first + per_pass);
       tile.first_tap = first * c_.taps_per_channel_;
       tile.n_taps = (end - first) * c_.taps_per_channel_;
-      tile.x = in_place ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
+      tile.x = shape.plane == 0 ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
       c_.kernel_.run[c_.types_.compute](&tile);
+      if (recipe_) note_kernel(shape, place, tile);
       tile.accumulate = 1;
       first = end;
     } while (first < c_.n_in_);
+  }
+
+  void note_kernel(const TileShape& shape, const TaskPlace& place, const FsTile& tile) const {
+    const bool x_in_place = shape.plane == 0, y_in_place = y_in_place_ && shape.rows_per_run == 1;
+    const auto* x = static_cast<const std::byte*>(tile.x);
+    const auto* w = static_cast<const std::byte*>(tile.w);
+    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
+                     y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
+                     (place.group * c_.n_out_ + place.first_channel) * bytes_);
   }
 
   // By the definition an imaginary part of 0 turns an infinite sample into NaN.
@@ -653,7 +684,10 @@ class TileRun {
     work.windows.resize(kMaxAxes);
     TileShape shape{};
     Index plane = 1, phases = 1;
-    for (int a = 0; a < n_axes_; ++a) find_window(work.windows[a], slides_[a], low[a], extent[a]);
+    for (int a = 0; a < n_axes_; ++a) {
+      find_window(work.windows[a], slides_[a], low[a], extent[a]);
+      if (a != inner()) list_sources(work.windows[a], slides_[a]);
+    }
     for (int a = inner(); a >= 0; --a) {
       work.windows[a].place = plane;
       plane *= work.windows[a].length;
@@ -708,15 +742,21 @@ class TileRun {
     }
     window.n_phases = static_cast<Index>(residues.size());
     window.length = extent + reach;
+    window.first = axis.start + axis.stride * low;
+  }
+
+  // The sample at a position, in steps of the axis.
+  static Index sample_at(const Slide& slide, Index position) {
+    const Axis& axis = slide.axis;
+    const Index sample = axis.up == 1 ? position : floor_div(position, axis.up);
+    return position - sample * axis.up ? kGap : extend_interleaved(sample, axis, slide.interleave);
+  }
+
+  static void list_sources(Window& window, const Slide& slide) {
     window.source.resize(static_cast<std::size_t>(window.n_phases * window.length));
-    const Index first = axis.start + axis.stride * low;
+    Index* to = window.source.data();
     for (Index phase = 0; phase < window.n_phases; ++phase)
-      for (Index q = 0; q < window.length; ++q) {
-        const Index position = first + residues[static_cast<std::size_t>(phase)] + axis.stride * q;
-        const Index sample = axis.up == 1 ? position : floor_div(position, axis.up);
-        window.source[static_cast<std::size_t>(phase * window.length + q)] =
-            position - sample * axis.up ? kGap : extend_interleaved(sample, axis, slide.interleave);
-      }
+      for (Index q = 0; q < window.length; ++q) *to++ = sample_at(slide, window.position(phase, q, slide.axis.stride));
   }
 
   static void finish_window(Window& window, const Axis& axis) {
@@ -726,38 +766,58 @@ class TileRun {
     }
   }
 
-  // The samples of the innermost window, as few loads as possible.
+  // The samples of the innermost window, as few loads as possible, and the places between them.
   void list_segments(Workspace& work) const {
     const Window& window = work.windows[inner()];
+    const Slide& slide = slides_[inner()];
+    const Index stride = slide.axis.stride;
     work.segments.resize(static_cast<std::size_t>(window.n_phases));
     work.blanks.resize(static_cast<std::size_t>(window.n_phases));
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::vector<Segment>& found = work.segments[static_cast<std::size_t>(phase)];
-      std::vector<Index>& blanks = work.blanks[static_cast<std::size_t>(phase)];
-      found.clear();
+      std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
+      std::vector<Blank>& blanks = work.blanks[static_cast<std::size_t>(phase)];
+      segments.clear();
       blanks.clear();
-      const Index* source = window.source.data() + phase * window.length;
-      for (Index q = 0; q < window.length; ++q) {
-        if (source[q] < 0) {
-          blanks.push_back(q);
-          continue;
-        }
-        if (!found.empty()) {
-          Segment& last = found.back();
-          const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
-          const Index from_step = source[q] - (last.from + (last.n - 1) * last.from_step);
-          if (last.n == 1) {
-            last.to_step = to_step;
-            last.from_step = from_step;
-          }
-          if (to_step == last.to_step && from_step == last.from_step) {
-            ++last.n;
-            continue;
-          }
-        }
-        found.push_back({q, 1, 1, source[q], 1});
+      const auto list = [&](Index from, Index end) {
+        for (Index q = from; q < end; ++q)
+          list_place(segments, blanks, q, sample_at(slide, window.position(phase, q, stride)));
+      };
+      // Inside x every place has the next sample; only the places around need a look each.
+      Index low = 0, high = 0;
+      if (slide.axis.up == 1) {
+        const Index first = window.position(phase, 0, stride);
+        low = std::clamp<Index>(-floor_div(first, stride), 0, window.length);
+        high = std::clamp<Index>(floor_div(slide.axis.x - 1 - first, stride) + 1, low, window.length);
+      }
+      list(0, low);
+      if (low < high) segments.push_back({low, 1, high - low, window.position(phase, low, stride), stride});
+      list(high, window.length);
+    }
+  }
+
+  static void list_place(std::vector<Segment>& segments, std::vector<Blank>& blanks, Index q, Index sample) {
+    if (sample < 0) {
+      const bool is_fill = sample == kFill;
+      if (!blanks.empty() && blanks.back().is_fill == is_fill && blanks.back().to + blanks.back().n == q)
+        ++blanks.back().n;
+      else
+        blanks.push_back({q, 1, is_fill});
+      return;
+    }
+    if (!segments.empty()) {
+      Segment& last = segments.back();
+      const Index to_step = q - (last.to + (last.n - 1) * last.to_step);
+      const Index from_step = sample - (last.from + (last.n - 1) * last.from_step);
+      if (last.n == 1) {
+        last.to_step = to_step;
+        last.from_step = from_step;
+      }
+      if (to_step == last.to_step && from_step == last.from_step) {
+        ++last.n;
+        return;
       }
     }
+    segments.push_back({q, 1, 1, sample, 1});
   }
 
   // Copies the window of channels [first, end) and lists where their taps look.
@@ -765,11 +825,13 @@ class TileRun {
     std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * bytes_ + 64);
     for (Index c = first; c < end; ++c)
       pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * bytes_, false);
-    if (c_.spec_.conj_x && parts_ == 2) conjugate(packed, (end - first) * shape.plane);
+    if (conjugates_x()) conjugate(packed, (end - first) * shape.plane);
     list_taps(work, end - first, shape.plane * parts_,
               [&](int a, Index j) { return work.windows[a].tap_offset[j] * parts_; });
     return packed;
   }
+
+  bool conjugates_x() const { return c_.spec_.conj_x && parts_ == 2; }
 
   void conjugate(std::byte* numbers, Index n) const {
     const auto negate = [&]<class T>(T* parts) {
@@ -803,57 +865,66 @@ class TileRun {
     for (Index phase = 0; phase < window.n_phases; ++phase) {
       std::byte* at = to + phase * window.phase * bytes_;
       if (a == inner())
-        std::memset(at, 0, static_cast<std::size_t>(window.length * bytes_));
+        clear(work, at, window.length * bytes_);
       else
         for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
     }
   }
 
   void pack_row(Workspace& work, Index phase, const std::byte* from, std::byte* to, bool filled) const {
-    const Window& window = work.windows[inner()];
-    const Index* source = window.source.data() + phase * window.length;
     const std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
     const Index stride = slides_[inner()].x_stride;
-    const auto set = [&](Index q, bool to_fill) {
-      if (to_fill)
-        std::memcpy(to + q * bytes_, fill_, static_cast<std::size_t>(bytes_));
+    for (const Blank& blank : work.blanks[static_cast<std::size_t>(phase)])
+      if (blank.is_fill)
+        fill(work, to, blank.to, 1, blank.n);
       else
-        std::memset(to + q * bytes_, 0, static_cast<std::size_t>(bytes_));
-    };
+        clear(work, to + blank.to * bytes_, blank.n * bytes_);
     if (filled) {
-      for (Index q = 0; q < window.length; ++q) set(q, source[q] != kGap);
+      for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n);
       return;
     }
-    for (const Index q : work.blanks[static_cast<std::size_t>(phase)]) set(q, source[q] == kFill);
     for (const Segment& segment : segments) {
       load_numbers(work, to + segment.to * bytes_, segment.to_step * bytes_, from + segment.from * stride,
                    segment.from_step * stride, segment.n);
     }
   }
 
-  // Numbers of x whose steps are given in bytes: at once, or part by part.
+  // Steps in bytes. At once, or part by part.
   void load_numbers(Workspace& work, std::byte* to, Index to_step, const std::byte* from, Index from_step,
                     Index n) const {
     const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
     const Index part = kTypeBytes[c_.types_.x];
-    if (to_step == bytes_ && (parts_ == 1 || from_step == 2 * part))
-      return load(to, from, parts_ == 1 ? from_step : part, n * parts_);
+    if (to_step == bytes_ && (parts_ == 1 || from_step == 2 * part)) {
+      const Index step = parts_ == 1 ? from_step : part;
+      if (recipe_) recipe_->load(place_of(work, to), from - x_.data, step, n * parts_);
+      return load(to, from, step, n * parts_);
+    }
     std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
-    for (Index p = 0; p < parts_; ++p) {
-      load(apart, from + p * part, from_step, n);
-      move_parts(to + p * part_bytes_, to_step, apart, part_bytes_, n);
+    for (Index p = 0; p < parts_; ++p, to += part_bytes_, from += part) {
+      load(apart, from, from_step, n);
+      move_parts(to, to_step, apart, part_bytes_, n);
+      for (Index i = 0; recipe_ && i < n; ++i)
+        recipe_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
     }
   }
 
-  void store_numbers(Workspace& work, std::byte* to, Index to_step, const std::byte* from, Index n) const {
+  void store_numbers(Workspace& work, const FsTile& tile, std::byte* to, Index to_step, const std::byte* from,
+                     Index n) const {
     const FsStoreFn store = c_.types_.saturate ? c_.isa_.elements->store_saturated[c_.types_.y]
                                                : c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
     const Index part = kTypeBytes[c_.types_.y];
-    if (parts_ == 1 || to_step == 2 * part) return store(to, parts_ == 1 ? to_step : part, from, n * parts_);
+    const auto place_in_tile = [&](const std::byte* at) { return at - static_cast<const std::byte*>(tile.y); };
+    if (parts_ == 1 || to_step == 2 * part) {
+      const Index step = parts_ == 1 ? to_step : part;
+      if (recipe_) recipe_->store(to - y_.data, step, place_in_tile(from), n * parts_);
+      return store(to, step, from, n * parts_);
+    }
     std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
-    for (Index p = 0; p < parts_; ++p) {
-      move_parts(apart, part_bytes_, from + p * part_bytes_, bytes_, n);
-      store(to + p * part, to_step, apart, n);
+    for (Index p = 0; p < parts_; ++p, to += part, from += part_bytes_) {
+      move_parts(apart, part_bytes_, from, bytes_, n);
+      store(to, to_step, apart, n);
+      for (Index i = 0; recipe_ && i < n; ++i)
+        recipe_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
     }
   }
 
@@ -864,6 +935,22 @@ class TileRun {
     else
       for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 8);
   }
+
+  void fill(Workspace& work, std::byte* row, Index first, Index step, Index n) const {
+    for (Index i = 0; i < n; ++i)
+      for (Index p = 0; p < parts_; ++p) {
+        std::byte* at = row + (first + i * step) * bytes_ + p * part_bytes_;
+        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(part_bytes_));
+        if (recipe_) recipe_->fill(place_of(work, at), p);
+      }
+  }
+
+  void clear(Workspace& work, std::byte* at, Index n_bytes) const {
+    std::memset(at, 0, static_cast<std::size_t>(n_bytes));
+    if (recipe_) recipe_->clear(place_of(work, at), n_bytes);
+  }
+
+  static Index place_of(Workspace& work, const std::byte* at) { return at - work.x.reserve<std::byte>(0); }
 
   // ---- taps and runs
 
@@ -950,7 +1037,7 @@ class TileRun {
         std::byte* run = to;
         for (int a = 0; a < shape.n_outer; ++a) run += m[a] * slides_[a].y_stride;
         for (Index row = 0; row < shape.rows_per_run; ++row)
-          store_numbers(work, run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0),
+          store_numbers(work, tile, run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0),
                         slides_[inner()].y_stride, from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_,
                         extent[inner()]);
         int a = shape.n_outer;
@@ -960,10 +1047,27 @@ class TileRun {
   }
 };
 
-void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+namespace {
+
+// On one thread, and from the second time on by heart.
+void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
+  RecipeBook& book = *c.recipes();
+  if (const Recipe* known = book.find(x, y)) {
+    if (known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
+  } else if (auto made = std::make_unique<Recipe>(c, x, y); made->is_usable() && !book.is_full()) {
+    TileRun(c, x, w, bias, y).note(*made);
+    made->finish();
+    return book.add(std::move(made));
+  }
   const TileRun call(c, x, w, bias, y);
-  // Below about 15 microseconds of work a second thread costs more than it saves.
-  constexpr double kWorthSharing = 0.5e6;
+  for (Index task = 0; task < call.n_tasks(); ++task) call(task);
+}
+
+}  // namespace
+
+void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
+  if (c.recipes() && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+  const TileRun call(c, x, w, bias, y);
   parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
 }
 

@@ -50,7 +50,7 @@ def _magnitudes(spec: ConvSpec, x: np.ndarray, w: np.ndarray, bias: Any) -> np.n
 
 
 def _tile_magnitude(tile: tuple[int, ...], spec: ConvSpec, x: np.ndarray, w: np.ndarray, bias: Any) -> float:
-    """No smaller than Σ|w|·√Σ|x|² for any pair of tiles."""
+    """No smaller than Σ|w|·√Σ|x|² for any tile."""
     largest = max(np.abs(x).max(initial=0), abs(spec.fill))
     own = 0.0 if bias is None else float(np.abs(bias).max())
-    return float(np.abs(w).sum() * largest * np.sqrt(2 * np.prod(tile)) + own)
+    return float(np.abs(w).sum() * largest * np.sqrt(np.prod(tile)) + own)

@@ -72,10 +72,11 @@ INCLUDES = {
     "view": {"view", "spec"},
     "layout": {"kernels", "spec", "view"},
     "isa": {"isa", "kernels"},
-    "driver": {"arena", "driver", "isa", "layout", "spec", "view", "kernels", "thread"},
+    "driver": {"arena", "driver", "isa", "layout", "recipe", "spec", "view", "kernels", "thread"},
     "arena": {"arena"},
     "separable": {"driver"},
-    "tiles": {"driver", "layout", "thread"},
+    "recipe": {"driver", "recipe"},
+    "tiles": {"driver", "layout", "recipe", "thread"},
     "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
     "bindings": {"arena", "bindings", "driver", "isa", "spec", "view", "kernels", "thread", "simd"},
 }

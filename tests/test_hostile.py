@@ -122,13 +122,14 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown method": (
         lambda: fs.convolve(X, W, method="magic"),
         ParameterError,
-        "method='magic' is not known; use one of 'auto', 'direct', 'gemm', 'separable', 'overlap', 'fft', 'numpy'",
+        "method='magic' is not known; "
+        "use one of 'auto', 'direct', 'gemm', 'separable', 'box', 'overlap', 'fft', 'numpy'",
     ),
     "method that does not apply": (
         lambda: fs.convolve(X, W, method="gemm"),
         ParameterError,
         "method='gemm' cannot do this: one output channel, nothing to share; "
-        "use one of 'direct', 'overlap', 'fft', 'numpy'",
+        "use one of 'direct', 'box', 'overlap', 'fft', 'numpy'",
     ),
     "unknown accuracy": (
         lambda: fs.convolve(X, W, accuracy="high"),

@@ -154,3 +154,35 @@ def test_denormals_are_flushed_inside_and_nowhere_else() -> None:
     other.start()
     other.join()
     assert kept == [1e-310]
+
+
+THREADPOOLCTL = """
+import threadpoolctl{early}
+import flipslide as fs
+fs.convolve([1.0], [1.0]){late}
+ours = [info for info in threadpoolctl.threadpool_info() if info["user_api"] == "flipslide"]
+assert len(ours) == 1, ours
+assert ours[0]["num_threads"] == fs.get_num_threads() == 7, ours
+assert ours[0]["version"] == fs.__version__
+with threadpoolctl.threadpool_limits(3):
+    assert fs.get_num_threads() == 3
+    with fs.threads(2):
+        assert fs.get_num_threads() == 2
+assert fs.get_num_threads() == 7
+"""
+
+REGISTER = "; import flipslide as fs; fs.register_threadpoolctl()"
+
+
+@pytest.mark.parametrize(("early", "late"), [("", ""), (REGISTER, ""), ("", REGISTER), (REGISTER, REGISTER)])
+def test_threadpoolctl_sees_and_limits_the_pool(early: str, late: str) -> None:
+    subprocess.run(
+        [sys.executable, "-c", THREADPOOLCTL.format(early=early, late=late)],
+        env={**os.environ, "FLIPSLIDE_NUM_THREADS": "7"},
+        check=True,
+    )
+
+
+def test_threadpoolctl_is_not_imported_by_itself() -> None:
+    code = "import flipslide as fs, sys; fs.convolve([1.0], [1.0]); assert 'threadpoolctl' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

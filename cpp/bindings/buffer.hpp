@@ -3,7 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
-#include "../view.hpp"
+#include "runner.hpp"
 
 namespace flipslide {
 
@@ -17,12 +17,12 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  View view() const {
+  Array array() const {
     static_assert(sizeof(Py_ssize_t) == sizeof(Index));
-    return {static_cast<std::byte*>(buffer_.buf), buffer_.ndim, reinterpret_cast<const Index*>(buffer_.shape),
-            reinterpret_cast<const Index*>(buffer_.strides)};
+    return {{static_cast<std::byte*>(buffer_.buf), buffer_.ndim, reinterpret_cast<const Index*>(buffer_.shape),
+             reinterpret_cast<const Index*>(buffer_.strides)},
+            buffer_.itemsize};
   }
-  Index item_bytes() const { return buffer_.itemsize; }
 
  private:
   Py_buffer buffer_{};

@@ -1,10 +1,15 @@
-// fft: one tile (two, when x is real) at a time; the lanes are neighbours along its last axis.
+// fft: one tile at a time, as a matrix of two kinds of points, `along` and `across`.
 //
-// The tile is a matrix: its last axis makes the columns, all others together the rows. A tile of
-// one axis is folded into a matrix (n = rows · columns), whose two transforms with a factor
-// e^(−2πi·k·c/n) between them are the one of n points. Along the rows' axes the lanes are
-// neighbours already; for the columns, `lanes` rows at a time are turned into lanes, filtered
-// and turned back, so the spectrum is never seen as a whole and never put in order.
+// First the lanes are neighbours across, and transforms run along; then squares of lanes are flipped,
+// the lanes are neighbours along, and transforms run across, take the taps' spectrum and come back; the
+// squares are flipped back. So a tile goes three times through memory, in pieces that fit the
+// second-level cache, and the spectrum is never put in order.
+//
+//   several axes   `along` is the last axis, whose rows lie in memory; all others together are `across`.
+//                  Rows without samples, or without outputs, are left out.
+//   one axis       n = along · across, with neighbours across; between the two transforms stands a
+//                  factor e^(−2πi·k·c/n), k the frequency along and c the place across. Of an angled
+//                  transform (kernels/lanes.hpp) the one along is angled, and the factor has k − 1/4.
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -16,6 +21,7 @@ namespace flipslide {
 
 namespace {
 
+constexpr double kWorthSharing = 16e3;  // samples of all tiles, about 30 microseconds
 constexpr double kPi = 3.14159265358979323846;
 
 struct Fold {
@@ -85,194 +91,313 @@ std::vector<Index> frequencies(const FsFft& fft) {
   return found;
 }
 
-// What a folded axis needs beside its two transforms. Made once and kept.
-struct Folding {
-  Fold fold;
-  Roots roots;
-  std::vector<Index> frequencies;  // of the rows
+// What a folded axis needs beside its two transforms: e^(−2πi·m·c/4n) for the places c across, where m is
+// four times a frequency along, less one if it is angled. Made once and kept.
+class Folding {
+ public:
+  Folding(Index n, const FsLanes& f, Index bytes, bool is_angled)
+      : fold(flipslide::fold(n, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
+    frequencies_ = frequencies(fft_of(fold.rows, bytes, f.max_radix));
+    const Index blocks = (fold.rows + lanes_ - 1) / lanes_;
+    if (blocks * size() * bytes > kMostKept) return;
+    kept_.resize(static_cast<std::size_t>(blocks * size() * bytes));
+    for (Index b = 0; b < blocks; ++b)
+      bytes == 4 ? make(b, reinterpret_cast<float*>(kept_.data()) + b * size())
+                 : make(b, reinterpret_cast<double*>(kept_.data()) + b * size());
+  }
+
+  static constexpr Index kFine = 32;
+  const Fold fold;
+
+  // For the lanes of a block: [c = 0 … kFine − 1][re, im][lane], then those of c = 0, kFine, 2·kFine …
+  template <class T>
+  const T* factors(Index block) const {
+    if (!kept_.empty()) return reinterpret_cast<const T*>(kept_.data()) + block * size();
+    T* made = transform_scratch().factors.reserve<T>(size());
+    make(block, made);
+    return made;
+  }
+
+ private:
+  static constexpr Index kMostKept = 1 << 20;
+  const Index n_, lanes_;
+  const bool is_angled_;
+  const Roots roots_;
+  std::vector<Index> frequencies_;
+  std::vector<std::byte> kept_;
+
+  Index n_coarse() const { return (fold.columns + kFine - 1) / kFine; }
+  Index size() const { return (kFine + n_coarse()) * 2 * lanes_; }
+
+  template <class T>
+  void make(Index block, T* to) const {
+    for (Index l = 0; l < lanes_; ++l) {
+      const Index row = std::min(block * lanes_ + l, fold.rows - 1);
+      const Index m = 4 * (n_ + frequencies_[static_cast<std::size_t>(row)]) - (is_angled_ ? 1 : 0);
+      for (Index c = 0; c < kFine; ++c) set(to + c * 2 * lanes_ + l, m % (4 * n_) * c);
+      for (Index q = 0; q < n_coarse(); ++q) set(to + (kFine + q) * 2 * lanes_ + l, m % (4 * n_) * (q * kFine));
+    }
+  }
+
+  template <class T>
+  void set(T* to, Index m) const {
+    double re, im;
+    roots_.at(m, re, im);
+    to[0] = static_cast<T>(re);
+    to[lanes_] = static_cast<T>(im);
+  }
 };
 
-const Folding& folding_of(Index n, const FsLanes& f, Index bytes) {
+const Folding& folding_of(Index n, const FsLanes& f, Index bytes, bool is_angled) {
   static std::mutex lock;
-  static std::map<std::tuple<Index, int, Index>, std::unique_ptr<Folding>> all;
+  static std::map<std::tuple<Index, int, Index, bool>, std::unique_ptr<Folding>> all;
   const std::lock_guard<std::mutex> hold(lock);
-  std::unique_ptr<Folding>& made = all[{n, f.lanes, bytes}];
-  if (!made) {
-    const Fold folded = fold(n, f.lanes);
-    made.reset(new Folding{folded, Roots(n), frequencies(fft_of(folded.rows, bytes, f.max_radix))});
-  }
+  std::unique_ptr<Folding>& made = all[{n, f.lanes, bytes, is_angled}];
+  if (!made) made = std::make_unique<Folding>(n, f, bytes, is_angled);
   return *made;
 }
 
-// A tile as a matrix of vectors: a row is `blocks` vectors of complex numbers, and one more, so that
-// rows do not stand a power of two apart.
+// How a tile becomes a matrix. In its first form it is [group across][along][re, im][lane]; a block of its
+// second form is a line [across][re, im][lane].
 struct Matrix {
-  Index rows = 1, columns, blocks, pitch, block;  // pitch and block in elements
-  int n_row_axes;
-  Index n[kMaxAxes], step[kMaxAxes];  // of the axes that make the rows, in rows
-  const FsFft* row_fft[kMaxAxes];
-  const FsFft* column_fft;
+  Index along, across = 1;
+  Index groups, blocks;               // of lanes: across, along
+  Index point, group, line;           // elements from one to the next
+  int n_axes;                         // across
+  Index n[kMaxAxes], step[kMaxAxes];  // in points across
+  const FsFft* fft[kMaxAxes];
+  const FsFft* along_fft;
   const Folding* folding = nullptr;  // of a tile of one axis
 
-  Matrix(const std::vector<Index>& tile, const FsLanes& f, Index bytes) {
-    const int n_axes = static_cast<int>(tile.size());
-    if (n_axes == 1) {
-      folding = &folding_of(tile[0], f, bytes);
-      n_row_axes = 1;
-      n[0] = folding->fold.rows;
-      columns = folding->fold.columns;
+  Matrix(const std::vector<Index>& tile, const FsLanes& f, Index bytes, bool is_angled) {
+    if (tile.size() == 1) {
+      folding = &folding_of(tile[0], f, bytes, is_angled);
+      n_axes = 1;
+      n[0] = folding->fold.columns;
+      along = folding->fold.rows;
     } else {
-      n_row_axes = n_axes - 1;
+      n_axes = static_cast<int>(tile.size()) - 1;
       std::copy(tile.begin(), tile.end() - 1, n);
-      columns = tile.back();
+      along = tile.back();
     }
-    for (int a = n_row_axes - 1; a >= 0; --a) {
-      step[a] = rows;
-      rows *= n[a];
-      row_fft[a] = &fft_of(n[a], bytes, f.max_radix);
+    for (int a = n_axes - 1; a >= 0; --a) {
+      step[a] = across;
+      across *= n[a];
+      fft[a] = &fft_of(n[a], bytes, f.max_radix);
     }
-    column_fft = &fft_of(columns, bytes, f.max_radix);
-    block = 2 * f.lanes;
-    blocks = (columns + f.lanes - 1) / f.lanes;
-    pitch = (blocks + 1) * block;
+    along_fft = &fft_of(along, bytes, f.max_radix, is_angled);
+    groups = (across + f.lanes - 1) / f.lanes;
+    blocks = (along + f.lanes - 1) / f.lanes;
+    point = 2 * f.lanes;
+    group = blocks * f.lanes * point;
+    line = groups * f.lanes * point;
   }
 
-  Index size() const { return rows * pitch; }
+  Index size() const { return groups * group; }
+  // Along each axis across.
+  void place(Index at, Index* index) const {
+    for (int a = 0; a < n_axes; ++a) index[a] = at / step[a] % n[a];
+  }
 };
 
-// What pack and run do to a matrix.
+// What happens to a matrix.
 template <class T>
 class Passes {
  public:
-  Passes(const Matrix& matrix, const FsLanes& f, int threads) : m_(matrix), f_(f), threads_(threads) {}
+  Passes(const Matrix& matrix, const FsLanes& f) : m_(matrix), f_(f) {}
 
-  Index n_groups() const { return (m_.rows + f_.lanes - 1) / f_.lanes; }
-  Index group_size() const { return m_.columns * m_.block; }
+  void forward_along(T* group) const {
+    f_.forward(group, m_.point, m_.along_fft);
+    std::fill(group + m_.along * m_.point, group + m_.group, T(0));
+  }
+  void inverse_along(T* group) const { f_.inverse(group, m_.point, m_.along_fft); }
 
-  template <class Transform>
-  void along_rows(T* data, Transform transform, bool is_inverse) const {
-    for (int i = 0; i < m_.n_row_axes; ++i) {
-      const int a = is_inverse ? m_.n_row_axes - 1 - i : i;
-      const Index n_inner = m_.step[a], n_outer = m_.rows / m_.n[a] / n_inner;
-      parallel_for(n_outer * n_inner, threads_, [&](Index line) {
-        T* at = data + (line / n_inner * n_inner * m_.n[a] + line % n_inner) * m_.pitch;
-        for (Index b = 0; b < m_.blocks; ++b) transform(at + b * m_.block, n_inner * m_.pitch, m_.row_fft[a]);
-      });
+  // One block, from the first form to the second; groups that are not used are zero.
+  void turn(const T* data, const std::vector<char>& used, Index block, T* line) const {
+    const Index square = f_.lanes * m_.point;
+    for (Index g = 0, end; g < m_.groups; g = end) {
+      for (end = g + 1; end < m_.groups && used[g] == used[end];) ++end;
+      if (used[g])
+        f_.flip(data + g * m_.group + block * square, m_.group, line + g * square, square, end - g);
+      else
+        std::fill(line + g * square, line + end * square, T(0));
     }
+    twist(block, line, false);
   }
 
-  // visit(group, line) with the rows of a group as lanes, which then go to `to` (or nowhere).
-  template <class Visit>
-  void along_columns(const T* from, T* to, const Visit& visit) const {
-    parallel_for(n_groups(), threads_, [&](Index group) {
-      TransformScratch& scratch = transform_scratch();
-      T* line = scratch.line.reserve<T>(group_size() + m_.pitch);
-      T* spare = line + group_size();
-      std::fill(spare, spare + m_.pitch, T(0));
-      T* factors = m_.folding ? make_factors(group, scratch) : nullptr;
-      const void* rows[16];
-      void* back[16];
-      const Index lanes = f_.lanes;
-      for (Index b = 0; b < m_.blocks; ++b)
-        for (int part = 0; part < 2; ++part) {
-          for (Index l = 0; l < lanes; ++l) {
-            const Index row = group * lanes + l;
-            rows[l] = (row < m_.rows ? from + row * m_.pitch : spare) + b * m_.block + part * lanes;
-          }
-          f_.gather(rows, std::min(lanes, m_.columns - b * lanes), line + b * lanes * m_.block + part * lanes,
-                    m_.block);
-        }
-      if (factors) f_.twist(line, m_.block, m_.columns, factors, 0);
-      visit(group, line);
-      if (!to) return;
-      if (factors) f_.twist(line, m_.block, m_.columns, factors, 1);
-      for (Index b = 0; b < m_.blocks; ++b)
-        for (int part = 0; part < 2; ++part) {
-          for (Index l = 0; l < lanes; ++l) {
-            const Index row = group * lanes + l;
-            back[l] = (row < m_.rows ? to + row * m_.pitch : spare) + b * m_.block + part * lanes;
-          }
-          f_.scatter(line + b * lanes * m_.block + part * lanes, m_.block, std::min(lanes, m_.columns - b * lanes),
-                     back);
-        }
-    });
+  // And back, for groups that are needed.
+  void turn_back(T* line, const std::vector<char>& needed, Index block, T* data) const {
+    twist(block, line, true);
+    const Index square = f_.lanes * m_.point;
+    for (Index g = 0; g < m_.groups; ++g)
+      if (needed[g]) f_.flip(line + g * square, square, data + g * m_.group + block * square, m_.group, 1);
+  }
+
+  void forward_across(T* line) const {
+    for (int a = 0; a < m_.n_axes; ++a) lines(a, line, f_.forward);
+  }
+  void inverse_across(T* line) const {
+    for (int a = m_.n_axes; a-- > 0;) lines(a, line, f_.inverse);
+  }
+  // Forward, times the conjugate of h, and back.
+  void filter_across(T* line, const T* h) const {
+    const int last = m_.n_axes - 1;
+    for (int a = 0; a < last; ++a) lines(a, line, f_.forward);
+    const Index n = m_.n[last] * m_.point;
+    for (Index at = 0; at < m_.across * m_.point; at += n) f_.filter_each(line + at, m_.point, m_.fft[last], h + at);
+    for (int a = last; a-- > 0;) lines(a, line, f_.inverse);
   }
 
  private:
   const Matrix& m_;
   const FsLanes& f_;
-  const int threads_;
 
-  // e^(−2πi·k·c/n) for the frequencies k of a group's rows, [column][re, im][lane], as products of
-  // those for c = 32·q and for c = 0 … 31.
-  T* make_factors(Index group, TransformScratch& scratch) const {
-    constexpr Index kFine = 32;
-    const Index n_coarse = (m_.columns + kFine - 1) / kFine;
-    T* all = scratch.factors.reserve<T>((n_coarse * kFine + n_coarse + kFine) * m_.block);
-    T* coarse = all + n_coarse * kFine * m_.block;
-    T* fine = coarse + n_coarse * m_.block;
-    for (Index l = 0; l < f_.lanes; ++l) {
-      const Index row = group * f_.lanes + l;
-      const Index k = row < m_.rows ? m_.folding->frequencies[static_cast<std::size_t>(row)] : 0;
-      for (Index q = 0; q < n_coarse; ++q) set(coarse + q * m_.block + l, k * kFine * q);
-      for (Index s = 0; s < kFine; ++s) set(fine + s * m_.block + l, k * s);
-    }
-    for (Index q = 0; q < n_coarse; ++q) {
-      T* to = all + q * kFine * m_.block;
-      std::copy(fine, fine + kFine * m_.block, to);
-      f_.turn(to, m_.block, kFine, coarse + q * m_.block);
-    }
-    return all;
+  template <class Transform>
+  void lines(int a, T* line, Transform transform) const {
+    const Index n_inner = m_.step[a], n_outer = m_.across / m_.n[a] / n_inner;
+    for (Index o = 0; o < n_outer; ++o)
+      for (Index i = 0; i < n_inner; ++i)
+        transform(line + (o * m_.n[a] * n_inner + i) * m_.point, n_inner * m_.point, m_.fft[a]);
   }
 
-  void set(T* to, Index m) const {
-    double re, im;
-    m_.folding->roots.at(m, re, im);
-    to[0] = static_cast<T>(re);
-    to[f_.lanes] = static_cast<T>(im);
+  void twist(Index block, T* line, bool conjugate) const {
+    if (!m_.folding) return;
+    const T* fine = m_.folding->factors<T>(block);
+    f_.twist(line, m_.point, m_.across, fine, Folding::kFine, fine + Folding::kFine * m_.point, conjugate);
   }
 };
+
+// The samples of a tile of one axis: those from low on, below high, lie at `at`.
+template <class T>
+struct Samples {
+  const T* at;
+  Index low, high;
+  bool is_zero_outside;
+};
+
+// A group of a tile of one axis: its rows are neighbours across. rest(p, n, to) gives n samples from
+// the p-th on.
+template <class T, class Rest>
+void load_group(const Matrix& m, const FsLanes& f, Index parts, Index g, const Samples<T>& x, const Rest& rest, T* to) {
+  const Index lanes = f.lanes, width = std::min(lanes, m.across - g * lanes);
+  for (Index half = 0; half < 3 - parts; ++half) {
+    const Index begin = half * m.along * m.across + g * lanes;
+    T* part = to + half * lanes;
+    const auto rows_before = [&](Index p) { return std::clamp<Index>(floor_div(p - begin, m.across) + 1, 0, m.along); };
+    // Rows before `before` and from `after` on have no sample; those from `first` to `end` are whole.
+    const Index before = x.is_zero_outside ? rows_before(x.low - width) : 0;
+    const Index after = x.is_zero_outside ? std::max(before, rows_before(x.high - 1)) : m.along;
+    const bool in_place = x.at && width == lanes;
+    const Index first = in_place ? std::clamp(rows_before(x.low - 1), before, after) : after;
+    const Index end = in_place ? std::clamp(rows_before(x.high - lanes), first, after) : after;
+    const auto copy = [&](const T* from, Index step, Index low, Index high) {
+      if (high > low) f.load_rows(from, step, high - low, part + low * m.point, m.point, parts == 2);
+    };
+    const auto put_together = [&](Index low, Index high) {
+      for (Index r = low; r < high; ++r) {
+        T *row = part + r * m.point, some[2 * kMaxLanes];
+        std::fill(row, row + parts * lanes, T(0));
+        const T* from = rest(begin + r * m.across, width, some);
+        parts == 2 ? unzip(from, width, row, row + lanes) : void(std::copy(from, from + width, row));
+      }
+    };
+    static const T zeros[2 * kMaxLanes] = {};
+    copy(zeros, 0, 0, before);
+    put_together(before, std::min(first, after));
+    copy(x.at + (begin + first * m.across) * parts, m.across * parts, first, end);
+    put_together(std::max(before, end), after);
+    copy(zeros, 0, after, m.along);
+  }
+}
 
 // ------------------------------------------------------------------------------ spectra
 
 class FftTaps : Transformer {
  public:
-  explicit FftTaps(const Convolution& c) : Transformer(c), matrix_(c.tile(), f_, bytes_) {}
+  explicit FftTaps(const Convolution& c) : Transformer(c), m_(folded_tile(), f_, bytes_, !is_complex_) {}
 
-  // [channel][group of rows][column][re, im][lane]
+  // [channel][block along][across][re, im][lane]
   void pack(const View& w, PackedTaps& packed, int threads) const {
     bytes_ == 4 ? pack_as<float>(w, packed, threads) : pack_as<double>(w, packed, threads);
   }
 
  private:
-  const Matrix matrix_;
+  const Matrix m_;
 
   template <class T>
   void pack_as(const View& w, PackedTaps& packed, int threads) const {
-    const Passes<T> passes(matrix_, f_, threads);
-    const Index each = passes.n_groups() * passes.group_size();
+    const Index each = m_.blocks * m_.line;
     T* to = packed.spectrum_storage.reserve<T>(channels() * each);
     packed.spectrum = reinterpret_cast<const std::byte*>(to);
-    T* data = transform_scratch().data.reserve<T>(matrix_.size());
-    for (Index channel = 0; channel < channels(); ++channel, to += each) {
-      std::fill(data, data + matrix_.size(), T(0));
-      each_tap<T>(w, channel, [&](const Index* place, int part, T value) {
-        Index row = 0, column = place[last()];
-        if (matrix_.folding) {
-          row = column / matrix_.columns;
-          column %= matrix_.columns;
-        } else {
-          for (int a = 0; a < last(); ++a) row += place[a] * matrix_.step[a];
-        }
-        data[row * matrix_.pitch + column / f_.lanes * matrix_.block + part * f_.lanes + column % f_.lanes] += value;
-      });
-      passes.along_rows(data, f_.forward, false);
-      passes.along_columns(data, nullptr, [&](Index group, T* line) {
-        f_.forward(line, matrix_.block, matrix_.column_fft);
-        std::copy(line, line + passes.group_size(), to + group * passes.group_size());
-      });
+    if (static_cast<double>(channels()) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
+    parallel_for(channels(), channels() >= threads ? threads : 1,
+                 [&](Index channel) { pack_channel(w, channel, to + channel * each, threads); });
+  }
+
+  template <class T>
+  void pack_channel(const View& w, Index channel, T* to, int threads) const {
+    const Passes<T> passes(m_, f_);
+    TransformScratch& scratch = transform_scratch();
+    T* data = scratch.data.reserve<T>(m_.size());
+    std::vector<char> used(static_cast<std::size_t>(m_.groups), 1);
+    const T* row = nullptr;
+    if (m_.folding) {
+      T* made = scratch.taps.reserve<T>(reach() * parts_);
+      tap_row(w, channel, nullptr, made);
+      row = made;
     }
-    transform_scratch().data.trim();
+    parallel_for(m_.groups, threads, [&](Index g) {
+      T* group = data + g * m_.group;
+      if (m_.folding)
+        load_places(row, g, group);
+      else
+        used[g] = load_rows(w, channel, g, group);
+      if (used[g]) passes.forward_along(group);
+    });
+    parallel_for(m_.blocks, threads, [&](Index block) {
+      passes.turn(data, used, block, to + block * m_.line);
+      passes.forward_across(to + block * m_.line);
+    });
+    scratch.data.trim();
+    scratch.taps.trim();
+  }
+
+  template <class T>
+  void load_places(const T* row, Index g, T* to) const {
+    const auto rest = [&](Index p, Index n, T* some) {
+      for (Index i = 0; i < n * parts_; ++i) {
+        const Index at = p * parts_ + i;
+        some[i] = at < reach() * parts_ ? row[at] : T(0);
+      }
+      return some;
+    };
+    load_group(m_, f_, parts_, g, Samples<T>{row, 0, reach(), true}, rest, to);
+  }
+
+  // False if there are no taps in the group's rows.
+  template <class T>
+  bool load_rows(const View& w, Index channel, Index g, T* to) const {
+    const Index lanes = f_.lanes, n = c_.tile().back() * parts_;
+    T* rows = transform_scratch().taps.reserve<T>((lanes + 1) * n);
+    T* nothing = rows + lanes * n;
+    std::fill(nothing, nothing + n, T(0));
+    const void* from[kMaxLanes];
+    bool found = false;
+    for (Index l = 0; l < lanes; ++l) {
+      Index place[kMaxAxes];
+      m_.place(g * lanes + l, place);
+      from[l] = nothing;
+      if (g * lanes + l >= m_.across || !tap_row(w, channel, place, rows + l * n)) continue;
+      std::fill(rows + l * n + reach() * parts_, rows + (l + 1) * n, T(0));
+      from[l] = rows + l * n;
+      found = true;
+    }
+    if (!found) return false;
+    for (Index half = 0; half < 3 - parts_; ++half) {
+      f_.gather(from, folded_ * parts_, to + half * lanes, is_complex_ ? lanes : m_.point);
+      for (const void*& at : from) at = static_cast<const T*>(at) + folded_;
+    }
+    return true;
   }
 };
 
@@ -281,114 +406,169 @@ class FftTaps : Transformer {
 class FftCall : TransformCall {
  public:
   FftCall(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y)
-      : TransformCall(c, x, w, bias, y), matrix_(c.tile(), f_, bytes_), parts_(is_complex_ ? 1 : 2) {}
+      : TransformCall(c, x, w, bias, y), m_(folded_tile(), f_, bytes_, !is_complex_) {}
 
-  // Tasks are pairs of tiles; where there are fewer than threads, the threads share each.
+  // Tasks are tiles; where these cannot be shared well, the threads share each.
   void run(int threads) const {
-    const Index n_pairs = (n_tiles_ + parts_ - 1) / parts_, n_tasks = n_groups() * n_pairs;
-    if (static_cast<double>(n_tasks) * static_cast<double>(points_) < 16e3) threads = 1;
-    parallel_for(n_tasks, n_tasks >= threads ? threads : 1, [&](Index task) {
-      const Index group = task / n_pairs, pair = task % n_pairs;
-      bytes_ == 4 ? run_pair<float>(group, pair, threads) : run_pair<double>(group, pair, threads);
+    const Index n_tasks = n_groups() * n_tiles_;
+    if (static_cast<double>(n_tasks) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
+    const bool own_tiles = n_tasks % threads == 0 || n_tasks >= 8 * threads;
+    parallel_for(n_tasks, own_tiles ? threads : 1, [&](Index task) {
+      const Index group = task / n_tiles_, tile = task % n_tiles_;
+      bytes_ == 4 ? run_tile<float>(group, tile_at(tile), threads) : run_tile<double>(group, tile_at(tile), threads);
     });
   }
 
  private:
-  const Matrix matrix_;
-  const Index parts_;
+  const Matrix m_;
 
   template <class T>
-  void run_pair(Index group, Index pair, int threads) const {
-    const Passes<T> passes(matrix_, f_, threads);
-    const Index each = passes.n_groups() * passes.group_size();
-    Tile tiles[2] = {tile_at(pair * parts_), parts_ == 2 ? tile_at(pair * parts_ + 1) : Tile{}};
-    T* data = transform_scratch().data.reserve<T>(matrix_.size());
-    T* product = n_out_ == 1 ? data : transform_scratch().product.reserve<T>(matrix_.size());
-    parallel_for(matrix_.rows, threads, [&](Index row) { load_row(tiles, group, row, data + row * matrix_.pitch); });
-    passes.along_rows(data, f_.forward, false);
-    for (Index k = 0; k < n_out_; ++k) {
-      const T* h = reinterpret_cast<const T*>(w_.spectrum) + (group * n_out_ + k) * each;
-      passes.along_columns(data, product, [&](Index rows, T* line) {
-        f_.filter_each(line, matrix_.block, matrix_.column_fft, h + rows * passes.group_size());
-      });
-      passes.along_rows(product, f_.inverse, true);
-      store(tiles, group, k, product, threads);
-    }
-    transform_scratch().data.trim();
-    transform_scratch().product.trim();
-  }
-
-  // Where a row of the matrix lies in a tile: the index of its first number along each axis.
-  void place_row(Index row, Index* index) const {
-    if (matrix_.folding) {
-      index[0] = row * matrix_.columns;
-      return;
-    }
-    for (int a = 0; a < last(); ++a) index[a] = row / matrix_.step[a] % matrix_.n[a];
-    index[last()] = 0;
-  }
-
-  template <class T>
-  void load_row(const Tile* tiles, Index group, Index matrix_row, T* to) const {
-    Index index[kMaxAxes];
-    place_row(matrix_row, index);
-    T* scratch = transform_scratch().rows.reserve<T>(kStretch);
-    const Index lanes = f_.lanes;
-    for (int part = 0; part < 2; ++part) {
-      const Tile& tile = tiles[is_complex_ ? 0 : part];
-      Row row{x_of(tile, group), tile.used ? 0 : kGap};
-      for (int a = 0; a < last(); ++a) row = step_row(row, tile, a, index[a]);
-      const Index first = axis(last()).start + tile.low[last()] + index[last()];
-      for (Index q = 0; q < matrix_.blocks * lanes; q += kStretch) {
-        const Index n = std::min(kStretch, std::max<Index>(0, matrix_.columns - q));
-        const T* from = stretch(row, row.kind == kGap ? 0 : first + q, n, part, scratch);
-        for (Index i = 0; i < std::min(kStretch, matrix_.blocks * lanes - q); i += lanes) {
-          T* at = to + (q + i) / lanes * matrix_.block + part * lanes;
-          const Index some = std::clamp<Index>(n - i, 0, lanes);
-          std::copy(from + i, from + i + some, at);
-          std::fill(at + some, at + lanes, T(0));
-        }
-      }
-    }
-  }
-
-  template <class T>
-  void store(const Tile* tiles, Index group, Index k, const T* data, int threads) const {
-    std::atomic<int> bad{0};
-    parallel_for(matrix_.rows, threads, [&](Index row) {
-      for (int part = 0; part < 2; ++part)
-        if (!store_row(tiles[is_complex_ ? 0 : part], part, group, k, row, data + row * matrix_.pitch))
-          bad |= 1 << (is_complex_ ? 0 : part);
+  void run_tile(Index group, const Tile& tile, int threads) const {
+    const Passes<T> passes(m_, f_);
+    TransformScratch& scratch = transform_scratch();
+    T* data = scratch.data.reserve<T>(m_.size());
+    std::vector<char> used(static_cast<std::size_t>(m_.groups), 1), needed(used);
+    parallel_for(m_.groups, threads, [&](Index g) {
+      used[g] = load(tile, group, g, data + g * m_.group);
+      needed[g] = is_needed(tile, g);
+      if (used[g]) passes.forward_along(data + g * m_.group);
     });
-    for (int t = 0; t < parts_; ++t)
-      if (bad >> t & 1) redo(tiles[t], group, k);
+    T* spectrum = nullptr;
+    if (n_out_ > 1) {
+      spectrum = scratch.product.reserve<T>(m_.blocks * m_.line);
+      parallel_for(m_.blocks, threads, [&](Index block) {
+        passes.turn(data, used, block, spectrum + block * m_.line);
+        passes.forward_across(spectrum + block * m_.line);
+      });
+    }
+    for (Index k = 0; k < n_out_; ++k) {
+      const T* h = reinterpret_cast<const T*>(w_.spectrum) + (group * n_out_ + k) * m_.blocks * m_.line;
+      parallel_for(m_.blocks, threads, [&](Index block) {
+        T* line = transform_scratch().line.reserve<T>(m_.line);
+        const Index at = block * m_.line;
+        if (spectrum) {
+          f_.multiply_each(line, spectrum + at, m_.point, m_.across, h + at);
+          passes.inverse_across(line);
+        } else {
+          passes.turn(data, used, block, line);
+          passes.filter_across(line, h + at);
+        }
+        passes.turn_back(line, needed, block, data);
+      });
+      std::atomic<bool> bad{false};
+      parallel_for(m_.groups, threads, [&](Index g) {
+        if (!needed[g]) return;
+        passes.inverse_along(data + g * m_.group);
+        if (!store(tile, group, k, g, data + g * m_.group)) bad = true;
+      });
+      if (bad) redo(tile, group, k);
+    }
+    scratch.data.trim();
+    scratch.product.trim();
+  }
+
+  // Whether a group has a row of outputs.
+  bool is_needed(const Tile& tile, Index g) const {
+    for (Index row = g * f_.lanes; row < std::min(m_.across, (g + 1) * f_.lanes); ++row)
+      if (m_.folding || has_outputs(tile, row)) return true;
+    return false;
+  }
+
+  bool has_outputs(const Tile& tile, Index row) const {
+    Index index[kMaxAxes];
+    m_.place(row, index);
+    for (int a = 0; a < last(); ++a)
+      if (index[a] >= tile.count[a]) return false;
+    return true;
+  }
+
+  // False if the group has no samples.
+  template <class T>
+  bool load(const Tile& tile, Index group, Index g, T* to) const {
+    return m_.folding ? load_places(tile, group, g, to) : load_rows(tile, group, g, to);
+  }
+
+  template <class T>
+  bool load_places(const Tile& tile, Index group, Index g, T* to) const {
+    const Row row{x_of(tile, group), 0};
+    const Index first = axis(0).start + tile.low[0];
+    const bool is_zero_outside = axis(0).boundary == Boundary::zero;
+    const T* at = x_in_place_ ? reinterpret_cast<const T*>(row.at + first * x_stride_[0]) : nullptr;
+    load_group(
+        m_, f_, parts_, g, Samples<T>{at, -first, axis(0).x - first, is_zero_outside},
+        [&](Index p, Index n, T* some) { return stretch(row, first + p, n, some); }, to);
+    return true;
+  }
+
+  template <class T>
+  bool load_rows(const Tile& tile, Index group, Index g, T* to) const {
+    Row rows[kMaxLanes];
+    Inner inner;
+    bool found = false;
+    for (int l = 0; l < f_.lanes; ++l) {
+      const Index at = g * f_.lanes + l;
+      Index index[kMaxAxes];
+      m_.place(at, index);
+      rows[l] = {x_of(tile, group), at < m_.across ? 0 : kGap};
+      for (int a = 0; a < last(); ++a) rows[l] = step_row(rows[l], tile, a, index[a]);
+      found = found || rows[l].kind != kGap;
+      set_inner(inner, l, tile);
+    }
+    if (!found) return false;
+    look_at(inner);
+    load_lanes(inner, rows, to);
+    return true;
   }
 
   // False if a number is not finite.
   template <class T>
-  bool store_row(const Tile& tile, int part, Index group, Index k, Index matrix_row, const T* from) const {
-    if (!tile.used) return true;
-    Index index[kMaxAxes];
-    place_row(matrix_row, index);
+  bool store(const Tile& tile, Index group, Index k, Index g, const T* from) const {
     std::byte* y = y_of(tile, group, k);
-    for (int a = 0; a < last(); ++a) {
-      if (index[a] >= tile.count[a]) return true;
-      y += index[a] * y_stride_[a];
-    }
-    const Index count = std::min(matrix_.columns, tile.count[last()] - index[last()]), lanes = f_.lanes;
-    T* scratch = transform_scratch().rows.reserve<T>(kStretch);
-    T doubt = 0;
-    for (Index q = 0; q < count; q += kStretch) {
-      const Index n = std::min(kStretch, count - q);
-      T* to = y_in_place_ ? reinterpret_cast<T*>(y) + index[last()] + q : scratch;
-      for (Index i = 0; i < n; i += lanes) {
-        const T* at = from + (q + i) / lanes * matrix_.block + part * lanes;
-        std::memcpy(to + i, at, static_cast<std::size_t>(std::min(lanes, n - i)) * sizeof(T));
-        for (Index l = 0; l < std::min(lanes, n - i); ++l) doubt += at[l] - at[l];
+    return m_.folding ? store_places(tile, bias_of(group, k), g, from, y)
+                      : store_rows(tile, bias_of(group, k), g, from, y);
+  }
+
+  template <class T>
+  bool store_places(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y) const {
+    const Index lanes = f_.lanes, width = std::min(lanes, m_.across - g * lanes), count = tile.count[0];
+    bool is_good = true;
+    for (Index half = 0; half < 3 - parts_; ++half) {
+      const Index begin = half * folded_ + g * lanes;
+      const T* part = from + half * lanes;
+      Index r = 0;
+      if (y_in_place_ && width == lanes) {
+        r = std::clamp<Index>(floor_div(count - lanes - begin, m_.across) + 1, 0, m_.along);
+        is_good &= !f_.store_rows(part, m_.point, r, y + begin * y_stride_[0], m_.across * parts_, parts_ == 2);
       }
-      if (!y_in_place_) put(y, bias_of(group, k), index[last()] + q, part, scratch, n);
+      for (; r < m_.along && begin + r * m_.across < count; ++r) {
+        const T* row = part + r * m_.point;
+        const Index place = begin + r * m_.across, n = std::min(width, count - place);
+        T some[2 * kMaxLanes];
+        parts_ == 2 ? zip(row, row + lanes, n, some) : void(std::copy(row, row + n, some));
+        for (Index i = 0; i < n * parts_; ++i) is_good &= some[i] - some[i] == 0;
+        put(y, bias, place, some, n);
+      }
     }
-    return doubt == 0;
+    return is_good;
+  }
+
+  template <class T>
+  bool store_rows(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y) const {
+    std::byte* rows[kMaxLanes];
+    Inner inner;
+    for (int l = 0; l < f_.lanes; ++l) {
+      const Index at = g * f_.lanes + l;
+      Index index[kMaxAxes];
+      m_.place(at, index);
+      rows[l] = at < m_.across && has_outputs(tile, at) ? y : nullptr;
+      for (int a = 0; a < last() && rows[l]; ++a) rows[l] += index[a] * y_stride_[a];
+      set_inner(inner, l, tile);
+    }
+    look_at(inner);
+    const std::uint32_t bad = store_lanes(inner, rows, bias, from);
+    for (int l = 0; l < f_.lanes; ++l)
+      if (rows[l] && bad >> l & 1) return false;
+    return true;
   }
 };
 

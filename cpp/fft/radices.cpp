@@ -35,33 +35,51 @@ std::vector<int> radices_of(Index n, int max_radix) {
 struct Made {
   FsFft fft{};
   std::vector<std::vector<std::byte>> tables;
+  std::vector<std::byte> angles;
 };
 
+// Appends e^(-2 pi i quarters / 4n).
 template <class T>
-std::vector<std::byte> twiddle_table(Index n, int radix) {
-  const Index m = n / radix;
-  std::vector<std::byte> bytes(static_cast<std::size_t>(2 * m * (radix - 1)) * sizeof(T));
-  T* to = reinterpret_cast<T*>(bytes.data());
-  for (Index j = 0; j < m; ++j)
-    for (Index k = 1; k < radix; ++k) {
-      const double angle = -2 * M_PI * static_cast<double>(j * k % n) / static_cast<double>(n);
-      *to++ = static_cast<T>(std::cos(angle));
-      *to++ = static_cast<T>(std::sin(angle));
-    }
-  return bytes;
+void push_root(std::vector<T>& to, Index quarters, Index n) {
+  const double angle = -2 * M_PI * static_cast<double>(quarters % (4 * n)) / static_cast<double>(4 * n);
+  to.push_back(static_cast<T>(std::cos(angle)));
+  to.push_back(static_cast<T>(std::sin(angle)));
 }
 
-std::unique_ptr<Made> make(Index n, Index bytes, int max_radix) {
+template <class T>
+std::vector<std::byte> bytes_of(const std::vector<T>& numbers) {
+  const std::byte* first = reinterpret_cast<const std::byte*>(numbers.data());
+  return {first, first + numbers.size() * sizeof(T)};
+}
+
+template <class T>
+std::vector<std::byte> twiddle_table(Index n, int radix, bool is_angled) {
+  std::vector<T> roots;
+  for (Index j = 0; j < n / radix; ++j)
+    for (Index k = is_angled ? 0 : 1; k < radix; ++k) push_root(roots, j * (4 * k - (is_angled ? 1 : 0)), n);
+  return bytes_of(roots);
+}
+
+template <class T>
+std::vector<std::byte> angle_table(int radix) {
+  std::vector<T> roots;
+  for (Index q = 1; q < radix; ++q) push_root(roots, -q, Index(radix));
+  return bytes_of(roots);
+}
+
+template <class T>
+std::unique_ptr<Made> make(Index n, int max_radix, bool is_angled) {
   auto made = std::make_unique<Made>();
   const std::vector<int> radices = radices_of(n, max_radix);
   made->fft.n = n;
   made->fft.n_levels = static_cast<int>(radices.size());
+  made->fft.is_angled = is_angled;
+  if (is_angled && !radices.empty()) made->angles = angle_table<T>(radices[0]);
+  made->fft.angles = made->angles.data();
   for (std::size_t l = 0; l < radices.size(); ++l) {
     made->fft.radix[l] = radices[l];
-    if (l + 1 < radices.size())
-      made->tables.push_back(bytes == 4 ? twiddle_table<float>(n, radices[l]) : twiddle_table<double>(n, radices[l]));
-    else
-      made->tables.emplace_back();
+    made->tables.emplace_back();
+    if (l + 1 < radices.size()) made->tables.back() = twiddle_table<T>(n, radices[l], is_angled && l == 0);
     made->fft.twiddles[l] = made->tables.back().data();
     n /= radices[l];
   }
@@ -70,12 +88,12 @@ std::unique_ptr<Made> make(Index n, Index bytes, int max_radix) {
 
 }  // namespace
 
-const FsFft& fft_of(Index n, Index bytes, int max_radix) {
+const FsFft& fft_of(Index n, Index bytes, int max_radix, bool is_angled) {
   static std::mutex lock;
-  static std::map<std::tuple<Index, Index, int>, std::unique_ptr<Made>> all;
+  static std::map<std::tuple<Index, Index, int, bool>, std::unique_ptr<Made>> all;
   const std::lock_guard<std::mutex> hold(lock);
-  std::unique_ptr<Made>& made = all[{n, bytes, max_radix}];
-  if (!made) made = make(n, bytes, max_radix);
+  std::unique_ptr<Made>& made = all[{n, bytes, max_radix, is_angled}];
+  if (!made) made = bytes == 4 ? make<float>(n, max_radix, is_angled) : make<double>(n, max_radix, is_angled);
   return made->fft;
 }
 

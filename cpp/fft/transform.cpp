@@ -1,10 +1,22 @@
 #include "transform.hpp"
 
+#include <stdexcept>
+
 namespace flipslide {
 
 TransformScratch& transform_scratch() {
   static thread_local TransformScratch scratch;
   return scratch;
+}
+
+// What wraps around meets the first samples of the tile. Where they are zeros it does no harm, so that
+// one tile that holds all of x may give all outputs although it is shorter than their window (tiles.py
+// knows this too).
+static Index outputs_of(Index n, Index overhang, const Axis& axis) {
+  const Index window = axis.y + overhang;
+  const Index zeros = axis.boundary == Boundary::zero ? std::clamp<Index>(-axis.start, 0, overhang) : 0;
+  const bool is_whole = n >= window - zeros && n >= std::min(window, axis.x - axis.start);
+  return is_whole ? std::max<Index>(1, axis.y) : n - overhang;
 }
 
 Transformer::Transformer(const Convolution& c)
@@ -13,12 +25,15 @@ Transformer::Transformer(const Convolution& c)
       f_(c.isa_.lanes[bytes_ == 8]),
       is_complex_(c.types_.is_complex),
       n_axes_(static_cast<int>(c.slides_.size())),
+      parts_(c.parts_),
       n_out_(c.n_out_),
-      n_tiles_(c.n_batch_) {
+      n_tiles_(c.n_batch_),
+      folded_(c.tile_.back() / (is_complex_ ? 1 : 2)) {
+  if (!is_complex_ && c.tile_.back() % 2) throw std::invalid_argument("the last axis of a real tile is odd");
   for (int a = 0; a < n_axes_; ++a) {
-    outputs_[a] = c.tile_[a] - c.slides_[a].overhang();
+    outputs_[a] = outputs_of(c.tile_[a], c.slides_[a].overhang(), axis(a));
     blocks_[a] = (axis(a).y + outputs_[a] - 1) / outputs_[a];
-    points_ *= c.tile_[a];
+    samples_ *= c.tile_[a];
     n_tiles_ *= blocks_[a];
   }
 }
@@ -46,8 +61,23 @@ TransformCall::TransformCall(const Convolution& c, const View& x, const PackedTa
       y_stride_[a] = -y_stride_[a];
     }
   }
-  x_in_place_ = !is_complex_ && same_bits(c.types_.x, c.types_.compute) && x_stride_[last()] == bytes_;
-  y_in_place_ = !is_complex_ && same_bits(c.types_.y, c.types_.compute) && y_stride_[last()] == bytes_ && !bias;
+  x_in_place_ = same_bits(c.types_.x, c.types_.compute) && x_stride_[last()] == parts_ * bytes_;
+  y_in_place_ = same_bits(c.types_.y, c.types_.compute) && y_stride_[last()] == parts_ * bytes_ && !bias;
+}
+
+void TransformCall::set_inner(Inner& inner, int lane, const Tile& tile) const {
+  inner.first[lane] = axis(last()).start + tile.low[last()];
+  inner.count[lane] = tile.count[last()];
+}
+
+void TransformCall::look_at(Inner& inner) const {
+  inner.reads_in_place = x_in_place_;
+  inner.writes_in_place = y_in_place_;
+  for (int l = 0; l < f_.lanes; ++l) {
+    const Index first = inner.first[l], end = first + c_.tile().back();
+    inner.reads_in_place = inner.reads_in_place && first >= 0 && end <= axis(last()).x;
+    inner.writes_in_place = inner.writes_in_place && inner.count[l] == outputs_[last()];
+  }
 }
 
 const std::byte* TransformCall::x_of(const Tile& tile, Index group) const {

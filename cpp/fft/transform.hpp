@@ -1,11 +1,18 @@
 // What the transforms share: tiles of x, how their numbers are read and written.
 //
 // Overlap-save: a tile of n extended samples gives n - span + 1 outputs per axis; the others are
-// wrapped and never stored. Two tiles of real numbers travel as the real and the imaginary part
-// of one: w is real, so they do not mix. The lanes of the vectors are filled in one of two ways.
+// wrapped and never stored, unless they wrap onto zeros.
 //
-//   overlap   each lane has a tile (or two) of its own; a group of tiles fits the second-level cache
-//   fft       one tile (or two), the lanes are neighbours along its last axis: for long taps
+// A tile of real numbers is folded at a right angle (Crandall and Fagin 1994): with n = 2 N along the
+// last axis, z[k] = (x[k] + i x[k + N]) w^k, w = e^(2 pi i / 4 N), is x as a polynomial modulo t^N = i,
+// in t = w u. There a product is a cyclic one of N complex numbers, with all of x y in its parts, and
+// what wraps around at n changes its sign, which nobody sees: it is not stored. So the last axis of a
+// real tile has an even number of points, and costs a transform of half of them.
+//
+// The lanes of the vectors are filled in one of two ways.
+//
+//   overlap   each lane has a tile of its own; a group of tiles fits the second-level cache
+//   fft       one tile, the lanes are neighbours inside it: for long taps
 //
 // A tile with an output that is not finite is done again by the direct kernel, so that infinities
 // and NaNs stand where the definition puts them.
@@ -23,17 +30,18 @@
 
 namespace flipslide {
 
-inline constexpr Index kStretch = 256;  // numbers of a row that are moved at once
+inline constexpr Index kStretch = 256;  // points of a row that are moved at once
+inline constexpr int kMaxLanes = 16;
 
 // Scratch that a thread keeps from call to call.
 struct TransformScratch {
-  Scratch data, product, rows, line, factors;
+  Scratch data, product, rows, line, factors, taps;
 };
 
 TransformScratch& transform_scratch();
 
-// The tiles of a convolution, and its taps: tap j of an axis stands at -dilation j, modulo the points
-// of the tile, so that y[i] = sum_j w[j] x[i + dilation j] is a circular sum.
+// The tiles of a convolution, and its taps. Tap j of an axis stands at dilation j; the conjugate of
+// their spectrum makes the circular sum y[i] = sum_j w[j] x[i + dilation j].
 class Transformer {
  public:
   explicit Transformer(const Convolution& c);
@@ -58,10 +66,12 @@ class Transformer {
   const FsLanes& f_;
   const bool is_complex_;
   const int n_axes_;
+  const Index parts_;  // numbers of a sample: 1 or 2
   const Index n_out_;
   Index outputs_[kMaxAxes];  // of a tile
   Index blocks_[kMaxAxes];
-  Index points_ = 1, n_tiles_;  // of a tile; of a group, all batches
+  Index samples_ = 1, n_tiles_;  // of a tile; of a group, all batches
+  Index folded_;                 // complex points along the last axis
 
   int last() const { return n_axes_ - 1; }
   const Axis& axis(int a) const { return c_.slides_[a].axis; }
@@ -69,9 +79,19 @@ class Transformer {
   Index channels() const { return n_groups() * n_out_; }
   Tile tile_at(Index number) const;
 
-  // Calls visit(place[], part, value) for every tap of a channel, scaled by 1 / points.
-  template <class T, class Visit>
-  void each_tap(const View& w, Index channel, const Visit& visit) const;
+  // Complex points along each axis of a tile.
+  std::vector<Index> folded_tile() const {
+    std::vector<Index> n = c_.tile_;
+    n.back() = folded_;
+    return n;
+  }
+
+  // A row of taps, spread over its places and scaled by 1 / points, in `to` (reach() samples). The index
+  // of each other axis is that of a place: there may be no taps. Then the result is false.
+  template <class T>
+  bool tap_row(const View& w, Index channel, const Index* place, T* to) const;
+  // Beyond its reach a row of the last axis has no taps.
+  Index reach() const { return c_.slides_.back().overhang() + 1; }
 };
 
 // The arrays of one call.
@@ -99,81 +119,201 @@ class TransformCall : protected Transformer {
     return {row.at, from == kGap ? kGap : kFill};
   }
 
-  // n numbers of a row from position `first` on: where they lie, or put together in `to`.
-  template <class T>
-  const T* stretch(const Row& row, Index first, Index n, int part, T* to) const;
+  // Along the last axis: where the tiles in the lanes begin and how many outputs they have, whether all
+  // lie inside x and are read there, and whether all outputs exist and are written where they belong.
+  struct Inner {
+    Index first[kMaxLanes], count[kMaxLanes];
+    bool reads_in_place, writes_in_place;
+  };
+  void set_inner(Inner& inner, int lane, const Tile& tile) const;
+  void look_at(Inner& inner) const;
 
-  // Writes n numbers (which a bias may change) from the q-th of a row of y on.
+  // A row of the last axis in each lane. Rows of y that are null are not written; the bits of the result
+  // say which lanes have a number that is not finite.
   template <class T>
-  void put(std::byte* y, const std::byte* bias, Index q, int part, T* from, Index n) const;
+  void load_lanes(const Inner& inner, const Row* rows, T* data) const;
+  template <class T>
+  std::uint32_t store_lanes(const Inner& inner, std::byte* const* y, const std::byte* bias, const T* data) const;
+
+  // n samples of a row from position `first` on: where they lie, or put together in `to`.
+  template <class T>
+  const T* stretch(const Row& row, Index first, Index n, T* to) const;
+
+  // Writes n samples (which a bias may change) from the q-th of a row of y on.
+  template <class T>
+  void put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const;
 
   void redo(const Tile& tile, Index group, Index k) const;
+
+ private:
+  template <class T>
+  void read(const Row& row, Index at, Index n, T* to) const;
+  template <class T>
+  void extend_row(const Row& row, Index first, Index n, T* to) const;
 };
 
 // ------------------------------------------------------------------------------- bodies
 
-template <class T, class Visit>
-void Transformer::each_tap(const View& w, Index channel, const Visit& visit) const {
-  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.w];
-  const Convolution::Slide& inner = c_.slides_.back();
-  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
-  const T scale = T(1) / static_cast<T>(points_);
-  std::vector<T> row(static_cast<std::size_t>(n_inner));
-  const auto place_of = [&](int a, Index tap) {
-    const Index at = c_.slides_[a].offset(tap);
-    return at == 0 ? 0 : c_.tile_[a] - at;
-  };
-  for (int part = 0; part < c_.parts_; ++part)
-    c_.for_each_tap_row(w, c_.taps_of(w, channel / n_out_, channel % n_out_, 0), [&](Index tap, const std::byte* from) {
-      load(row.data(), from + part * kTypeBytes[c_.types_.w], stride, n_inner);
-      Index place[kMaxAxes], rest = tap / n_inner;
-      for (int a = last() - 1; a >= 0; --a) {
-        place[a] = place_of(a, rest % axis(a).w);
-        rest /= axis(a).w;
-      }
-      const T sign = part == 1 && c_.spec_.conj_w ? -scale : scale;
-      for (Index j = 0; j < n_inner; ++j) {
-        place[last()] = place_of(last(), j);
-        visit(place, part, sign * row[j]);
-      }
-    });
+// (re, im) pairs from rows of each, and back.
+template <class T>
+void zip(const T* re, const T* im, Index n, T* to) {
+  for (Index i = 0; i < n; ++i) {
+    to[2 * i] = re[i];
+    to[2 * i + 1] = im[i];
+  }
 }
 
 template <class T>
-const T* TransformCall::stretch(const Row& row, Index first, Index n, int part, T* to) const {
-  const Axis& inner = axis(last());
-  const Index low = std::clamp<Index>(-first, 0, n), high = std::clamp<Index>(inner.x - first, low, n);
-  const std::byte* at = row.at + first * x_stride_[last()];
-  if (row.kind == 0 && x_in_place_ && low == 0 && high == n) return reinterpret_cast<const T*>(at);
-  const std::byte* begin = row.at + (is_complex_ ? part * kTypeBytes[c_.types_.x] : 0);
-  T fill = T(0);
-  std::memcpy(&fill, c_.fill_.parts[is_complex_ ? part : 0], sizeof(T));
-  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
-  for (Index q = 0; q < n; ++q) {
-    if (q == low && row.kind == 0) q = high;
-    if (q == n) break;
-    const Index from = row.kind == kGap ? kGap : extend(first + q, inner.x, inner.boundary);
-    if (from == kGap)
-      to[q] = T(0);
-    else if (from == kFill || row.kind == kFill)
-      to[q] = fill;
-    else
-      load(to + q, begin + from * x_stride_[last()], 0, 1);
+void unzip(const T* from, Index n, T* re, T* im) {
+  for (Index i = 0; i < n; ++i) {
+    re[i] = from[2 * i];
+    im[i] = from[2 * i + 1];
   }
-  if (row.kind == 0 && high > low)
-    load(to + low, begin + (first + low) * x_stride_[last()], x_stride_[last()], high - low);
+}
+
+template <class T>
+bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to) const {
+  const std::byte* from = c_.taps_of(w, channel / n_out_, channel % n_out_, 0);
+  for (int a = 0; a < last(); ++a) {
+    const Index tap = place[a] / axis(a).dilation;
+    if (place[a] % axis(a).dilation || tap >= axis(a).w) return false;
+    from += (c_.slides_[a].w_reversed ? -tap : tap) * w.stride(axis(a).w_dim);
+  }
+  const Convolution::Slide& inner = c_.slides_.back();
+  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.w];
+  const Index stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1), step = inner.axis.dilation * parts_;
+  std::fill(to, to + reach() * parts_, T(0));
+  T some[kStretch];
+  for (int part = 0; part < parts_; ++part) {
+    // The conjugate of what the sum multiplies by, as the spectrum's conjugate is taken.
+    const T by = T(1) / static_cast<T>(samples_ / (is_complex_ ? 1 : 2)) * T(part == 1 && !c_.spec_.conj_w ? -1 : 1);
+    for (Index j = 0; j < inner.axis.w; j += kStretch) {
+      const Index n = std::min(kStretch, inner.axis.w - j);
+      load(some, from + j * stride + part * kTypeBytes[c_.types_.w], stride, n);
+      T* at = to + j * step + part;
+      for (Index i = 0; i < n; ++i) at[i * step] = by * some[i];
+    }
+  }
+  return true;
+}
+
+template <class T>
+void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data) const {
+  // Real numbers fill the real parts, then the imaginary ones; complex ones lie as the points do.
+  const Index lanes = f_.lanes, step = is_complex_ ? lanes : 2 * lanes;
+  const void* from[kMaxLanes];
+  const bool in_place =
+      inner.reads_in_place && std::all_of(rows, rows + lanes, [](const Row& row) { return row.kind == 0; });
+  const Index length = in_place ? folded_ : kStretch;
+  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(kMaxLanes * kStretch * parts_);
+  for (int half = 0; half < 3 - parts_; ++half)
+    for (Index q = 0; q < folded_; q += length) {
+      const Index n = std::min(length, folded_ - q);
+      for (int l = 0; l < lanes; ++l) {
+        const Index first = inner.first[l] + half * folded_ + q;
+        from[l] = in_place ? reinterpret_cast<const T*>(rows[l].at + first * x_stride_[last()])
+                           : stretch(rows[l], first, n, scratch + l * kStretch * parts_);
+      }
+      f_.gather(from, n * parts_, data + q * 2 * lanes + half * lanes, step);
+    }
+}
+
+template <class T>
+std::uint32_t TransformCall::store_lanes(const Inner& inner, std::byte* const* y, const std::byte* bias,
+                                         const T* data) const {
+  const Index lanes = f_.lanes, step = is_complex_ ? lanes : 2 * lanes, outputs = outputs_[last()];
+  void* to[kMaxLanes];
+  const bool in_place =
+      inner.writes_in_place && std::all_of(y, y + lanes, [](const std::byte* at) { return at != nullptr; });
+  const Index length = in_place ? folded_ : kStretch;
+  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(kMaxLanes * kStretch * parts_);
+  std::uint32_t bad = 0;
+  for (int half = 0; half < 3 - parts_; ++half)
+    for (Index q = 0; q < std::min(folded_, outputs - half * folded_); q += length) {
+      const Index place = half * folded_ + q, n = std::min({length, folded_ - q, outputs - place});
+      for (int l = 0; l < lanes; ++l) {
+        const bool whole = in_place || (y[l] && y_in_place_ && place + n <= inner.count[l]);
+        to[l] = whole ? static_cast<void*>(y[l] + place * y_stride_[last()])
+                      : static_cast<void*>(scratch + l * kStretch * parts_);
+      }
+      bad |= f_.scatter(data + q * 2 * lanes + half * lanes, step, n * parts_, to);
+      if (in_place) continue;
+      for (int l = 0; l < lanes; ++l) {
+        T* from = scratch + l * kStretch * parts_;
+        const Index count = std::min(n, inner.count[l] - place);
+        if (to[l] == from && y[l] && count > 0) put(y[l], bias, place, from, count);
+      }
+    }
+  return bad;
+}
+
+template <class T>
+const T* TransformCall::stretch(const Row& row, Index first, Index n, T* to) const {
+  const Index size = axis(last()).x;
+  const Index low = row.kind == 0 ? std::clamp<Index>(-first, 0, n) : n;
+  const Index high = row.kind == 0 ? std::clamp<Index>(size - first, low, n) : n;
+  if (x_in_place_ && low == 0 && high == n)
+    if (row.kind == 0) return reinterpret_cast<const T*>(row.at + first * x_stride_[last()]);
+  extend_row(row, first, low, to);
+  if (low < high) read(row, first + low, high - low, to + low * parts_);
+  extend_row(row, first + high, n - high, to + high * parts_);
   return to;
 }
 
+// Samples that are not there.
 template <class T>
-void TransformCall::put(std::byte* y, const std::byte* bias, Index q, int part, T* from, Index n) const {
-  if (bias) {
-    T value;
-    std::memcpy(&value, bias + (is_complex_ ? part * bytes_ : 0), sizeof(T));
-    for (Index i = 0; i < n; ++i) from[i] += value;
+void TransformCall::extend_row(const Row& row, Index first, Index n, T* to) const {
+  const Axis& inner = axis(last());
+  if (row.kind == kGap || (row.kind == 0 && inner.boundary == Boundary::zero)) {
+    std::fill(to, to + n * parts_, T(0));
+    return;
   }
-  y += q * y_stride_[last()] + (is_complex_ ? part * kTypeBytes[c_.types_.y] : 0);
-  c_.isa_.elements->store[c_.types_.compute][c_.types_.y](y, y_stride_[last()], from, n);
+  for (Index q = 0; q < n; ++q, to += parts_) {
+    const Index from = extend(first + q, inner.x, inner.boundary);
+    if (from >= 0 && row.kind == 0)
+      read(row, from, 1, to);
+    else
+      for (int part = 0; part < parts_; ++part) {
+        if (from == kGap)
+          to[part] = T(0);
+        else
+          std::memcpy(to + part, c_.fill_.parts[part], sizeof(T));
+      }
+  }
+}
+
+template <class T>
+void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
+  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
+  const Index stride = x_stride_[last()], part = kTypeBytes[c_.types_.x];
+  const std::byte* from = row.at + at * stride;
+  if (!is_complex_) return load(to, from, stride, n);
+  if (x_in_place_) {
+    std::memcpy(to, from, static_cast<std::size_t>(n * 2) * sizeof(T));
+    return;
+  }
+  T re[kStretch], im[kStretch];
+  for (Index q = 0; q < n; q += kStretch) {
+    const Index some = std::min(kStretch, n - q);
+    load(re, from + q * stride, stride, some);
+    load(im, from + q * stride + part, stride, some);
+    zip(re, im, some, to + 2 * q);
+  }
+}
+
+template <class T>
+void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const {
+  const FsStoreFn store = c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
+  T value[2] = {};
+  if (bias) std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
+  if (bias)
+    for (Index i = 0; i < n * parts_; ++i) from[i] += value[i % parts_];
+  y += q * y_stride_[last()];
+  if (!is_complex_) return store(y, y_stride_[last()], from, n);
+  T re[kStretch], im[kStretch];
+  unzip(from, n, re, im);
+  store(y, y_stride_[last()], re, n);
+  store(y + kTypeBytes[c_.types_.y], y_stride_[last()], im, n);
 }
 
 // Each transform in its own file.

@@ -28,13 +28,14 @@ static void store_every(char* out, const From* in, int64_t n) {
   }
 }
 
-// Neighbours in nearly all arrays; the parts of complex numbers are every second.
+// Neighbours in nearly all arrays; the parts of complex numbers are every second; flipped taps.
 template <class To, class From>
 static void load(void* to, const void* from, int64_t stride, int64_t n) {
   To* out = (To*)to;
   const char* in = (const char*)from;
   if (stride == (int64_t)sizeof(From)) return load_every<To, From, 1>(out, in, n);
   if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
+  if (stride == -(int64_t)sizeof(From)) return load_every<To, From, -1>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     From value;
     __builtin_memcpy(&value, in + i * stride, sizeof(From));
@@ -73,17 +74,33 @@ static void store_saturated(void* to, int64_t stride, const void* from, int64_t 
   }
 }
 
+// Neighbours have a loop of their own, whose constant step becomes loads of whole vectors.
 template <class T>
-static void range(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative) {
-  if (n == 0) return;
+static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least,
+                                                           T* most) {
   T low = 0, high = 0;
-  const char* in = (const char*)from;
   for (int64_t i = 0; i < n; ++i) {
     T value;
     __builtin_memcpy(&value, in + i * stride, sizeof(T));
     low = value < low ? value : low;
     high = value > high ? value : high;
   }
+  *least = low;
+  *most = high;
+}
+
+template <class T>
+static void extremes_of(const void* from, int64_t stride, int64_t n, T* least, T* most) {
+  if (stride == (int64_t)sizeof(T))
+    extremes<T>((const char*)from, sizeof(T), n, least, most);
+  else
+    extremes<T>((const char*)from, stride, n, least, most);
+}
+
+template <class T>
+static void range(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative) {
+  T low, high;
+  extremes_of(from, stride, n, &low, &high);
   const uint64_t below = (uint64_t)0 - (uint64_t)(int64_t)low;
   const uint64_t most = (uint64_t)high > below ? (uint64_t)high : below;
   if (most > *largest) *largest = most;
@@ -92,13 +109,8 @@ static void range(const void* from, int64_t stride, int64_t n, uint64_t* largest
 
 template <class T>
 static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t* largest, int*) {
-  const char* in = (const char*)from;
-  T high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    T value;
-    __builtin_memcpy(&value, in + i * stride, sizeof(T));
-    high = value > high ? value : high;
-  }
+  T low, high;
+  extremes_of(from, stride, n, &low, &high);
   if (high > *largest) *largest = high;
 }
 

@@ -134,32 +134,39 @@ FS_INLINE void store_points(T* data, int64_t step, const Complex<T>* a) {
   for (int k = 0; k < r; ++k) store_complex(data + k * step, a[k]);
 }
 
-template <bool conjugate, class T, int r>
+// a[first], a[first + 1], … times the numbers of w.
+template <bool conjugate, class T, int r, int first>
 FS_INLINE void twiddle(Complex<T>* a, const T* w) {
   FS_UNROLL
-  for (int k = 1; k < r; ++k) a[k] = times<conjugate>(a[k], splat(w[2 * k - 2]), splat(w[2 * k - 1]));
+  for (int k = first; k < r; ++k)
+    a[k] = times<conjugate>(a[k], splat(w[2 * (k - first)]), splat(w[2 * (k - first) + 1]));
 }
 
-// One level of m butterflies.
-template <class T, int r, bool inverse>
-static void level(T* data, int64_t step, int64_t m, const T* w) {
-  for (int64_t j = 0; j < m; ++j, data += step, w += 2 * (r - 1)) {
+// One level of m butterflies; an angled transform's first one also takes its angles.
+template <class T, int r, bool inverse, bool angled>
+static void level(T* data, int64_t step, int64_t m, const T* w, const T* angles) {
+  constexpr int first = angled ? 0 : 1;
+  for (int64_t j = 0; j < m; ++j, data += step, w += 2 * (r - first)) {
     Complex<T> a[r];
     load_points<T, r>(a, data, m * step);
-    if constexpr (inverse) twiddle<true, T, r>(a, w);
+    if constexpr (inverse) twiddle<true, T, r, first>(a, w);
+    if constexpr (!inverse && angled) twiddle<false, T, r, 1>(a, angles);
     butterfly<r, inverse>(a);
-    if constexpr (!inverse) twiddle<false, T, r>(a, w);
+    if constexpr (inverse && angled) twiddle<true, T, r, 1>(a, angles);
+    if constexpr (!inverse) twiddle<false, T, r, first>(a, w);
     store_points<T, r>(data, m * step, a);
   }
 }
 
 // The last level: `blocks` transforms of r neighbouring points.
-template <class T, int r, bool inverse>
-static void last_level(T* data, int64_t step, int64_t blocks) {
+template <class T, int r, bool inverse, bool angled>
+static void last_level(T* data, int64_t step, int64_t blocks, const T* angles) {
   for (int64_t b = 0; b < blocks; ++b, data += r * step) {
     Complex<T> a[r];
     load_points<T, r>(a, data, step);
+    if constexpr (!inverse && angled) twiddle<false, T, r, 1>(a, angles);
     butterfly<r, inverse>(a);
+    if constexpr (inverse && angled) twiddle<true, T, r, 1>(a, angles);
     store_points<T, r>(data, step, a);
   }
 }
@@ -183,19 +190,21 @@ struct Each {
   }
 };
 
-// The last level forward, times h, and the same level back, without leaving the registers.
-template <class T, int r, class H>
-static void last_level_filtered(T* data, int64_t step, int64_t blocks, const T* h) {
+// The last level forward, times the conjugate of h, and the same level back, without leaving the registers.
+template <class T, int r, class H, bool angled>
+static void last_level_filtered(T* data, int64_t step, int64_t blocks, const T* h, const T* angles) {
   for (int64_t b = 0; b < blocks; ++b, data += r * step, h += r * H::template width<T>) {
     Complex<T> a[r];
     load_points<T, r>(a, data, step);
+    if constexpr (angled) twiddle<false, T, r, 1>(a, angles);
     butterfly<r, false>(a);
     FS_UNROLL
     for (int k = 0; k < r; ++k) {
       const Complex<T> by = H::read(h + k * H::template width<T>);
-      a[k] = times<false>(a[k], by.re, by.im);
+      a[k] = times<true>(a[k], by.re, by.im);
     }
     butterfly<r, true>(a);
+    if constexpr (angled) twiddle<true, T, r, 1>(a, angles);
     store_points<T, r>(data, step, a);
   }
 }
@@ -217,20 +226,56 @@ constexpr int kMaxRadix = FS_VECTOR_BYTES == 64 ? 8 : 5;
 
 // ------------------------------------------------------------------------------ chains
 
+// Level l of the chain. Only the first one is angled.
+template <class T, bool inverse>
+static void one_level(int l, T* data, int64_t step, int64_t m, const FsFft* fft) {
+  const T *w = (const T*)fft->twiddles[l], *angles = (const T*)fft->angles;
+  if (l == 0 && fft->is_angled) {
+#define FS_CALL(r) level<T, r, inverse, true>(data, step, m, w, angles)
+    FS_FOR_RADIX(fft->radix[l], FS_CALL)
+#undef FS_CALL
+    return;
+  }
+#define FS_CALL(r) level<T, r, inverse, false>(data, step, m, w, angles)
+  FS_FOR_RADIX(fft->radix[l], FS_CALL)
+#undef FS_CALL
+}
+
+// The last one, of a chain of one level or more.
+template <class T, bool inverse>
+static void all_last_levels(T* data, int64_t step, int64_t blocks, const FsFft* fft) {
+  const T* angles = (const T*)fft->angles;
+  if (fft->n_levels == 1 && fft->is_angled) {
+#define FS_CALL(r) last_level<T, r, inverse, true>(data, step, blocks, angles)
+    FS_FOR_RADIX(fft->radix[0], FS_CALL)
+#undef FS_CALL
+    return;
+  }
+#define FS_CALL(r) last_level<T, r, inverse, false>(data, step, blocks, angles)
+  FS_FOR_RADIX(fft->radix[fft->n_levels - 1], FS_CALL)
+#undef FS_CALL
+}
+
+template <class T, class H>
+static void all_last_levels_filtered(T* data, int64_t step, int64_t blocks, const FsFft* fft, const T* h) {
+  const T* angles = (const T*)fft->angles;
+  if (fft->n_levels == 1 && fft->is_angled) {
+#define FS_CALL(r) last_level_filtered<T, r, H, true>(data, step, blocks, h, angles)
+    FS_FOR_RADIX(fft->radix[0], FS_CALL)
+#undef FS_CALL
+    return;
+  }
+#define FS_CALL(r) last_level_filtered<T, r, H, false>(data, step, blocks, h, angles)
+  FS_FOR_RADIX(fft->radix[fft->n_levels - 1], FS_CALL)
+#undef FS_CALL
+}
+
 template <class T>
 static void forward_from(int l, T* data, int64_t step, int64_t n, const FsFft* fft) {
   const int r = fft->radix[l];
   const int64_t m = n / r;
-  const T* w = (const T*)fft->twiddles[l];
-#define FS_CALL(r) level<T, r, false>(data, step, m, w)
-  FS_FOR_RADIX(r, FS_CALL)
-#undef FS_CALL
-  if (l + 2 == fft->n_levels) {
-#define FS_CALL(s) last_level<T, s, false>(data, step, r)
-    FS_FOR_RADIX(fft->radix[l + 1], FS_CALL)
-#undef FS_CALL
-    return;
-  }
+  one_level<T, false>(l, data, step, m, fft);
+  if (l + 2 == fft->n_levels) return all_last_levels<T, false>(data, step, r, fft);
   for (int k = 0; k < r; ++k) forward_from(l + 1, data + k * m * step, step, m, fft);
 }
 
@@ -238,103 +283,73 @@ template <class T>
 static void inverse_from(int l, T* data, int64_t step, int64_t n, const FsFft* fft) {
   const int r = fft->radix[l];
   const int64_t m = n / r;
-  if (l + 2 == fft->n_levels) {
-#define FS_CALL(s) last_level<T, s, true>(data, step, r)
-    FS_FOR_RADIX(fft->radix[l + 1], FS_CALL)
-#undef FS_CALL
-  } else {
+  if (l + 2 == fft->n_levels)
+    all_last_levels<T, true>(data, step, r, fft);
+  else
     for (int k = 0; k < r; ++k) inverse_from(l + 1, data + k * m * step, step, m, fft);
-  }
-  const T* w = (const T*)fft->twiddles[l];
-#define FS_CALL(r) level<T, r, true>(data, step, m, w)
-  FS_FOR_RADIX(r, FS_CALL)
-#undef FS_CALL
+  one_level<T, true>(l, data, step, m, fft);
 }
 
 template <class T, class H>
 static void filter_from(int l, T* data, int64_t step, int64_t n, const FsFft* fft, const T* h) {
   const int r = fft->radix[l];
   const int64_t m = n / r;
-  const T* w = (const T*)fft->twiddles[l];
-#define FS_CALL(r) level<T, r, false>(data, step, m, w)
-  FS_FOR_RADIX(r, FS_CALL)
-#undef FS_CALL
-  if (l + 2 == fft->n_levels) {
-#define FS_CALL(s) last_level_filtered<T, s, H>(data, step, r, h)
-    FS_FOR_RADIX(fft->radix[l + 1], FS_CALL)
-#undef FS_CALL
-  } else {
+  one_level<T, false>(l, data, step, m, fft);
+  if (l + 2 == fft->n_levels)
+    all_last_levels_filtered<T, H>(data, step, r, fft, h);
+  else
     for (int k = 0; k < r; ++k)
       filter_from<T, H>(l + 1, data + k * m * step, step, m, fft, h + k * m * H::template width<T>);
-  }
-#define FS_CALL(r) level<T, r, true>(data, step, m, w)
-  FS_FOR_RADIX(r, FS_CALL)
-#undef FS_CALL
+  one_level<T, true>(l, data, step, m, fft);
 }
 
 template <class T>
 static void forward(void* data, int64_t step, const FsFft* fft) {
-  if (fft->n_levels == 1) {
-#define FS_CALL(r) last_level<T, r, false>((T*)data, step, 1)
-    FS_FOR_RADIX(fft->radix[0], FS_CALL)
-#undef FS_CALL
-  } else if (fft->n_levels > 1) {
-    forward_from(0, (T*)data, step, fft->n, fft);
-  }
+  if (fft->n_levels == 1) all_last_levels<T, false>((T*)data, step, 1, fft);
+  if (fft->n_levels > 1) forward_from(0, (T*)data, step, fft->n, fft);
 }
 
 template <class T>
 static void inverse(void* data, int64_t step, const FsFft* fft) {
-  if (fft->n_levels == 1) {
-#define FS_CALL(r) last_level<T, r, true>((T*)data, step, 1)
-    FS_FOR_RADIX(fft->radix[0], FS_CALL)
-#undef FS_CALL
-  } else if (fft->n_levels > 1) {
-    inverse_from(0, (T*)data, step, fft->n, fft);
-  }
+  if (fft->n_levels == 1) all_last_levels<T, true>((T*)data, step, 1, fft);
+  if (fft->n_levels > 1) inverse_from(0, (T*)data, step, fft->n, fft);
 }
 
 template <class T, class H>
-static void multiply_points(T* to, const T* from, int64_t step, int64_t n, const T* h) {
+static void multiply(void* to_points, const void* from_points, int64_t step, int64_t n, const void* by) {
+  T* to = (T*)to_points;
+  const T *from = (const T*)from_points, *h = (const T*)by;
   for (int64_t p = 0; p < n; ++p, to += step, from += step, h += H::template width<T>) {
-    const Complex<T> by = H::read(h);
-    store_complex(to, times<false>(load_complex(from), by.re, by.im));
+    const Complex<T> factor = H::read(h);
+    store_complex(to, times<true>(load_complex(from), factor.re, factor.im));
   }
 }
 
 template <class T, class H>
 static void filter(void* data, int64_t step, const FsFft* fft, const void* h) {
-  if (fft->n_levels == 0) {
-    multiply_points<T, H>((T*)data, (const T*)data, step, 1, (const T*)h);
-  } else if (fft->n_levels == 1) {
-#define FS_CALL(r) last_level_filtered<T, r, H>((T*)data, step, 1, (const T*)h)
-    FS_FOR_RADIX(fft->radix[0], FS_CALL)
-#undef FS_CALL
-  } else {
-    filter_from<T, H>(0, (T*)data, step, fft->n, fft, (const T*)h);
+  if (fft->n_levels == 0) return multiply<T, H>(data, data, step, 1, h);
+  if (fft->n_levels == 1) return all_last_levels_filtered<T, H>((T*)data, step, 1, fft, (const T*)h);
+  filter_from<T, H>(0, (T*)data, step, fft->n, fft, (const T*)h);
+}
+
+template <bool conjugate, class T>
+static void twist_points(T* at, int64_t step, int64_t n, const T* fine, int64_t n_fine, const T* coarse) {
+  constexpr int width = 2 * Vec<T>::lanes;
+  for (int64_t p = 0; p < n; p += n_fine, coarse += width) {
+    const Complex<T> c = load_complex(coarse);
+    const int64_t some = n - p < n_fine ? n - p : n_fine;
+    for (int64_t i = 0; i < some; ++i, at += step) {
+      const Complex<T> f = times<false>(load_complex(fine + i * width), c.re, c.im);
+      store_complex(at, times<conjugate>(load_complex(at), f.re, f.im));
+    }
   }
 }
 
 template <class T>
-static void multiply(void* to, const void* from, int64_t step, int64_t n, const void* h) {
-  multiply_points<T, Shared>((T*)to, (const T*)from, step, n, (const T*)h);
-}
-
-template <class T>
-static void twist(void* data, int64_t step, int64_t n, const void* f, int conjugate) {
-  T* at = (T*)data;
-  const T* by = (const T*)f;
-  for (int64_t p = 0; p < n; ++p, at += step, by += 2 * Vec<T>::lanes) {
-    const Complex<T> a = load_complex(at), b = load_complex(by);
-    store_complex(at, conjugate ? times<true>(a, b.re, b.im) : times<false>(a, b.re, b.im));
-  }
-}
-
-template <class T>
-static void turn_all(void* data, int64_t step, int64_t n, const void* f) {
-  const Complex<T> by = load_complex((const T*)f);
-  T* at = (T*)data;
-  for (int64_t p = 0; p < n; ++p, at += step) store_complex(at, times<false>(load_complex(at), by.re, by.im));
+static void twist(void* data, int64_t step, int64_t n, const void* fine, int64_t n_fine, const void* coarse,
+                  int conjugate) {
+  (conjugate ? twist_points<true, T> : twist_points<false, T>)((T*)data, step, n, (const T*)fine, n_fine,
+                                                               (const T*)coarse);
 }
 
 // -------------------------------------------------------------------- rows to lanes
@@ -424,10 +439,68 @@ static uint32_t scatter(const void* from, int64_t step, int64_t n, void* const* 
   return mask;
 }
 
+template <class T>
+static void flip(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares) {
+  constexpr int lanes = Vec<T>::lanes;
+  const T* in = (const T*)from;
+  T* out = (T*)to;
+  for (int64_t s = 0; s < squares; ++s, in += from_step, out += to_step)
+    for (int part = 0; part < 2; ++part) {
+      Vec<T> a[lanes];
+      FS_UNROLL
+      for (int l = 0; l < lanes; ++l) a[l] = load(in + (2 * l + part) * lanes);
+      transpose(a);
+      FS_UNROLL
+      for (int l = 0; l < lanes; ++l) store(out + (2 * l + part) * lanes, a[l]);
+    }
+}
+
+// ------------------------------------------------------------------- rows that are lanes
+
+template <class T>
+static void load_rows(const void* from, int64_t from_step, int64_t n, void* to, int64_t step, int are_pairs) {
+  constexpr int lanes = Vec<T>::lanes;
+  const T* in = (const T*)from;
+  T* out = (T*)to;
+  for (int64_t i = 0; i < n; ++i, in += from_step, out += step) {
+    if (!are_pairs) {
+      store(out, load(in));
+      continue;
+    }
+    const Vec<T> a = load(in), b = load(in + lanes);
+    store_complex(out, Complex<T>{unzip_even(a, b), unzip_odd(a, b)});
+  }
+}
+
+template <class T>
+static int store_rows(const void* from, int64_t step, int64_t n, void* to, int64_t to_step, int are_pairs) {
+  constexpr int lanes = Vec<T>::lanes;
+  const T* in = (const T*)from;
+  T* out = (T*)to;
+  Vec<T> doubt = splat(T(0));
+  for (int64_t i = 0; i < n; ++i, in += step, out += to_step) {
+    const Vec<T> re = load(in);
+    doubt = doubt + (re - re);
+    if (!are_pairs) {
+      store(out, re);
+      continue;
+    }
+    const Vec<T> im = load(in + lanes);
+    doubt = doubt + (im - im);
+    store(out, zip_low(re, im));
+    store(out + lanes, zip_high(re, im));
+  }
+  T left[lanes];
+  store(left, doubt);
+  int found = 0;
+  for (int l = 0; l < lanes; ++l) found |= left[l] != T(0);
+  return found;
+}
+
 }  // namespace
 
-#define FS_LANES(T)                                                                       \
-  {Vec<T>::lanes, kMaxRadix, forward<T>,  inverse<T>, filter<T, Shared>, filter<T, Each>, \
-   multiply<T>,   twist<T>,  turn_all<T>, gather<T>,  scatter<T>}
+#define FS_LANES(T)                                                                                               \
+  {Vec<T>::lanes,     kMaxRadix, forward<T>, inverse<T>, filter<T, Shared>, filter<T, Each>, multiply<T, Shared>, \
+   multiply<T, Each>, twist<T>,  gather<T>,  scatter<T>, flip<T>,           load_rows<T>,    store_rows<T>}
 
 extern "C" const struct FsLanes FS_SYMBOL(lanes)[2] = {FS_LANES(float), FS_LANES(double)};

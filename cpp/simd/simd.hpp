@@ -105,6 +105,17 @@ FS_INLINE Vec<T> swap_pairs(Vec<T> a) {
   return {{a.lane[1], a.lane[0], a.lane[3], a.lane[2]}};
 }
 
+// a0 a2 b0 b2 and a1 a3 b1 b3.
+template <class T>
+FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
+  return {{a.lane[0], a.lane[2], b.lane[0], b.lane[2]}};
+}
+
+template <class T>
+FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
+  return {{a.lane[1], a.lane[3], b.lane[1], b.lane[3]}};
+}
+
 #else
 
 template <class T>
@@ -189,6 +200,31 @@ FS_INLINE Vec<T> swap_pairs(Vec<T> a) {
     return {__builtin_shufflevector(a.v, a.v, 1, 0, 3, 2, 5, 4, 7, 6)};
   else
     return {__builtin_shufflevector(a.v, a.v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)};
+}
+
+// Every second lane of a, then of b: what zip_low and zip_high have zipped.
+template <class T>
+FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6, 8, 10, 12, 14)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)};
+}
+
+template <class T>
+FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15)};
+  else
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
 }
 
 // Past the caches, to memory that nobody reads soon; `to` is aligned to a whole vector.

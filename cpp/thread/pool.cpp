@@ -189,3 +189,11 @@ int set_own_threads(int n) {
 }
 
 }  // namespace flipslide
+
+// For threadpoolctl, which finds them by name in the loaded library (src/flipslide/threads.py).
+extern "C" {
+__attribute__((visibility("default"))) int flipslide_get_num_threads() { return flipslide::process_threads.load(); }
+__attribute__((visibility("default"))) void flipslide_set_num_threads(int n) {
+  flipslide::set_process_threads(n < 1 ? 1 : n);
+}
+}

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from .padding import pad
     from .plan import Plan
     from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
-    from .threads import get_num_threads, set_num_threads, threads
+    from .threads import get_num_threads, register_threadpoolctl, set_num_threads, threads
+    from .tuning import calibrate, export_wisdom, import_wisdom
 
 __version__ = "0.1.0"
 
@@ -41,17 +42,21 @@ __all__ = [
     "Plan",
     "ShapeError",
     "__version__",
+    "calibrate",
     "convolve",
     "convolve_grads",
     "correlate",
     "correlate_grads",
     "explain",
+    "export_wisdom",
     "get_num_threads",
     "graph",
+    "import_wisdom",
     "nn",
     "output_shape",
     "pad",
     "plan",
+    "register_threadpoolctl",
     "set_num_threads",
     "threads",
 ]
@@ -73,7 +78,8 @@ _HOMES = {
     "padding": ["pad"],
     "plan": ["Plan"],
     "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],
-    "threads": ["get_num_threads", "set_num_threads", "threads"],
+    "threads": ["get_num_threads", "register_threadpoolctl", "set_num_threads", "threads"],
+    "tuning": ["calibrate", "export_wisdom", "import_wisdom"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

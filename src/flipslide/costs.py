@@ -1,19 +1,73 @@
-"""Measured constants of the cost formulas, with where they come from (costs.json)."""
+"""Constants of the cost formulas: costs.json, and how this machine differs from it if that was measured."""
 
 from __future__ import annotations
 
 import json
+import math
+import sys
+import zlib
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from . import _core
+from . import cache as cached
 
-__all__ = ["costs"]
+__all__ = ["costs", "machine_key", "scale_file"]
+
+#: Of the files in the cache directory. Another number makes all of them stale.
+SCHEMA = 1
+
+#: A measured constant that differs more from the table is a disturbance, not a machine.
+MOST_SCALE = 100.0
+
+Scales = dict[str, dict[str, float]]
 
 
 @cache
 def costs() -> dict[str, Any]:
-    """The table of costs.json: nanoseconds per call and per product, by method and sum type."""
-    loaded: dict[str, Any] = json.loads(files("flipslide").joinpath("costs.json").read_text("utf-8"))
-    return loaded | {"vector_bytes": _core.vector_bytes()}
+    """The table of costs.json, nanoseconds per call and per product, by method and sum type.
+
+    "scale" has factors by method and sum type, from `fs.calibrate`; a missing one is 1. The table is
+    made once in a process, so that a call is planned in the same way from its start to its end.
+    """
+    table: dict[str, Any] = json.loads(_shipped())
+    return table | {"vector_bytes": _core.vector_bytes(), "scale": _read_scales(cached.read(scale_file()))}
+
+
+@cache
+def machine_key() -> str:
+    """What a measured number depends on: the processor, the instruction set, the library and its table."""
+    table = zlib.crc32(_shipped().encode())
+    # Not imported: the package itself stands above this layer.
+    version = vars(sys.modules[__package__])["__version__"]
+    return f"{cached.processor()}, {_core.isa()}, flipslide {version}-{table:08x}, schema {SCHEMA}"
+
+
+def scale_file() -> str:
+    """The name of this machine's factors, in the cache directory."""
+    return f"costs-{zlib.crc32(machine_key().encode()):08x}.json"
+
+
+@cache
+def _shipped() -> str:
+    return files("flipslide").joinpath("costs.json").read_text("utf-8")
+
+
+def _read_scales(text: str) -> Scales:
+    """The factors in a file, or none if it is not from here and now."""
+    try:
+        found = json.loads(text)
+        if found["machine"] != machine_key():
+            return {}
+        return {
+            method: {name: _checked(value) for name, value in row.items()} for method, row in found["scale"].items()
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _checked(value: Any) -> float:
+    if not 1 / MOST_SCALE <= float(value) <= MOST_SCALE or not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import SEPARATIONS, Plan, choose
+from .plan import SEPARATIONS, Plan, choose, forgetters
 from .spec import ConvSpec
 from .threads import get_num_threads
 
 __all__ = [
+    "CoreCall",
     "Program",
     "bind",
     "check_cotangent",
@@ -27,6 +28,7 @@ __all__ = [
     "program_of",
     "read_threads",
     "release_memory",
+    "remember",
     "run_spec",
 ]
 
@@ -39,9 +41,17 @@ _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0
 MOST_THREADS = 1024
 
 
-#: Results from here on come from memory that is used again. The allocator itself keeps smaller ones,
-#: and asks the system for fresh pages from here on (glibc's M_MMAP_THRESHOLD).
-RECYCLED_BYTES = 1 << 17
+class CoreCall(NamedTuple):
+    """All that the core needs to do a call alone: read by cpp/bindings/calls.cpp, by position."""
+
+    runner: Any
+    y_shape: tuple[int, ...]
+    y_dtype: np.dtype[Any]
+    exchanged: bool
+    threads: int
+    bias_dtype: np.dtype[Any] | None  # of a bias that need not be looked at
+    groups: int = 0  # not 0: the axis `channels` of x and y, and the first of w, are split in groups
+    channels: int = 0
 
 
 class Program:
@@ -49,7 +59,6 @@ class Program:
 
     __slots__ = (
         "_fallback",
-        "_recycled_bytes",
         "_runner",
         "plan",
         "x_dtype",
@@ -66,8 +75,6 @@ class Program:
         self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
         self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
         self._runner = None if plan.method == "numpy" else _runner(plan)
-        n_bytes = math.prod(self.y_shape) * self.y_dtype.itemsize
-        self._recycled_bytes = n_bytes if n_bytes >= RECYCLED_BYTES and not self.y_dtype.hasobject else 0
         # For taps that are not finite, see `_other`.
         self._fallback: Program | None = None
 
@@ -112,16 +119,17 @@ class Program:
             return w.copy()
         return self._runner.pack(w.astype(self.w_dtype, copy=False), threads)
 
-    def plain_run(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any]) -> Any:
-        """The core's own call, for arrays of dtypes that it reads as they are; None otherwise."""
-        as_they_are = (x_dtype, w_dtype) == (self.x_dtype, self.w_dtype) and not self.plan.exchanged
-        return self._runner.run if self._runner is not None and as_they_are else None
+    def core_call(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any], n_threads: int) -> CoreCall | None:
+        """For arrays of dtypes that the core reads as they are; None otherwise."""
+        if self._runner is None or (x_dtype, w_dtype) != (self.x_dtype, self.w_dtype):
+            return None
+        total = self.plan.arithmetic.sum
+        bias_dtype = total if total.kind in "fc" else None
+        return CoreCall(self._runner, self.y_shape, self.y_dtype, self.plan.exchanged, n_threads, bias_dtype)
 
     def new_result(self) -> Array:
         """Memory for the result: of a result that is gone, if it is large (cpp/arena.hpp)."""
-        if not self._recycled_bytes:
-            return np.empty(self.y_shape, self.y_dtype)
-        fresh: Array = _core.new_bytes(self._recycled_bytes).view(self.y_dtype).reshape(self.y_shape)
+        fresh: Array = _core.new_result(self.y_shape, self.y_dtype)
         return fresh
 
     def _other(self) -> Program:
@@ -137,6 +145,21 @@ class Program:
 @lru_cache(maxsize=1024)
 def program_of(plan: Plan) -> Program:
     return Program(plan)
+
+
+def remember(
+    prepare: Callable[[Array, Array, tuple[Any, ...]], CoreCall | None], otherwise: Callable[..., Array], n_words: int
+) -> Callable[..., Array]:
+    """call(x, w, bias, out, *words), which the core answers alone when it was made before.
+
+    `prepare(x, w, words)` is asked once for plain arrays of such dtypes and shapes and such words.
+    `otherwise(x, w, bias, words, out)` does every other call, and those that have something to complain about.
+    """
+    call: Callable[..., Array] = _core.remember(prepare, otherwise, n_words)
+    return call
+
+
+forgetters.append(_core.forget_calls)
 
 
 def release_memory() -> int:

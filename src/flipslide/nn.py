@@ -18,7 +18,7 @@ import numpy as np
 
 from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
-from .execute import Program, bind, program_of, read_threads, run_spec
+from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import (
     ints_per_axis,
     layer_count,
@@ -29,8 +29,9 @@ from .geometry import (
     to_int,
     transposed_size,
 )
-from .plan import Plan, choose
+from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape, split_padding
+from .tuning import tune_plan
 
 __all__ = [
     "col2im",
@@ -106,19 +107,7 @@ def conv(
     -----
     Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (2016).
     """
-    x, w = enter(x, "x"), enter(w, "w")
-    program = _program(
-        x.shape, w.shape, x.dtype, w.dtype, freeze(stride), freeze(padding), freeze(dilation), groups, layout,
-        method, accuracy, overflow, dtype, threads,
-    )  # fmt: skip
-    n_groups, last = _count_groups(groups), layout == "channels_last"
-    y_shape = _joined_shape(program.y_shape, last)
-    into = None
-    if out is not None:
-        into = _split(check_out(out, y_shape, program.y_dtype, (x, w, bias)), n_groups, last)
-    bias = _enter_bias(bias, w.shape[0], program.y_dtype)
-    y = program(_split(x, n_groups, last), _split_taps(w, n_groups), bias, into, threads or 0)
-    return y.reshape(y_shape) if out is None else out
+    return _conv(x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
 
 
 def conv_transpose(
@@ -280,10 +269,12 @@ def plan(
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
+    tune: bool = False,
 ) -> Plan:
     """What `conv` would do, for one group and channels first: print it, or call it.
 
-    w is a shape or the taps themselves, which are then packed once.
+    w is a shape or the taps themselves, which are then packed once. tune=True measures which method
+    is fastest and remembers it, as in `fs.plan`.
 
     Examples
     --------
@@ -295,12 +286,14 @@ def plan(
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     sizes = read_shape(x_shape, "x_shape")
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    program = _program(
+    call = (
         sizes, w_shape, np.dtype(dtype), w_dtype, freeze(stride), freeze(padding), freeze(dilation), 1,
         "channels_first", method, accuracy, "raise", None, threads,
     )  # fmt: skip
+    if tune:
+        tune_plan(_program(*call).plan, method, accuracy)
     return bind(
-        program,
+        _program(*call),
         taps,
         threads,
         before=lambda array: _split(array, 1, False),
@@ -393,6 +386,49 @@ def _patch(j: Shape, strides: Shape, dilations: Shape, counts: Shape) -> tuple[s
     return (slice(None), slice(None), *spatial)
 
 
+# ------------------------------------------------------------------------------ one call
+
+#: stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads
+Words = tuple[Any, ...]
+
+
+def _call(x: Any, w: Any, bias: Any, words: Words, out: Any) -> Array:
+    """Any call of `conv`. Those that the core knows already do not come here (see `remember`)."""
+    plain_x, plain_w = enter(x, "x"), enter(w, "w")
+    if plain_x is not x or plain_w is not w:
+        return _conv(plain_x, plain_w, bias, out, *words)
+    program, groups, last, threads = _program_for(x, w, words)
+    y_shape = _joined_shape(program.y_shape, last)
+    into = None
+    if out is not None:
+        into = _split(check_out(out, y_shape, program.y_dtype, (x, w, bias)), groups, last)
+    bias = _enter_bias(bias, w.shape[0], program.y_dtype)
+    y = program(_split(x, groups, last), _split_taps(w, groups), bias, into, threads)
+    result: Array = y.reshape(y_shape) if out is None else out
+    return result
+
+
+def _prepare(x: Array, w: Array, words: Words) -> CoreCall | None:
+    """For the core: what it needs to do this call and its like alone, or None if it cannot."""
+    program, groups, last, threads = _program_for(x, w, words)
+    found = program.core_call(x.dtype, w.dtype, threads)
+    if found is None:
+        return None
+    return found._replace(
+        y_shape=_joined_shape(program.y_shape, last), groups=groups, channels=x.ndim - 1 if last else 1
+    )
+
+
+_conv = remember(_prepare, _call, n_words=10)
+
+
+def _program_for(x: Array, w: Array, words: Words) -> tuple[Program, int, bool, int]:
+    """The program, the number of groups, whether the channels lie last, and the number of threads."""
+    program = _program(x.shape, w.shape, x.dtype, w.dtype, *freeze(words))
+    groups, layout, threads = words[3], words[4], words[9]
+    return program, _count_groups(groups), layout == "channels_last", count_threads(threads)
+
+
 # -------------------------------------------------------------------- layouts and groups
 
 
@@ -404,6 +440,9 @@ def _program(
     spec = _layer_spec(x_shape, w_shape, stride, padding, dilation, _count_groups(groups), layout)
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
     return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+
+
+forgetters.append(_program.cache_clear)
 
 
 def _layer_spec(

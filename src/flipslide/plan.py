@@ -9,22 +9,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from .arrays import Arithmetic, Array
 from .costs import costs
 from .errors import ParameterError, unknown_word
 from .spec import ConvSpec
-from .tiles import USUAL_THREADS, Estimate, Machine, choose_tiles
+from .tiles import USUAL_THREADS, Estimate, Machine, rank_tiles
+from .wisdom import Choice, recall
 
-__all__ = ["ACCURACIES", "METHODS", "SEPARATIONS", "Candidate", "Plan", "choose"]
+__all__ = [
+    "ACCURACIES",
+    "METHODS",
+    "SEPARATIONS",
+    "Candidate",
+    "Plan",
+    "choose",
+    "forget_plans",
+    "forgetters",
+    "near_ties",
+]
 
 ACCURACIES = ("default", "strict", "fast")
 
 #: What cpp/driver.cpp can slide over at once.
 MAX_AXES = 16
+
+#: Predictions within this factor of the best are near-ties; so many tiles of one method at most.
+NEAR, MOST_NEAR = 1.5, 6
 
 
 # --------------------------------------------------------------------------------- methods
@@ -34,7 +50,7 @@ class Method(NamedTuple):
     """One way to compute any spec it supports."""
 
     supports: Callable[[ConvSpec, Arithmetic], str]  # "" or why not
-    estimate: Callable[[ConvSpec, Arithmetic], Estimate | None]  # None: no room
+    estimates: Callable[[ConvSpec, Arithmetic], list[Estimate]]  # the cheapest first; empty: no room
     bound: ErrorBound
 
 
@@ -56,13 +72,17 @@ def _sum_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) ->
 
 
 def _transform_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
-    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1)."""
+    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1).
+
+    A real tile is transformed as half as many complex numbers: the level that this saves pays for
+    their turn by the angle e^(πi·k/n).
+    """
     levels = sum(math.log2(n) for n in tile)
     return (21 * levels + 8) * arithmetic.unit_roundoff
 
 
 _BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
-_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile (or pair of tiles)", False)
+_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile", False)
 
 
 def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
@@ -112,54 +132,56 @@ def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
     return _compiled(spec, arithmetic)
 
 
-def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
     # A pass for each axis; what it leaves goes through the second-level cache.
     products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
-    work = products * table["product"]["direct"][_part_name(arithmetic)]
-    return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)
+    work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
+    return [Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)]
 
 
-def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
-    across, along = table["box"][_part_name(arithmetic)]
+    across, along = table["box"][_part_name(arithmetic.sum)]
     # The longer the taps, the more numbers tiles have in common.
-    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1] + [along * (1 + spec.axes[-1].w / 512)]
-    return Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)
+    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1]
+    passes.append(along * (1 + spec.axes[-1].w / 512))
+    return [Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)]
 
 
-def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate]:
-    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
+    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
         table = costs()
         work = spec.n_products * table["product"][method][arithmetic.sum.name]
         # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
         taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
-        return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
+        return [Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))]
 
     return estimate
 
 
-def _part_name(arithmetic: Arithmetic) -> str:
-    """The dtype of the sum, or of its parts."""
-    return arithmetic.sum.name.replace("complex128", "float64").replace("complex64", "float32")
+@lru_cache(maxsize=64)
+def _part_name(total: np.dtype[Any]) -> str:
+    """The dtype of a sum, or of its parts."""
+    return total.name.replace("complex128", "float64").replace("complex64", "float32")
 
 
-def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], Estimate | None]:
-    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate | None:
+def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
+    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
         table = costs()
         item_bytes = arithmetic.sum.itemsize // (2 if arithmetic.is_complex else 1)
-        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic)])
-        return choose_tiles(method, spec, item_bytes, machine, arithmetic.is_complex)
+        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic.sum)])
+        return rank_tiles(method, spec, item_bytes, machine, arithmetic.is_complex)
 
     return estimate
 
 
-def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> Estimate:
+def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
     per_product = table["product"]["numpy"].get(arithmetic.sum.name, 60.0)
     taps = math.prod(axis.w for axis in spec.axes)
     nanoseconds = float(table["call"]["numpy"] + taps * table["numpy_tap"] + spec.n_products * per_product)
-    return Estimate(nanoseconds, 0.0, 1, 2 * spec.n_outputs * spec.loop_size("in") * arithmetic.sum.itemsize)
+    return [Estimate(nanoseconds, 0.0, 1, 2 * spec.n_outputs * spec.loop_size("in") * arithmetic.sum.itemsize)]
 
 
 #: The name of a compiled method is that of its kernel or transform in cpp.
@@ -190,6 +212,7 @@ class Candidate(NamedTuple):
     refusal: str
     estimate: Estimate
     error_bound: float
+    measured: float = 0.0  # nanoseconds of a run on arrays of these shapes; 0 if there was none
 
 
 @dataclass(frozen=True)
@@ -239,6 +262,11 @@ class Plan:
         return self.chosen.estimate.tile
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the choice was made by measuring, here or in an earlier process."""
+        return self.chosen.measured > 0
+
+    @property
     def workspace(self) -> int:
         """Scratch memory in bytes, beside the inputs and the result."""
         return self.chosen.estimate.workspace(self.threads)
@@ -260,7 +288,10 @@ class Plan:
             lines.append("x is slid over w: the same sum with fewer products")
         if self.tile:
             lines.append(f"tiles of {' by '.join(map(str, self.tile))} points")
-        lines += ["", f"    {'method':<10}{'predicted':>12}{'scratch':>12}{'error':>12}"]
+        if self.is_measured:
+            lines.append("chosen by its measured time on arrays of these shapes")
+        measured = f"{'measured':>12}" if self.is_measured else ""
+        lines += ["", f"    {'method':<10}{'predicted':>12}{measured}{'scratch':>12}{'error':>12}"]
         lines += [self._describe(candidate) for candidate in self.candidates]
         return "\n".join(lines)
 
@@ -270,19 +301,21 @@ class Plan:
         return f"at most {self.error_bound:.2g} of {self.error_norm}"
 
     def _describe(self, candidate: Candidate) -> str:
+        measured = _human_time(candidate.measured) if candidate.measured else "-"
+        second = f"{measured:>12}" if self.is_measured else ""
         if candidate.refusal:
-            return f"    {candidate.method:<10}{'-':>12}{'-':>12}{'-':>12}  {candidate.refusal}"
+            return f"    {candidate.method:<10}{'-':>12}{second}{'-':>12}{'-':>12}  {candidate.refusal}"
         mark = "  <- chosen" if candidate.method == self.method else ""
         time = _human_time(candidate.estimate.nanoseconds(self.threads))
         scratch = _human_bytes(candidate.estimate.workspace(self.threads))
-        return f"    {candidate.method:<10}{time:>12}{scratch:>12}{candidate.error_bound:>12.2g}{mark}"
+        return f"    {candidate.method:<10}{time:>12}{second}{scratch:>12}{candidate.error_bound:>12.2g}{mark}"
 
 
 @lru_cache(maxsize=1024)
 def choose(
     spec: ConvSpec, arithmetic: Arithmetic, threads: int, method: str = "auto", accuracy: str = "default"
 ) -> Plan:
-    """The plan for a spec: the cheapest method, or the one that is named.
+    """The plan for a spec: the method that was measured to be fastest, else the cheapest, or the one that is named.
 
     The choice does not depend on `threads`: the same call gives the same bits on any number.
 
@@ -294,7 +327,7 @@ def choose(
         raise unknown_word("method", method, ("auto", *METHODS))
     exchanged = method not in _BY_VALUES and _is_exchange_cheaper(spec)
     run_spec = spec.exchange() if exchanged else spec
-    candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy) for name in METHODS)
+    candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy)[0] for name in METHODS)
     usable = [c for c in candidates if not c.refusal and method in ("auto", c.method)]
     if not usable:
         refused = next(c for c in candidates if c.method == method)
@@ -302,33 +335,81 @@ def choose(
             f"method={method!r} cannot do this: {refused.refusal}; "
             f"use one of {', '.join(repr(c.method) for c in candidates if not c.refusal)}"
         )
-    if method == "auto":
-        usable = [c for c in usable if c.method not in _BY_VALUES]
-    best = min(usable, key=_usual_time)
-    cheaper = [c.method for c in candidates if c.method in _BY_VALUES and _usual_time(c) < _usual_time(best)]
-    separates = _separation_of(cheaper) if method == "auto" and not exchanged else ""
-    return Plan(spec, arithmetic, best.method, exchanged, threads, candidates, separates)
+    if method != "auto":
+        return Plan(spec, arithmetic, method, exchanged, threads, candidates)
+    best = min((c for c in usable if c.method not in _BY_VALUES), key=_usual_time)
+    cheaper = [c.method for c in usable if c.method in _BY_VALUES and _usual_time(c) < _usual_time(best)]
+    separates = "" if exchanged else _separation_of(cheaper)
+    predicted = Plan(spec, arithmetic, best.method, exchanged, threads, candidates, separates)
+    choice = recall(spec, arithmetic, accuracy)
+    return predicted if choice is None else _follow(choice, predicted, accuracy)
 
 
 def _separation_of(cheaper: list[str]) -> str:
     return "products" if "separable" in cheaper else "boxes" if "box" in cheaper else ""
 
 
+def near_ties(plan: Plan, accuracy: str) -> list[Plan]:
+    """Plans for the same call, by every method and tile predicted to take little longer than the best."""
+    methods = [name for name in METHODS if name not in _BY_VALUES]
+    weighed = [c for name in methods for c in _weigh(name, plan.run_spec, plan.arithmetic, accuracy, MOST_NEAR)]
+    usable = sorted((c for c in weighed if not c.refusal), key=_usual_time)
+    near = [c for c in usable if _usual_time(c) <= NEAR * _usual_time(usable[0])]
+    return [_take(plan, candidate) for candidate in near]
+
+
+def forget_plans() -> None:
+    """Plan every call again: constants or choices are new."""
+    for forget in forgetters:
+        forget()
+
+
+#: What forgets plans, and calls that remember theirs.
+forgetters: list[Callable[[], None]] = [choose.cache_clear]
+
+
+def _follow(choice: Choice, predicted: Plan, accuracy: str) -> Plan:
+    """The plan with what was measured, as long as that is among its near-ties."""
+    if choice.method not in METHODS or choice.method in _BY_VALUES:
+        return predicted
+    tilings = _weigh(choice.method, predicted.run_spec, predicted.arithmetic, accuracy, MOST_NEAR)
+    found = [c for c in tilings if not c.refusal and c.estimate.tile == choice.tile]
+    if not found:
+        return predicted
+    times = dict(choice.times)
+    timed = tuple(c._replace(measured=times.get(c.method, 0.0)) for c in predicted.candidates)
+    taken = found[0]._replace(measured=times.get(choice.method, 0.0))
+    return _take(replace(predicted, candidates=timed), taken)
+
+
+def _take(plan: Plan, candidate: Candidate) -> Plan:
+    """The plan, with this candidate in the place of its method's and chosen."""
+    candidates = tuple(candidate if c.method == candidate.method else c for c in plan.candidates)
+    return replace(plan, method=candidate.method, candidates=candidates)
+
+
 def _usual_time(candidate: Candidate) -> float:
     return candidate.estimate.nanoseconds(USUAL_THREADS)
 
 
-def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str) -> Candidate:
+def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str, most: int = 1) -> list[Candidate]:
+    """A method with its cheapest tiles; one candidate that says why not, if it cannot be used."""
     method = METHODS[name]
     refusal = method.supports(spec, arithmetic)
     if not refusal and accuracy == "strict" and not method.bound.is_strict:
         refusal = "its error is not bounded output by output"
-    estimate = None if refusal else method.estimate(spec, arithmetic)
-    if estimate is None:
-        return Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
+    estimates = [] if refusal else method.estimates(spec, arithmetic)
+    if not estimates:
+        return [
+            Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
+        ]
+    scale = costs()["scale"].get(name, {}).get(_part_name(arithmetic.sum), 1.0)
     # float16 results are summed in float32 and rounded once more.
     last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
-    return Candidate(name, "", estimate, method.bound.gamma(spec, arithmetic, estimate.tile) + last_rounding)
+    return [
+        Candidate(name, "", e.scaled(scale), method.bound.gamma(spec, arithmetic, e.tile) + last_rounding)
+        for e in estimates[:most]
+    ]
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

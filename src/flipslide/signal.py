@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
 from .errors import FlipslideError, ShapeError, unknown_word
-from .execute import bind, check_cotangent, count_threads, program_of, read_threads, run_spec
+from .execute import (
+    CoreCall,
+    Program,
+    bind,
+    check_cotangent,
+    count_threads,
+    program_of,
+    read_threads,
+    remember,
+    run_spec,
+)
 from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
-from .plan import Plan, choose
+from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape, split_padding
+from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
 
@@ -107,8 +118,10 @@ def convolve(
     -----
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
-    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
-    return _call(False, x, w, words, out)
+    return _convolve(
+        x, w, None, out,
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+    )  # fmt: skip
 
 
 def correlate(
@@ -145,8 +158,10 @@ def correlate(
     >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2])
     array([3, 5, 7])
     """
-    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads)
-    return _call(True, x, w, words, out)
+    return _correlate(
+        x, w, None, out,
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+    )  # fmt: skip
 
 
 def convolve_grads(
@@ -231,11 +246,18 @@ def plan(
     accuracy: str = "default",
     overflow: str = "raise",
     threads: int | None = None,
+    tune: bool = False,
 ) -> Plan:
     """What `convolve` (or operation="correlate") would do: print it, or call it.
 
     w is a shape (a tuple) or the taps themselves (an array), which are then packed once:
     `plan(x)` convolves x with them. dtype is that of x, and of w where w is only a shape.
+
+    With tune=True the methods and tiles whose predicted times are close are run on arrays of these
+    shapes, for a second at most or twice each, and the fastest is remembered: by this process at
+    once and, in the user's cache directory, for later ones. Calls of `convolve` and `correlate` with
+    the same shapes, dtypes and settings, and method="auto", use it from then on. Their results may
+    differ from those before within the error bounds.
 
     Examples
     --------
@@ -259,8 +281,10 @@ def plan(
         np.dtype(dtype).newbyteorder("="),
     )
     fill_type: Any = type(fill_value)
-    program, _, _ = _program(correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
-    return bind(program, taps, threads)
+    call = (correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
+    if tune:
+        tune_plan(_program(*call)[0].plan, method, accuracy)
+    return bind(_program(*call)[0], taps, threads)
 
 
 def output_shape(
@@ -319,56 +343,62 @@ def output_shape(
 # ------------------------------------------------------------------------------ one call
 
 
-def _call(correlated: bool, x: Any, w: Any, words: tuple[Any, ...], out: Any) -> Array:
-    if type(x) is not np.ndarray or type(w) is not np.ndarray:
-        x, w = enter(x, "x"), enter(w, "w")
+#: mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+Words = tuple[Any, ...]
+
+
+def _call(correlated: bool, x: Any, w: Any, bias: None, words: Words, out: Any) -> Array:
+    """Any call at all. Those that the core knows already do not come here (see `remember`)."""
+    plain_x, plain_w = enter(x, "x"), enter(w, "w")
+    if plain_x is not x or plain_w is not w:
+        return (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *words)
+    program, n_threads = _program_for(correlated, x, w, words)
+    result: Array = program(x, w, bias, out, n_threads)
+    return result
+
+
+def _prepare(correlated: bool, x: Array, w: Array, words: Words) -> CoreCall | None:
+    """For the core: what it needs to do this call and its like alone, or None if it cannot."""
+    program, n_threads = _program_for(correlated, x, w, words)
+    return program.core_call(x.dtype, w.dtype, n_threads)
+
+
+_convolve = remember(partial(_prepare, False), partial(_call, False), n_words=12)
+_correlate = remember(partial(_prepare, True), partial(_call, True), n_words=12)
+
+
+def _program_for(correlated: bool, x: Array, w: Array, words: Words) -> tuple[Program, int]:
     fill_type: Any = type(words[3])
     try:
-        program, run_plainly, n_threads = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
+        return _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
-        # A list among the arguments cannot be remembered; a tuple can.
-        words = freeze(words)
-        program, run_plainly, n_threads = _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
-    if program is None:
-        return _call(correlated, enter(x, "x"), enter(w, "w"), words, out)
-    if run_plainly is not None and out is None:
-        # Nothing to cast and nowhere to write: straight to the core, which matters for small calls.
-        y: Array = program.new_result()
-        if run_plainly(x, w, None, y, n_threads, 0, False) is None:
-            return y
-    result: Array = program(x, w, None, out, n_threads)
-    return result
+    # A list among the arguments cannot be remembered; a tuple can.
+    return _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, freeze(words))
 
 
 @lru_cache(maxsize=4096)
 def _program(
-    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, fill_type: Any, words: tuple[Any, ...]
-) -> tuple[Any, Any, int]:
-    """Everything about a call that does not depend on the values in its arrays.
+    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, fill_type: Any, words: Words
+) -> tuple[Program, int]:
+    """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
-    That is the program, the core's own call where that is enough, and the number of threads (0 is
-    this thread's setting). None in place of the program where an array has to be entered first.
+    0 threads stand for this thread's setting.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
     fractions. All other words mean the same when they are equal.
     """
-    if not (_is_entered(x_dtype) and _is_entered(w_dtype)):
-        return None, None, 0
     mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads = words
     spec = ConvSpec.of(
         x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
         stride=stride, dilation=dilation, correlate=correlated,
     )  # fmt: skip
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
-    program = program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
-    return program, program.plain_run(x_dtype, w_dtype), count_threads(threads)
+    return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy)), count_threads(threads)
 
 
-def _is_entered(dtype: Any) -> bool:
-    """Whether `enter` would leave an array of this dtype as it is."""
-    return dtype.kind in "biufcO" and dtype.isnative
+forgetters.append(_program.cache_clear)
 
 
 # ------------------------------------------------------------------------------ gradients

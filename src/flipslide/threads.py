@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from . import _core
-from .errors import ParameterError
+from .errors import MissingExtraError, ParameterError
 from .geometry import to_int
 
-__all__ = ["get_num_threads", "set_num_threads", "threads"]
+__all__ = ["get_num_threads", "register_threadpoolctl", "set_num_threads", "threads"]
 
 
 def get_num_threads() -> int:
@@ -76,3 +79,52 @@ def _default_threads() -> int:
 
 
 _core.set_process_threads(_default_threads())
+
+
+# -------------------------------------------------------------------------- threadpoolctl
+
+
+@cache
+def register_threadpoolctl() -> None:
+    """Let threadpoolctl see and limit flipslide's threads, beside those of other libraries.
+
+    `threadpoolctl.threadpool_limits` then sets what `set_num_threads` sets; a call's own `threads=`
+    and a block of `fs.threads` still go before it. This happens by itself when flipslide is first
+    used after threadpoolctl was imported; call it when that comes later.
+
+    >>> import flipslide as fs, threadpoolctl
+    >>> fs.register_threadpoolctl()
+    >>> with threadpoolctl.threadpool_limits(1, user_api="flipslide"):
+    ...     fs.get_num_threads()
+    1
+    """
+    try:
+        import threadpoolctl
+    except ImportError:
+        raise MissingExtraError("threadpoolctl is not installed; pip install threadpoolctl") from None
+    threadpoolctl.register(_controller(threadpoolctl.LibController))
+
+
+def _controller(base: Any) -> Any:
+    """The class that threadpoolctl looks for libraries with: a name in front, and two functions."""
+    from importlib import metadata
+
+    class Controller(base):  # type: ignore[misc]
+        user_api = internal_api = "flipslide"
+        filename_prefixes = ("_ext",)
+        check_symbols = ("flipslide_get_num_threads", "flipslide_set_num_threads")
+
+        def get_num_threads(self) -> int:
+            return int(self.dynlib.flipslide_get_num_threads())
+
+        def set_num_threads(self, num_threads: int) -> None:
+            self.dynlib.flipslide_set_num_threads(num_threads)
+
+        def get_version(self) -> str:
+            return metadata.version(__package__)
+
+    return Controller
+
+
+if "threadpoolctl" in sys.modules:
+    register_threadpoolctl()

@@ -503,7 +503,7 @@ bool is_right(const Types& types, Number computed, const Sum& sum, long double a
   return std::abs(computed - sum.value) <= bound + allowed + std::ldexp(1.0L, -24) * (types.y == FS_T_F16);
 }
 
-// What a transform may add to that: three transforms' roundings of sum |w| times the norm of two tiles.
+// What a transform may add to that: three transforms' roundings of sum |w| times the norm of a tile.
 long double transform_error(const Problem& problem, const std::vector<Index>& tile) {
   if (tile.empty()) return 0;
   const auto largest = [&](FsType type) { return is_integer(type) ? 99.0L : problem.types.is_complex ? 1.5L : 1.0L; };
@@ -512,7 +512,8 @@ long double transform_error(const Problem& problem, const std::vector<Index>& ti
   for (const Index n : tile) points *= static_cast<long double>(n);
   const long double x = std::max(largest(problem.types.x), std::abs(problem.fill));
   const long double u = roundoff(problem.types.compute == FS_F32 ? FS_T_F32 : FS_T_F64);
-  return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x * std::sqrt(2 * points);
+  return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x *
+         std::sqrt((problem.types.is_complex ? 2 : 1) * points);
 }
 
 // Tiles for a transform: between the taps' span and all that is needed. Empty where none applies.
@@ -524,7 +525,7 @@ std::vector<Index> random_tile(Chance& chance, const Problem& problem) {
   for (const Axis& axis : problem.spec.axes) {
     if (std::abs(axis.stride) != 1 || axis.up != 1) return {};
     const Index span = std::abs(axis.dilation) * (axis.w - 1) + 1;
-    tile.push_back(next_fft_size(span + chance.between(0, std::max<Index>(0, axis.y - 1))));
+    tile.push_back(next_fft_size((span + chance.between(0, std::max<Index>(0, axis.y - 1)) + 1) / 2) * 2);
   }
   return tile;
 }

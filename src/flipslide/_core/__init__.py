@@ -5,11 +5,13 @@ from . import _ext as _ext
 __all__ = [
     "Runner",
     "Taps",
+    "forget_calls",
     "isa",
     "isas",
     "kernels",
-    "new_bytes",
+    "new_result",
     "release_blocks",
+    "remember",
     "set_own_threads",
     "set_process_threads",
     "thread_limit",
@@ -18,11 +20,13 @@ __all__ = [
 
 Runner = _ext.Runner
 Taps = _ext.Taps
+forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
 kernels = _ext.kernels
-new_bytes = _ext.new_bytes
+new_result = _ext.new_result
 release_blocks = _ext.release_blocks
+remember = _ext.remember
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit

@@ -17,8 +17,13 @@ MODES = ("full", "same", "valid")
 
 
 @click.command("doctor", short_help="Versions, processor, extras, and a self-test.")
-def command() -> None:
+@click.option("--calibrate", is_flag=True, help="Measure the constants of the planner on this machine and keep them.")
+def command(calibrate: bool) -> None:
     """Show versions, instruction sets, threads and extras, and run a self-test."""
+    if calibrate:
+        from flipslide.tuning import calibrate as measure
+
+        measure()
     lines = [*_versions(), *_processor(), *_extras()]
     for name, value in lines:
         click.echo(f"{name:<14}{value}")
@@ -52,6 +57,19 @@ def _processor() -> Iterator[tuple[str, str]]:
     chosen, available = instruction_sets()
     yield "instructions", f"{chosen} (this processor can run {', '.join(available)})"
     yield "threads", str(get_num_threads())
+    yield "constants", _constants()
+
+
+def _constants() -> str:
+    """Where the planner's constants are from."""
+    from flipslide import cache
+    from flipslide.costs import costs, scale_file
+
+    folder = cache.directory()
+    if not costs()["scale"]:
+        return "as they come with the library; flipslide doctor --calibrate measures them here"
+    is_kept = folder is not None and (folder / scale_file()).exists()
+    return f"measured here, in {folder / scale_file()}" if is_kept and folder else "measured here, kept nowhere"
 
 
 def _extras() -> Iterator[tuple[str, str]]:

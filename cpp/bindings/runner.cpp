@@ -1,0 +1,69 @@
+#include "runner.hpp"
+
+#include <nanobind/nanobind.h>
+
+#include <stdexcept>
+
+#include "../thread/pool.hpp"
+
+namespace flipslide {
+
+namespace {
+
+// A thread's own taps, so that small calls allocate nothing.
+thread_local Taps own_taps;
+
+int limit(int threads) { return threads > 0 ? threads : thread_limit(); }
+
+}  // namespace
+
+Runner::Runner(Convolution convolution, bool checks_bound, bool needs_finite)
+    : convolution_(std::move(convolution)), checks_bound_(checks_bound), needs_finite_(needs_finite) {}
+
+void Runner::pack_into(Taps& taps, const Array& w, int threads) const {
+  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
+  convolution_.pack(w.view, taps.packed, limit(threads));
+}
+
+Outcome Runner::run(const Array& x, const Array& w, const Bias& bias, const Array& y, int threads) const {
+  Taps& taps = own_taps;
+  pack_into(taps, w, threads);
+  const Outcome outcome = run(x, taps, bias, y, threads);
+  taps.packed.spectrum_storage.trim();
+  return outcome;
+}
+
+Outcome Runner::run(const Array& x, const Taps& w, const Bias& bias, const Array& y, int threads) const {
+  check(x, "x", &Axis::x_dim, &Axis::x, &Loop::x_dim, convolution_.types().x);
+  check(y, "y", &Axis::y_dim, &Axis::y, &Loop::y_dim, convolution_.types().y);
+  if (needs_finite_ && !w.packed.is_finite) return {Problem::taps};
+  if (convolution_.must_separate() && w.packed.factors.empty()) return {Problem::product};
+
+  const int n_threads = limit(threads);
+  Bound bound;
+  const auto work = [&] {
+    if (checks_bound_) bound = convolution_.bound(x.view, w.packed, bias.magnitude, bias.negative, n_threads);
+    if (bound.fits) convolution_.run(x.view, w.packed, bias.data, y.view, n_threads);
+  };
+  // Releasing the GIL costs about 0.1 microseconds; below this much work it buys nothing.
+  if (convolution_.products() < 20000) {
+    work();
+  } else {
+    const nanobind::gil_scoped_release released;
+    work();
+  }
+  return bound.fits ? Outcome{} : Outcome{Problem::bound, bound};
+}
+
+void Runner::check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,
+                   FsType type) const {
+  const View& view = array.view;
+  bool fits = array.item_bytes == kTypeBytes[type] * (convolution_.types().is_complex ? 2 : 1);
+  for (const Axis& axis : convolution_.spec().axes)
+    fits = fits && axis.*axis_dim < view.ndim && view.shape[axis.*axis_dim] == axis.*size;
+  for (const Loop& loop : convolution_.spec().loops)
+    fits = fits && loop.*loop_dim < view.ndim && (loop.*loop_dim < 0 || view.shape[loop.*loop_dim] == loop.size);
+  if (!fits) throw std::invalid_argument(std::string(name) + " is not an array of the shape and type planned for");
+}
+
+}  // namespace flipslide

@@ -1,0 +1,56 @@
+// A convolution of known shapes and types, ready to run on memory that Python's arrays own.
+#pragma once
+
+#include "../driver.hpp"
+
+namespace flipslide {
+
+// Taps packed once for many calls.
+struct Taps {
+  PackedTaps packed;
+};
+
+struct Array {
+  View view;
+  Index item_bytes;
+};
+
+// One number of the compute type (two when complex) per output channel, or null.
+struct Bias {
+  const void* data = nullptr;
+  std::uint64_t magnitude = 0;
+  bool negative = false;
+};
+
+// Why nothing was computed.
+enum class Problem {
+  none,
+  taps,  // an infinite or NaN tap meets places without a sample, where it would be multiplied by zero, or a transform
+  product,  // the taps are not a product of taps along single axes
+  bound,    // an integer result might not fit
+};
+
+struct Outcome {
+  Problem problem = Problem::none;
+  Bound bound{};
+};
+
+class Runner {
+ public:
+  Runner(Convolution convolution, bool checks_bound, bool needs_finite);
+
+  void pack_into(Taps& taps, const Array& w, int threads) const;
+  // The interpreter's lock is held; it is released around long work.
+  Outcome run(const Array& x, const Array& w, const Bias& bias, const Array& y, int threads) const;
+  Outcome run(const Array& x, const Taps& w, const Bias& bias, const Array& y, int threads) const;
+
+ private:
+  Convolution convolution_;
+  bool checks_bound_, needs_finite_;
+
+  // The last line of defence: an array of another shape would be read out of bounds.
+  void check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,
+             FsType type) const;
+};
+
+}  // namespace flipslide

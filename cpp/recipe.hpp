@@ -1,0 +1,111 @@
+// What a small call does, step by step: noted while it is done for the first time, then repeated on
+// other arrays that lie in memory in the same way. Nothing is looked up, divided or allocated again.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "driver.hpp"
+
+namespace flipslide {
+
+class Recipe {
+ public:
+  // ---- noting, in the order in which a tile is computed; places of x and y count from their first
+  // element, those of scratch memory from its beginning, all in bytes
+
+  Recipe(const Convolution& of, const View& x, const View& y);
+  void clear(Index to, Index bytes);
+  void fill(Index to, Index part);
+  void load(Index to, Index from, Index step, Index n);
+  // Ends what belongs to one call of the kernel. The tile's pointers are not read.
+  void compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_place, Index y, Index w, Index bias);
+  void store(Index to, Index step, Index from, Index n);
+  // False: the recipe would be long, or a step is not known to it; following it gains nothing.
+  bool finish();
+  void give_up() { is_usable_ = false; }
+
+  // ---- following
+
+  bool is_usable() const { return is_usable_; }
+  // Whether the arrays lie as those of the first time.
+  bool fits(const View& x, const View& y) const;
+  void follow(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+              Scratch& packed, Scratch& results) const;
+
+ private:
+  // `n_rows` rows of n elements.
+  struct Rows {
+    Index to, from, n, n_rows, to_pitch, from_pitch;
+    Index step;  // between elements of the array
+  };
+  struct Blank {
+    Index to, bytes;
+    Index part;  // of the fill value, or kZero
+  };
+  // One call of the kernel: what is packed before it, what is stored after it.
+  struct Stage {
+    std::vector<Blank> blanks{};
+    std::vector<Rows> loads{}, stores{};
+    std::vector<Index> taps{};
+    std::vector<FsRun> runs{};
+    FsTile tile{};
+    Index x = 0, y = 0, w = 0, bias = 0;
+    bool x_in_place = false, y_in_place = false;
+  };
+  static constexpr Index kZero = -1;
+  // Beyond this, looking at the steps costs as much as finding them.
+  static constexpr std::size_t kMostSteps = 1024;
+
+  static void append(std::vector<Rows>& rows, const Rows& row);
+  static void join(std::vector<Blank>& blanks);
+  void count_step();
+  static bool lies_alike(const View& view, const std::vector<Index>& strides);
+
+  std::vector<Index> x_strides_, y_strides_;
+  std::vector<Stage> stages_;
+  Stage next_;
+  Index item_bytes_, packed_bytes_ = 0, result_bytes_ = 0;
+  FsLoadFn load_;
+  FsStoreFn store_;
+  bool copies_;  // loading neighbours is copying them
+  Index x_alignment_, y_alignment_;
+  std::size_t n_steps_ = 0;
+  bool is_usable_ = true;
+};
+
+// The recipes of a convolution, one for each way in which its arrays were seen to lie. They stay as long as it does.
+class RecipeBook {
+ public:
+  RecipeBook() = default;
+  ~RecipeBook() {
+    for (auto& recipe : recipes_) delete recipe.load();
+  }
+  RecipeBook(const RecipeBook&) = delete;
+  RecipeBook& operator=(const RecipeBook&) = delete;
+
+  const Recipe* find(const View& x, const View& y) const {
+    for (const auto& recipe : recipes_) {
+      const Recipe* made = recipe.load(std::memory_order_acquire);
+      if (!made || made->fits(x, y)) return made;
+    }
+    return nullptr;
+  }
+  bool is_full() const { return recipes_[kMost - 1].load() != nullptr; }
+  void add(std::unique_ptr<const Recipe> recipe) {
+    for (auto& place : recipes_) {
+      const Recipe* expected = nullptr;
+      if (!place.compare_exchange_strong(expected, recipe.get())) continue;
+      recipe.release();
+      return;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4;
+  std::array<std::atomic<const Recipe*>, kMost> recipes_{};
+};
+
+}  // namespace flipslide
