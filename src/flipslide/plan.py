@@ -43,6 +43,11 @@ MAX_AXES = 16
 NEAR, MOST_NEAR = 1.5, 6
 
 
+#: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
+#: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
+STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS, PASS_PRODUCTS = 8, 0.6, 2, 8
+
+
 # --------------------------------------------------------------------------------- methods
 
 
@@ -135,7 +140,7 @@ def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
     # A pass for each axis; what it leaves goes through the second-level cache.
-    products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
+    products = spec.n_outputs * sum(axis.w + PASS_PRODUCTS for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
     return [Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)]
 
@@ -149,15 +154,40 @@ def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     return [Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)]
 
 
-def _product_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
-    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-        table = costs()
-        work = spec.n_products * table["product"][method][arithmetic.sum.name]
-        # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
-        taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
-        return [Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))]
+def _direct_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
+    return [_product_cost("direct", spec, arithmetic, _load_share(spec, arithmetic))]
 
-    return estimate
+
+def _gemm_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
+    return [_product_cost("gemm", spec, arithmetic, 1)]
+
+
+def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: float) -> Estimate:
+    table = costs()
+    products = spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS
+    work = products * table["product"][method][arithmetic.sum.name]
+    # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
+    taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
+    return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
+
+
+def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
+    """What a product costs beside one that loads its own x: loads are shared by rows (cpp/kernels/stencil.hpp).
+
+    R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product. Rows are those of the
+    last axis but one, or the vectors of a row.
+    """
+    if spec.loop_size("in") > 1:
+        return 1.0  # whose sums do not stay in registers
+    if arithmetic.is_complex:
+        return 1.0  # whose two products share a load already
+    rows, vectors, last = 1.0, 1.0, spec.axes[-1]
+    if len(spec.axes) > 1 and abs(spec.axes[-2].stride) == abs(spec.axes[-2].dilation) == spec.axes[-2].up == 1:
+        rows = spec.axes[-2].w
+    if abs(last.stride) == last.up == 1:
+        vectors = last.w * abs(last.dilation) * arithmetic.sum.itemsize / costs()["vector_bytes"]
+    shared = min(max(rows, vectors, 1.0), STENCIL_ROWS)
+    return max(LEAST_SHARE, (STENCIL_ROWS + shared - 1) / (STENCIL_ROWS * shared))
 
 
 @lru_cache(maxsize=64)
@@ -186,8 +216,8 @@ def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
 
 #: The name of a compiled method is that of its kernel or transform in cpp.
 METHODS: dict[str, Method] = {
-    "direct": Method(_compiled, _product_cost("direct"), _BY_TERMS),
-    "gemm": Method(_compiled_gemm, _product_cost("gemm"), _BY_TERMS),
+    "direct": Method(_compiled, _direct_cost, _BY_TERMS),
+    "gemm": Method(_compiled_gemm, _gemm_cost, _BY_TERMS),
     "separable": Method(_compiled_separable, _separable_cost, _BY_TERMS),
     "box": Method(_compiled_box, _box_cost, _BY_TERMS),
     "overlap": Method(_compiled_transform, _transform_cost("overlap"), _BY_TILE),
