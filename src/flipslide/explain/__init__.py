@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays import Array
-from ..graph import pack
+from ..exact import pack
 from .text import render_text
 from .trace import Trace, make_trace
 

@@ -10,7 +10,7 @@ import itertools
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
-from ..graph import number_text
+from ..exact import number_text
 from .trace import Length, Nested, Step, Term, Trace
 
 __all__ = ["render_text"]

@@ -1,0 +1,86 @@
+"""Drawings as pixels: each scene's SVG through resvg, the frames put together by Pillow.
+
+The letters are those of the font-roboto package, so that a picture looks the same on every
+machine; signs that it lacks come from the system's fonts.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import MissingExtraError, ParameterError
+from .document import Frame
+from .scene import grow, to_svg, with_sentence
+
+__all__ = ["ANIMATIONS", "to_animation", "to_png"]
+
+ANIMATIONS = ("gif", "apng", "webp")
+#: Pixels per unit of the drawing: sharp on screens with two pixels to a point.
+ZOOM = 2
+
+
+def to_png(frame: Frame, theme: str = "light") -> bytes:
+    """One frame with its sentence, as PNG."""
+    return _rasterise(to_svg(with_sentence(frame.scene, frame.sentence), _fixed(theme)))
+
+
+def to_animation(frames: Sequence[Frame], kind: str, theme: str = "light") -> bytes:
+    """All frames, each for its time, for ever: "gif", "apng" or "webp"."""
+    if kind not in ANIMATIONS:
+        raise ParameterError(f"kind={kind!r} is no animation; use one of {', '.join(ANIMATIONS)}")
+    scenes = [with_sentence(frame.scene, frame.sentence) for frame in frames]
+    width, height = max(scene.width for scene in scenes), max(scene.height for scene in scenes)
+    image = _pillow()
+    pictures = [
+        image.open(io.BytesIO(_rasterise(to_svg(grow(scene, width, height), _fixed(theme))))).convert("RGB")
+        for scene in scenes
+    ]
+    if kind == "gif":
+        # One palette for all frames: else each gets its own and the colours flicker.
+        master = pictures[-1].quantize(255, dither=image.Dither.NONE)
+        pictures = [picture.quantize(palette=master, dither=image.Dither.NONE) for picture in pictures]
+    out = io.BytesIO()
+    pictures[0].save(
+        out,
+        format={"gif": "GIF", "apng": "PNG", "webp": "WEBP"}[kind],
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[round(1000 * frame.seconds) for frame in frames],
+        loop=0,
+        **({"lossless": True} if kind == "webp" else {}),
+    )
+    return out.getvalue()
+
+
+def _fixed(theme: str) -> str:
+    if theme not in ("light", "dark"):
+        raise ParameterError(f"theme={theme!r}: pixels are either 'light' or 'dark'")
+    return theme
+
+
+def _rasterise(svg: str) -> bytes:
+    resvg, roboto = _resvg()
+    return bytes(resvg.svg_to_bytes(svg_string=svg, zoom=ZOOM, font_files=[roboto.Roboto, roboto.RobotoBold]))
+
+
+def _resvg() -> tuple[Any, Any]:
+    try:
+        import font_roboto
+        import resvg_py
+    except ImportError as error:
+        raise _missing(error) from error
+    return resvg_py, font_roboto
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise _missing(error) from error
+    return Image
+
+
+def _missing(error: ImportError) -> MissingExtraError:
+    return MissingExtraError(f"pictures need {error.name}: pip install 'flipslide[pictures]'. SVG needs nothing more")
