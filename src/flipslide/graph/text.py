@@ -1,5 +1,6 @@
 """A graph in words: every output as the sum of its products, every gradient as the sum of
-what came down to it."""
+what came down to it.
+"""
 
 from __future__ import annotations
 

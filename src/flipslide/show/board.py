@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .document import Cell, Grid
-from .scene import Item, Label, Line, Rect, Scene
+from .scene import Item, Label, Line, Rect, Scene, text_width
 
-__all__ = ["Board", "cell_width", "minus"]
+__all__ = ["Board", "cell_width", "minus", "text_width"]
 
 HEIGHT = 36
 MARGIN = 16
@@ -75,6 +75,10 @@ class Board:
         """A line with a head at its second end."""
         self.add(Line(x1, y1, x2, y2, ink, weight, arrow=True))
         self.reach(max(x1, x2), max(y1, y2))
+
+    def wire(self, x1: float, y1: float, x2: float, y2: float, ink: str = "grid", weight: float = 1) -> None:
+        """A line without a head."""
+        self.add(Line(x1, y1, x2, y2, ink, weight))
 
     def scene(self, title: str, desc: str, least: float = 0) -> Scene:
         """What was drawn, with a margin around it."""

@@ -12,7 +12,6 @@ so that numbers on them keep a contrast of at least 4.5 : 1.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -25,10 +24,13 @@ __all__ = [
     "Rect",
     "Scene",
     "grow",
+    "move",
     "style_sheet",
+    "text_width",
     "to_animated_svg",
     "to_svg",
     "with_sentence",
+    "wrap_width",
 ]
 
 #: name: (light, dark). A name with "-ink" is for what is written or drawn in that colour.
@@ -42,8 +44,10 @@ COLOURS = {
     "window": ("#c85500", "#ff9147"),
     "x": ("#d3e8f7", "#123f5c"),
     "x-ink": ("#00568c", "#83c9f4"),
+    "x-line": ("#7fb5dc", "#2f6f9c"),
     "w": ("#fde8bb", "#4d3906"),
     "w-ink": ("#855700", "#f5bd4a"),
+    "w-line": ("#dcae4c", "#8a6a1c"),
     "y": ("#c9eee1", "#0c4636"),
     "y-ink": ("#00664a", "#4ad6aa"),
     "gradient": ("#f7dcea", "#54233d"),
@@ -160,13 +164,51 @@ def _draw_items(scene: Scene, dark: bool) -> str:
 
 def with_sentence(scene: Scene, sentence: str) -> Scene:
     """The scene with the sentence written under it, in as many lines as it takes."""
-    size = 15.0
-    # Letters of the font are about half as wide as they are high.
-    lines = textwrap.wrap(sentence, max(int((scene.width - 24) / (0.53 * size)), 20))
-    labels = [
-        Label(scene.width / 2, scene.height + 12 + 20 * n, line, "ink", size) for n, line in enumerate(lines)
-    ]  # fmt: skip
-    return scene._replace(items=(*scene.items, *labels), height=scene.height + 20 * len(lines) + 12)
+    size, margin = 15.0, 16.0
+    width = max(scene.width, 320.0)
+    shift = (width - scene.width) / 2
+    lines = wrap_width(sentence, width - 2 * margin, size)
+    labels = [Label(width / 2 - shift, scene.height + 10 + 20 * n, line, "ink", size) for n, line in enumerate(lines)]
+    return move(
+        scene._replace(items=(*scene.items, *labels), width=width, height=scene.height + 20 * len(lines) + 12), shift
+    )
+
+
+def move(scene: Scene, right: float) -> Scene:
+    """Everything in it that far to the right."""
+    return scene._replace(items=tuple(_move(item, right) for item in scene.items)) if right else scene
+
+
+def _move(item: Item, right: float) -> Item:
+    if isinstance(item, Line):
+        return item._replace(x1=item.x1 + right, x2=item.x2 + right)
+    if isinstance(item, Path):
+        return item._replace(points=tuple((x + right, y) for x, y in item.points))
+    return item._replace(x=item.x + right)
+
+
+def text_width(text: str, size: float = 15) -> float:
+    """About how wide the text is: digits and most letters of one width, thin ones thinner.
+
+    >>> round(text_width("12i·", 100))
+    164
+    """
+    return size * sum(_WIDTHS.get(letter, 0.56) for letter in text)
+
+
+_THIN, _MIDDLE, _WIDE = "ijl·.,:;|'[]() ", "fIrt-", "mwMW"
+_WIDTHS = {**dict.fromkeys(_THIN, 0.26), **dict.fromkeys(_MIDDLE, 0.36), **dict.fromkeys(_WIDE, 0.85)}
+
+
+def wrap_width(text: str, width: float, size: float = 15) -> list[str]:
+    """The words in lines that are at most so wide."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += " " + word
+        else:
+            lines.append(word)
+    return lines
 
 
 def grow(scene: Scene, width: float, height: float) -> Scene:
