@@ -51,10 +51,12 @@ class Board:
             self.add(Label(left + width - 4, top + 8, cell.note, "w-ink", 10, "end", True))
         self.reach(left + width, top + height)
 
-    def grid(self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT) -> None:
+    def grid(
+        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint"
+    ) -> None:
         """A matrix with its name above."""
         if grid.title:
-            self.label(left, top - 12, grid.title, "faint", 13)
+            self.label(left, top - 13, grid.title, ink, 13, bold=ink != "faint")
         for i, row in enumerate(grid.rows):
             for j, cell in enumerate(row):
                 self.cell(left + j * width, top + i * height, cell, width, height)

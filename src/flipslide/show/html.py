@@ -12,7 +12,7 @@ from html import escape
 from importlib import resources
 
 from .document import Block, Cell, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
-from .scene import style_sheet, to_svg
+from .scene import grow, style_sheet, to_svg
 
 __all__ = ["render_block", "render_fragment", "render_page"]
 
@@ -94,9 +94,12 @@ def _table(table: Table) -> str:
 def _frames(block: Frames) -> str:
     if len(block.frames) == 1:
         return f'<figure class="fs-figure">\n{_frame(block.frames[0])}</figure>\n'
+    # All as large as the largest, so that nothing jumps from step to step.
+    width, height = (max(getattr(frame.scene, side) for frame in block.frames) for side in ("width", "height"))
+    frames = (frame._replace(scene=grow(frame.scene, width, height)) for frame in block.frames)
     return (
         f'<figure class="fs-figure fs-frames" aria-label="{escape(block.name)}">\n'
-        f"{''.join(map(_frame, block.frames))}</figure>\n"
+        f"{''.join(map(_frame, frames))}</figure>\n"
     )
 
 

@@ -1,7 +1,7 @@
 """Drawings as pixels: each scene's SVG through resvg, the frames put together by Pillow.
 
-The letters are those of the font-roboto package, so that a picture looks the same on every
-machine; signs that it lacks come from the system's fonts.
+The letters are those of the font-roboto package (Apache-2.0) and no others, so that a picture
+looks the same on every machine; the few signs that it lacks are written in words.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ __all__ = ["ANIMATIONS", "to_animation", "to_png"]
 ANIMATIONS = ("gif", "apng", "webp")
 #: Pixels per unit of the drawing: sharp on screens with two pixels to a point.
 ZOOM = 2
+
+#: Signs of our pictures that Roboto has no letter for.
+LACKING = {"⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")", "→": "to", "←": "from", "x̃": "x", "∗": "*", "⊙": "·"}
 
 
 def to_png(frame: Frame, theme: str = "light") -> bytes:
@@ -62,7 +65,10 @@ def _fixed(theme: str) -> str:
 
 def _rasterise(svg: str) -> bytes:
     resvg, roboto = _resvg()
-    return bytes(resvg.svg_to_bytes(svg_string=svg, zoom=ZOOM, font_files=[roboto.Roboto, roboto.RobotoBold]))
+    for sign, words in LACKING.items():
+        svg = svg.replace(sign, words)
+    fonts = [roboto.Roboto, roboto.RobotoBold]
+    return bytes(resvg.svg_to_bytes(svg_string=svg, zoom=ZOOM, font_files=fonts, skip_system_fonts=True))
 
 
 def _resvg() -> tuple[Any, Any]:

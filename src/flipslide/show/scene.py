@@ -165,7 +165,7 @@ def _draw_items(scene: Scene, dark: bool) -> str:
 def with_sentence(scene: Scene, sentence: str) -> Scene:
     """The scene with the sentence written under it, in as many lines as it takes."""
     size, margin = 15.0, 16.0
-    width = max(scene.width, 320.0)
+    width = max(scene.width, 400.0)
     shift = (width - scene.width) / 2
     lines = wrap_width(sentence, width - 2 * margin, size)
     labels = [Label(width / 2 - shift, scene.height + 10 + 20 * n, line, "ink", size) for n, line in enumerate(lines)]

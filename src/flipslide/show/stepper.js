@@ -14,6 +14,20 @@ for (const figure of document.querySelectorAll(".fs-frames:not(.fs-live)")) {
   const status = make("div", { className: "fs-sentence" });
   status.setAttribute("role", "status");
 
+  const shapes = {
+    first: "M3 3v14M17 3L6 10l11 7z",
+    back: "M14 3L4 10l10 7z",
+    play: "M5 3l12 7-12 7z",
+    pause: "M5 3v14M15 3v14",
+    ahead: "M6 3l10 7-10 7z",
+    last: "M17 3v14M3 3l11 7-11 7z",
+  };
+  const draw = (button, shape, label) => {
+    const path = `<path d="${shapes[shape]}" fill="currentColor" stroke="currentColor" stroke-width="2"/>`;
+    button.innerHTML = `<svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">${path}</svg>`;
+    button.setAttribute("aria-label", label);
+    button.title = label;
+  };
   const show = (n) => {
     frames[now].classList.remove("fs-now");
     now = Math.max(0, Math.min(n, frames.length - 1));
@@ -28,8 +42,7 @@ for (const figure of document.querySelectorAll(".fs-frames:not(.fs-live)")) {
   const pause = () => {
     clearTimeout(timer);
     timer = 0;
-    play.textContent = "▶";
-    play.setAttribute("aria-label", "Play");
+    draw(play, "play", "Play");
   };
   const tick = () => {
     if (now === frames.length - 1) return pause();
@@ -39,8 +52,7 @@ for (const figure of document.querySelectorAll(".fs-frames:not(.fs-live)")) {
   const toggle = () => {
     if (timer) return pause();
     if (now === frames.length - 1) show(0);
-    play.textContent = "⏸";
-    play.setAttribute("aria-label", "Pause");
+    draw(play, "pause", "Pause");
     timer = setTimeout(tick, 500);
   };
   const go = (n) => {
@@ -50,25 +62,27 @@ for (const figure of document.querySelectorAll(".fs-frames:not(.fs-live)")) {
   const back = () => go(stops.filter((at) => at < now).at(-1) ?? 0);
   const ahead = () => go(stops.find((at) => at > now) ?? frames.length - 1);
 
-  const add = (text, label, act) => {
-    const button = make("button", { type: "button", textContent: text, onclick: act });
-    button.setAttribute("aria-label", label);
+  const add = (shape, label, act) => {
+    const button = make("button", { type: "button", onclick: act });
+    draw(button, shape, label);
     bar.append(button);
     return button;
   };
-  add("⏮", "First step", () => go(0));
-  add("◀", "Step back", back);
-  const play = add("▶", "Play", toggle);
-  add("▶|", "Step ahead", ahead);
-  add("⏭", "Last step", () => go(frames.length - 1));
+  add("first", "First step", () => go(0));
+  add("back", "Step back", back);
+  const play = add("play", "Play", toggle);
+  add("ahead", "Step ahead", ahead);
+  add("last", "Last step", () => go(frames.length - 1));
   bar.append(slider, count);
   slider.oninput = () => go(stops[slider.value - 1]);
 
+  // The slider moves by arrows of its own, and space presses the button that has the focus.
   const keys = { ArrowLeft: back, ArrowRight: ahead, Home: () => go(0), End: () => go(frames.length - 1), " ": toggle };
   figure.tabIndex = 0;
   figure.setAttribute("role", "group");
   figure.onkeydown = (event) => {
-    if (event.target !== figure || !keys[event.key]) return;
+    const taken = event.target === slider || (event.key === " " && event.target !== figure);
+    if (taken || event.altKey || event.ctrlKey || event.metaKey || !keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
   };
