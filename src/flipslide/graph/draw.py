@@ -57,7 +57,8 @@ class Boxes:
 
     def __init__(self, nodes: Iterable[Node], names: dict[int, str] | None = None) -> None:
         nodes, self.names = list(nodes), names or {}
-        self.name = max((text_width(self.name_of(node), 13) for node in nodes), default=0) + 14
+        # Bold letters, and fonts that are wider than Roboto where it is missing.
+        self.name = 1.12 * max((text_width(self.name_of(node), 13) for node in nodes), default=0) + 14
         numbers = [number_text(number) for node in nodes for number in (node.value, node.grad)]
         self.number = max([30.0, *(text_width(minus(text), 14) + 12 for text in numbers)])
         self.width = self.name + 2 * self.number

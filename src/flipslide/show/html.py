@@ -16,6 +16,12 @@ from .scene import grow, style_sheet, to_svg
 
 __all__ = ["render_block", "render_fragment", "render_page"]
 
+PAGE = (
+    "body{margin:1.5rem auto;max-width:64rem;padding:0 1rem;background:#fff}"
+    "@media (prefers-color-scheme:dark){:root:not([data-theme=light]) body{background:#14181f}}"
+    "@media (max-width:30rem){body{padding:0 .25rem}}"
+)
+
 
 def render_page(document: Document) -> str:
     """A page of its own."""
@@ -23,7 +29,7 @@ def render_page(document: Document) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(document.title or 'flipslide')}</title>\n"
-        "<style>body{margin:1.5rem auto;max-width:60rem;padding:0 1rem}</style>\n</head>\n<body>\n<main>\n"
+        f"<style>{PAGE}</style>\n</head>\n<body>\n<main>\n"
         f"{render_fragment(document)}</main>\n</body>\n</html>\n"
     )
 

@@ -15,6 +15,7 @@ PREAMBLE = r"""\documentclass{article}
 \setlength{\parskip}{1ex}
 \begin{document}
 """
+MAX_ROWS = 36
 
 
 def render_latex(document: Document, standalone: bool = True) -> str:
@@ -32,7 +33,8 @@ def _render(block: Block) -> str:
     if isinstance(block, Heading):
         return rf"\subsection*{{{to_latex(block.text)}}}"
     if isinstance(block, Grids):
-        return "\\[\n" + "\n\\qquad\n".join(map(_grid, block.grids)) + "\n\\]"
+        # In a paragraph, which breaks into lines where a display would run off the page.
+        return "\\begin{center}\n" + "\\quad\n".join(map(_grid, block.grids)) + "\n\\end{center}"
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Code):
@@ -43,11 +45,12 @@ def _render(block: Block) -> str:
 
 def _grid(grid: Grid) -> str:
     if not any(grid.rows):
-        return rf"\text{{{to_latex(grid.title)}: empty}}"
+        return f"{to_latex(grid.title)}: empty"
     width = max(map(len, grid.rows))
     rows = [" & ".join([*map(_cell, row), *[""] * (width - len(row))]) for row in grid.rows]
     matrix = " \\\\\n".join(rows)
-    return f"\\underset{{\\text{{{to_latex(grid.title)}}}}}{{\n\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}}}"
+    body = f"\\begin{{pmatrix}}\n{matrix}\n\\end{{pmatrix}}"
+    return f"$\\underset{{\\text{{{to_latex(grid.title)}}}}}{{\n{body}}}$"
 
 
 def _cell(cell: Cell) -> str:
@@ -62,8 +65,9 @@ def _table(table: Table) -> str:
     rows = [" & ".join(map(to_latex, row)) + r" \\" for row in table.rows]
     header = " & ".join(map(to_latex, table.header)) + r" \\ \hline"
     caption = f"{to_latex(table.caption)}\n\n" if table.caption else ""
-    body = "\n".join([header, *rows])
-    return f"{caption}\\begin{{tabular}}{{{align}}}\n{body}\n\\end{{tabular}}"
+    # A tabular does not break over pages.
+    pieces = ["\n".join([header, *rows[i : i + MAX_ROWS]]) for i in range(0, max(len(rows), 1), MAX_ROWS)]
+    return caption + "\n\n".join(f"\\begin{{tabular}}{{{align}}}\n{piece}\n\\end{{tabular}}" for piece in pieces)
 
 
 _WORDS = {
