@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         ParameterError,
         ShapeError,
     )
-    from .explain import Explanation, explain
-    from .graph import Graph, graph
+    from .explain import Explanation, Trace, explain, explain_layer
+    from .graph import Graph, graph, graph_layer
     from .padding import pad
     from .plan import Plan
     from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
@@ -40,14 +40,17 @@ __all__ = [
     "ParameterError",
     "Plan",
     "ShapeError",
+    "Trace",
     "__version__",
     "convolve",
     "convolve_grads",
     "correlate",
     "correlate_grads",
     "explain",
+    "explain_layer",
     "get_num_threads",
     "graph",
+    "graph_layer",
     "nn",
     "output_shape",
     "pad",
@@ -68,8 +71,8 @@ _HOMES = {
         "ParameterError",
         "ShapeError",
     ],
-    "explain": ["Explanation", "explain"],
-    "graph": ["Graph", "graph"],
+    "explain": ["Explanation", "Trace", "explain", "explain_layer"],
+    "graph": ["Graph", "graph", "graph_layer"],
     "padding": ["pad"],
     "plan": ["Plan"],
     "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],

@@ -1,47 +1,19 @@
-"""How a small convolution gets its numbers, step by step.
+"""How a small convolution gets its numbers: every step, and every way to compute it.
 
-`trace.py` collects every number of a call and where it came from; `text.py` writes it down.
+`trace.py` collects every number of a call and where it came from; everything else shows it.
+`story.py` and `text.py` tell it, `chapters/` has one chapter for each algorithm and each way
+to look at the sum, `draw` draws, `code/` writes the call down in other languages.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..arrays import Array
-from ..exact import pack
-from .text import render_text
-from .trace import Trace, make_trace
+from ..arrays import enter
+from .explanation import Explanation
+from .trace import Trace, make_layer_trace, make_trace
 
-__all__ = ["Explanation", "Trace", "explain"]
-
-
-class Explanation:
-    """What `fs.explain` returns: print it, or read its `trace`."""
-
-    __slots__ = ("trace",)
-
-    trace: Trace
-
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-
-    @property
-    def y(self) -> Array:
-        """The result, of exact numbers where x and w are exact."""
-        return pack([step.value for step in self.trace.steps], self.trace.y_shape)
-
-    def to_json(self, indent: int | None = None) -> str:
-        """The trace as JSON, schema "flipslide-trace/1"."""
-        return self.trace.to_json(indent)
-
-    def __str__(self) -> str:
-        return render_text(self.trace)
-
-    def __repr__(self) -> str:
-        x_shape = tuple(length.n for length in self.trace.lengths)
-        w_shape = tuple(length.taps for length in self.trace.lengths)
-        words = f"{self.trace.operation}, mode {self.trace.mode!r}"
-        return f"<Explanation: {words}, x {x_shape}, w {w_shape}, y {self.trace.y_shape}>"
+__all__ = ["Explanation", "Trace", "explain", "explain_layer"]
 
 
 def explain(
@@ -55,6 +27,9 @@ def explain(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    around: Any = None,
+    cells: Any = None,
+    dy: Any = None,
 ) -> Explanation:
     """Show how a small convolution in one or two dimensions gets every number.
 
@@ -71,11 +46,19 @@ def explain(
         As in `fs.convolve`.
     operation : {"convolve", "correlate"}
         "convolve" flips w; "correlate" does not, and conjugates it.
+    around : int or tuple of int, optional
+        Explain only the outputs near this one: of a long signal, or of a large picture.
+    cells : list of int or of tuple of int, optional
+        Explain only these outputs.
+    dy : array_like, optional
+        Weights of the outputs: the trace then has the gradients of Σ y·dy and their graph.
 
     Returns
     -------
     Explanation
-        `print` it; `.y` is the result, `.trace` the data, `.to_json()` the data as JSON.
+        `print` it, `.save("it.html")`, or open a chapter: `.flip()`, `.scatter()`, `.im2col()`,
+        `.fft()`, `.compare()`, `.code("numpy")`, … `.y` is the result, `.trace` the data,
+        `.to_json()` the data as JSON.
 
     Raises
     ------
@@ -96,9 +79,70 @@ def explain(
     y = 1 3 5
     without the flip (correlation, what PyTorch calls conv): 3 5 7
     """
-    return Explanation(
-        make_trace(
-            x, w, mode, operation=operation, boundary=boundary, fill_value=fill_value, center=center, stride=stride,
-            dilation=dilation,
-        )
-    )  # fmt: skip
+    words = dict(operation=operation, boundary=boundary, fill_value=fill_value, center=center, stride=stride,
+                 dilation=dilation)  # fmt: skip
+    trace = make_trace(x, w, mode, around=around, cells=cells, dy=dy, **words)
+    return Explanation(trace, dict(x=enter(x, "x").copy(), w=enter(w, "w").copy(), mode=mode, **words))
+
+
+def explain_layer(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    around: Any = None,
+    cells: Any = None,
+    dy: Any = None,
+) -> Explanation:
+    """Show how one example of a small layer gets every number. As in every framework, nothing is flipped.
+
+        y[k, m] = bias[k] + Σ_c Σ_j w[k, c, j] · x[c, stride·m + dilation·j − lo]
+
+    Each output is the sum of its channels' sums, spelled out, plus the bias.
+
+    Parameters
+    ----------
+    x : array_like, (C, *spatial)
+        One example with one spatial axis or two; (1, C, *spatial) is taken as its only one.
+    w : array_like, (K, C/groups, *taps)
+        At most 64 taps times channels, and 512 outputs.
+    bias : array_like, (K,), optional
+    stride, padding, dilation, groups
+        As in `fs.nn.conv`.
+    around, cells
+        Explain only the outputs of filter k near m, `around=(k, m, …)`, or a list of outputs.
+    dy : array_like, (K, *outputs), optional
+        Weights of the outputs: the trace then has the gradients of Σ y·dy and their graph.
+
+    Returns
+    -------
+    Explanation
+        As from `fs.explain`; `.step((k, m, n))` shows the three products of grids behind one
+        output, `.im2col()` the layer as a product of matrices.
+
+    Raises
+    ------
+    ShapeError, ParameterError, DtypeError
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> e = fs.explain_layer([[1, 2, 3], [0, 1, 0]], [[[1, 1], [2, 0]]], [10])
+    >>> print(e.table())
+    The sum of each channel, and the output
+    <BLANKLINE>
+     filter,m   channel 0   channel 1   bias   sum
+          0,0           3           0     10   = 13
+          0,1           5           2     10   = 17
+    """
+    words = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    trace = make_layer_trace(x, w, bias, around=around, cells=cells, dy=dy, **words)
+    return Explanation(trace, dict(x=enter(x, "x").copy(), w=enter(w, "w").copy(), bias=_kept(bias), **words))
+
+
+def _kept(bias: Any) -> Any:
+    return None if bias is None else enter(bias, "bias").copy()

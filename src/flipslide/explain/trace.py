@@ -17,14 +17,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array, enter
+from ..arrays import Array, enter, freeze
 from ..errors import ParameterError, ShapeError
-from ..geometry import is_sequence, span_of, to_int
 from ..exact import numbers_of
-from ..graph import Graph, GraphEdge, GraphNode, correlates, settings_of
-from ..spec import Axis, ConvSpec, Shape
+from ..geometry import is_sequence, layer_pads, span_of, to_int
+from ..graph import Graph, GraphEdge, GraphNode, correlates, enter_layer, settings_of
+from ..spec import Axis, ConvSpec, Shape, split_padding
 
-__all__ = ["Gradients", "Length", "Other", "Step", "Term", "Trace", "freeze_array", "make_trace", "to_plain"]
+__all__ = [
+    "Gradients",
+    "Length",
+    "Other",
+    "Step",
+    "Term",
+    "Trace",
+    "freeze_array",
+    "make_layer_trace",
+    "make_trace",
+    "to_plain",
+]
 
 SCHEMA = "flipslide-trace/1"
 MAX_CELLS = 512
@@ -143,8 +154,10 @@ class Trace(NamedTuple):
 
     @property
     def is_whole(self) -> bool:
-        """Whether every output is explained."""
-        return len(self.steps) == math.prod(self.y_shape)
+        """Whether every output is explained, and all of x is here."""
+        samples = math.prod(length.n for length in self.lengths)
+        channels = len(self.w[0]) * self.groups if self.operation == "layer" else 1
+        return len(self.steps) == math.prod(self.y_shape) and _count(self.x) == channels * samples
 
     def to_json(self, indent: int | None = None) -> str:
         """The trace as JSON. Fractions and whatever else JSON has no number for become strings.
@@ -193,8 +206,7 @@ def make_trace(
     window = _turn(taps) if flips else _seen(spec, taps)
     graph = None
     if dy is not None:
-        if not chosen.are_all:
-            raise ParameterError("dy= needs every output; leave out around= and cells=")
+        _check_whole(chosen)
         graph = Graph(spec, x, w, operation, mode).backward(dy)
     return Trace(
         schema=SCHEMA,
@@ -218,6 +230,77 @@ def make_trace(
         other=Other("correlate" if flips else "convolve", other, not _same(other, y)),
         gradients=None if graph is None else gradients_of(graph),
     )
+
+
+def make_layer_trace(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    around: Any = None,
+    cells: Any = None,
+    dy: Any = None,
+) -> Trace:
+    """The trace of one example of a small layer with one spatial axis or two."""
+    x, w, bias, spec = enter_layer(x, w, bias, stride, padding, dilation, groups)
+    if len(spec.axes) > 2:
+        raise ShapeError(
+            f"explain shows layers with one spatial axis or two; x has shape {x.shape}. Take a slice: x[:, 0]"
+        )
+    check_terms(spec.n_taps)
+    y_shape = (w.shape[0], *(axis.y for axis in spec.axes))
+    chosen = choose_cells(y_shape, spec.axes, around, cells)
+    piece = Piece(x, chosen.piece_of_x(spec.axes))
+    taps = numbers_of(w, "w")
+    biases = None if bias is None else numbers_of(bias, "bias")
+    steps = tuple(_make_layer_step(spec, cell, piece, taps, biases) for cell in chosen.cells)
+    words = "valid" if padding == 0 else str(padding)
+    graph = None
+    if dy is not None:
+        _check_whole(chosen)
+        graph = Graph(spec, x, w, "layer", words, bias, y_shape).backward(dy)
+    return Trace(
+        schema=SCHEMA,
+        operation="layer",
+        mode=words,
+        boundary=("zero",) * len(spec.axes),
+        fill_value=0,
+        stride=tuple(axis.stride for axis in spec.axes),
+        dilation=tuple(axis.dilation for axis in spec.axes),
+        groups=spec.loop_size("group"),
+        x=freeze_array(piece.numbers),
+        x_origin=piece.origin,
+        w=freeze_array(taps),
+        bias=None if biases is None else freeze_array(biases),
+        window_w=freeze_array(taps),
+        flip_matters=_flip_matters(taps, len(spec.axes)),
+        lengths=tuple(map(_measure_layer, spec.axes, _pads(spec, padding))),
+        steps=steps,
+        y=chosen.fold([step.value for step in steps]),
+        y_origin=chosen.low,
+        other=None,
+        gradients=None if graph is None else gradients_of(graph),
+    )
+
+
+def _pads(spec: ConvSpec, padding: Any) -> list[tuple[int, int]]:
+    rows = zip(split_padding(freeze(padding), len(spec.axes)), spec.axes, strict=True)
+    return [layer_pads(pads, axis.x, span_of(axis.w, axis.dilation), axis.stride) for pads, axis in rows]
+
+
+def _measure_layer(axis: Axis, pads: tuple[int, int]) -> Length:
+    span = span_of(axis.w, axis.dilation)
+    room = axis.x + sum(pads) - span
+    return Length(axis.x, axis.w, axis.dilation, span, *pads, axis.stride, room, axis.y)
+
+
+def _check_whole(chosen: Cells) -> None:
+    if not chosen.are_all:
+        raise ParameterError("dy= needs every output; leave out around= and cells=")
 
 
 def gradients_of(graph: Graph) -> Gradients:
@@ -343,6 +426,18 @@ def _make_step(spec: ConvSpec, m: Shape, x: Piece, w: Any, fill: Any) -> Step:
     return Step(m, terms, (), None, sum_of(terms))
 
 
+def _make_layer_step(spec: ConvSpec, cell: Shape, x: Piece, w: Any, bias: Any) -> Step:
+    """One output of a layer: the sum of each channel of its group, and the bias."""
+    k, m = cell[0], cell[1:]
+    filters, channels = spec.loop_size("out"), spec.loop_size("in")
+    first = k // filters * channels
+    by_channel = [tuple(make_terms(spec.axes, m, x, w[k], 0, (first + c,), (c,))) for c in range(channels)]
+    partials = tuple(map(sum_of, by_channel))
+    offset = None if bias is None else bias[k]
+    value = sum(partials, 0) + (0 if offset is None else offset)
+    return Step(cell, tuple(itertools.chain(*by_channel)), partials, offset, value)
+
+
 def sum_of(terms: tuple[Term, ...]) -> Any:
     """The sum of the products."""
     return sum((term.product for term in terms if term.product is not None), 0)
@@ -391,9 +486,18 @@ def _turn(w: Any) -> Any:
     return w[(slice(None, None, -1),) * w.ndim]
 
 
+def _flip_matters(w: Any, n_axes: int) -> bool:
+    """Whether the taps of some filter read differently when they are turned."""
+    return freeze_array(w[(..., *(slice(None, None, -1),) * n_axes)]) != freeze_array(w)
+
+
 def freeze_array(array: Any) -> Nested:
     """An array as nested tuples of what it holds."""
     return tuple(array.tolist()) if array.ndim == 1 else tuple(map(freeze_array, array))
+
+
+def _count(nested: Any) -> int:
+    return sum(map(_count, nested)) if isinstance(nested, tuple) else 1
 
 
 def _same(a: Any, b: Any) -> bool:
