@@ -168,28 +168,26 @@ def test_numpy_and_scipy_agree_with_their_same(seed: int) -> None:
     assert same_of("matlab", *_exact(x, w)).tolist() == ndimage.convolve1d(x, w, mode="constant").tolist()
 
 
-@pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_pytorch_agrees_with_its_same(seed: int, stride: int) -> None:
+def test_pytorch_agrees_with_its_same(stride: int) -> None:
     torch = pytest.importorskip("torch")
-    x, w = _arrays(seed)
-    arrays = [torch.tensor(array, dtype=torch.float64)[None, None] for array in (x, w)]
-    if stride == 1:
-        same = torch.nn.functional.conv1d(*arrays, padding="same")[0, 0]
-        assert same_of("pytorch", *_exact(x, w)).tolist() == same.tolist()
-        assert same_of("tensorflow", *_exact(x, w)).tolist() == same.tolist()
-    wanted = torch.nn.functional.conv1d(*arrays, padding=len(w) // 2, stride=stride)[0, 0]
-    assert same_of("pytorch padded", *_exact(x, w), stride).tolist() == wanted.tolist()
+    for x, w in map(_arrays, range(30)):
+        arrays = [torch.tensor(array, dtype=torch.float64)[None, None] for array in (x, w)]
+        if stride == 1:
+            same = torch.nn.functional.conv1d(*arrays, padding="same")[0, 0]
+            assert same_of("pytorch", *_exact(x, w)).tolist() == same.tolist()
+            assert same_of("tensorflow", *_exact(x, w)).tolist() == same.tolist()
+        wanted = torch.nn.functional.conv1d(*arrays, padding=len(w) // 2, stride=stride)[0, 0]
+        assert same_of("pytorch padded", *_exact(x, w), stride).tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("stride", [1, 2, 3])
-def test_jax_agrees_with_its_same(seed: int, stride: int) -> None:
+def test_jax_agrees_with_its_same(stride: int) -> None:
     jax = pytest.importorskip("jax")
-    x, w = _arrays(seed)
-    arrays = [jax.numpy.array(array, dtype=float)[None, None] for array in (x, w)]
-    wanted = jax.lax.conv_general_dilated(*arrays, (stride,), "SAME")[0, 0]
-    assert same_of("tensorflow", *_exact(x, w), stride).tolist() == wanted.tolist()
+    for x, w in map(_arrays, range(10)):
+        arrays = [jax.numpy.array(array, dtype=float)[None, None] for array in (x, w)]
+        wanted = jax.lax.conv_general_dilated(*arrays, (stride,), "SAME")[0, 0]
+        assert same_of("tensorflow", *_exact(x, w), stride).tolist() == wanted.tolist()
 
 
 def test_every_same_is_tested() -> None:
@@ -286,7 +284,7 @@ def test_refuses_what_cannot_be_written_down() -> None:
     chapter = fs.explain(np.ones((20, 20)), np.ones((3, 3))).matrix()
     assert "T: 324 rows and 400 columns are too many to be read; they are in .parts" in str(chapter)
     assert chapter.parts["matrix"].shape == (324, 400)
-    with pytest.raises(fs.ParameterError, match="chapter='dirct'"):
-        fs.explain(X, W).chapter("dirct")
+    with pytest.raises(fs.ParameterError, match="chapter='fastest'"):
+        fs.explain(X, W).chapter("fastest")
     with pytest.raises(fs.ParameterError, match="whole call"):
         fs.explain(range(20), W, around=1).fft()

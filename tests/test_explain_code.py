@@ -105,6 +105,7 @@ def run_c(folder: Path, source: str) -> str:
 # --------------------------------------------------------------------------------- Octave
 
 MANY = 40
+SHOW = "printf('Y%s\\n', jsonencode(permute(y, [3 1 2])));\nclear all;"
 
 
 def test_matlab_gives_the_same_numbers(tmp_path: Path) -> None:
@@ -124,9 +125,7 @@ def test_matlab_gives_the_same_numbers(tmp_path: Path) -> None:
     programs = []
     for call in found:
         # A row of x is a row of MATLAB's; JSON keeps the shape.
-        programs.append(
-            f"{call.explain().code('matlab')};\nprintf('Y%s\\n', jsonencode(permute(y, [3 1 2])));\nclear all;"
-        )
+        programs += [f"{call.explain().code('matlab')};", SHOW]
     (tmp_path / "y.m").write_text("\n".join(programs))
     done = subprocess.run([octave, "--no-gui", "--quiet", tmp_path / "y.m"], check=True, capture_output=True, text=True)
     results = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("Y")]

@@ -10,6 +10,7 @@ from ..exact import number_text
 from ..geometry import to_int
 from ..show import Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 from ..show.document import Block
+from ..spec import Shape
 from .draw import draw_steps, is_drawable
 from .text import legend_of
 from .trace import Nested, Step, Term, Trace
@@ -68,11 +69,7 @@ def _inputs(trace: Trace) -> Iterator[Block]:
 
 
 def _layer_inputs(trace: Trace) -> Iterator[Block]:
-    names = [
-        f"x[{c}]" if trace.is_whole else piece_name(f"x[{c}]", plane, trace.x_origin[1:])
-        for c, plane in enumerate(trace.x)
-    ]
-    yield Grids(tuple(grid(name, plane, "x") for name, plane in zip(names, trace.x, strict=True)))
+    yield Grids(tuple(_planes("x", trace.x, trace.x_origin, trace, "x")))
     for k, taps in enumerate(trace.w):
         bias = () if trace.bias is None else (Grid(f"b[{k}]", ((Cell(number_text(trace.bias[k]), "w"),),)),)
         yield Grids((*(grid(f"w[{k},{c}]", plane, "w") for c, plane in enumerate(taps)), *bias))
@@ -115,9 +112,8 @@ def _window(trace: Trace, step: Step) -> str:
 def _layer_table(trace: Trace) -> Table:
     """The sum of each channel, the bias, the output."""
     channels = len(trace.steps[0].partials) if trace.steps else 1
-    heads = tuple(f"channel {c}" for c in range(channels)) if trace.groups == 1 else tuple(
-        f"channel {c} of the group" for c in range(channels)
-    )  # fmt: skip
+    of = "" if trace.groups == 1 else " of the group"
+    heads = tuple(f"channel {c}{of}" for c in range(channels))
     bias = ("bias",) if trace.bias is not None else ()
     rows = tuple(
         (
@@ -129,7 +125,8 @@ def _layer_table(trace: Trace) -> Table:
         for step in trace.steps
     )
     index = "filter,m" if trace.ndim == 1 else "filter,m,n"
-    return Table("The sum of each channel, and the output", (index, *heads, *bias, "sum"), rows, "r" * (len(heads) + len(bias) + 1) + "l")  # fmt: skip
+    header = (index, *heads, *bias, "sum")
+    return Table("The sum of each channel, and the output", header, rows, "r" * (len(header) - 1) + "l")
 
 
 def find_step(trace: Trace, n: object) -> Step:
@@ -193,7 +190,7 @@ def _legend(trace: Trace) -> Iterator[Block]:
 
 def _answers(trace: Trace) -> Iterator[Block]:
     if trace.operation == "layer":
-        yield Grids(tuple(_filter_grids(trace)))
+        yield Grids(tuple(_planes("y", trace.y, trace.y_origin, trace, "y")))
         return
     name = "y" if trace.is_whole else piece_name("y", trace.y, trace.y_origin)
     assert trace.other is not None
@@ -204,6 +201,8 @@ def _answers(trace: Trace) -> Iterator[Block]:
     yield Text(why_equal(trace))
 
 
-def _filter_grids(trace: Trace) -> Iterator[Grid]:
-    for k, plane in enumerate(trace.y, trace.y_origin[0]):
-        yield grid(f"y[{k}]" if trace.is_whole else piece_name(f"y[{k}]", plane, trace.y_origin[1:]), plane, "y")
+def _planes(name: str, planes: Nested, origin: Shape, trace: Trace, role: str) -> Iterator[Grid]:
+    """A grid for each channel, or for each filter."""
+    for n, plane in enumerate(planes, origin[0]):
+        title = f"{name}[{n}]" if trace.is_whole else piece_name(f"{name}[{n}]", plane, origin[1:])
+        yield grid(title, plane, role)

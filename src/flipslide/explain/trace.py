@@ -372,8 +372,8 @@ def choose_cells(y_shape: Shape, axes: tuple[Axis, ...], around: Any, cells: Any
         return _choose_listed(y_shape, cells)
     if max(math.prod(y_shape), math.prod(axis.x for axis in axes) // 2) > MAX_CELLS:
         raise ShapeError(
-            f"y would have shape {y_shape}: explain shows at most {MAX_CELLS} outputs, and {2 * MAX_CELLS} samples of x. "
-            "Ask for some of the outputs: around=n for those near one, cells=[…] for a list"
+            f"y would have shape {y_shape}: explain shows at most {MAX_CELLS} outputs, and {2 * MAX_CELLS} samples of "
+            "x. Ask for some of the outputs: around=n for those near one, cells=[…] for a list"
         )
     low = (0,) * len(y_shape)
     return Cells(_box(low, y_shape), low, y_shape, True)

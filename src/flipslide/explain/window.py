@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..geometry import extend_index
 from ..spec import Shape
 from .trace import Length, Nested, Trace
 
-__all__ = ["Window", "dilate", "fill_zeros", "indices", "is_finite", "taps_of", "window_of"]
+__all__ = ["Window", "dilate", "fill_zeros", "index_at", "indices", "is_finite", "taps_of", "window_of"]
 
 
 class Window(NamedTuple):
@@ -66,11 +66,12 @@ class Window(NamedTuple):
         """The sums of each filter with its bias."""
         if self.bias is None:
             return sums
-        return sums + np.array(self.bias, dtype=object).reshape(-1, *(1,) * len(self.axes))
+        shape = (-1, *(1,) * len(self.axes))
+        return np.asarray(sums + np.array(self.bias, dtype=object).reshape(shape))
 
     def close(self, sums: Array) -> Array:
         """Sums (K, *outputs) as the result of the call."""
-        return self.add_bias(sums).reshape(self.y_shape)
+        return np.reshape(self.add_bias(sums), self.y_shape)
 
     def empty(self) -> Array:
         """Zeros where the sums of each filter go."""
@@ -164,7 +165,9 @@ def zeros(shape: Shape) -> Array:
 def fill_zeros(array: Array) -> Array:
     """The array with zeros where None stands."""
     filled = array.copy()
-    filled[np.equal(array, None)] = 0
+    for place in np.ndindex(*array.shape):
+        if filled[place] is None:
+            filled[place] = 0
     return filled
 
 
@@ -172,8 +175,13 @@ def dilate(v: Array, axes: tuple[Length, ...]) -> Array:
     """Taps with the zeros of their dilation between them."""
     lead = v.ndim - len(axes)
     wide = zeros((*v.shape[:lead], *(axis.span for axis in axes)))
-    wide[(..., *(slice(None, None, axis.dilation) for axis in axes))] = v
+    wide[index_at(..., (slice(None, None, axis.dilation) for axis in axes))] = v
     return wide
+
+
+def index_at(first: Any, rest: Iterable[Any]) -> Any:
+    """An index: one entry for the leading axis (or ... for all of them), then one for each axis."""
+    return (first, *rest)
 
 
 def is_finite(*arrays: Array) -> bool:

@@ -70,8 +70,8 @@ def _story(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) 
     weights = "dy" if trace.gradients is not None else "dy = 1 everywhere"
     return [
         Text(
-            "im2col copies a sample into every window that covers it. Going back, all these copies are the same sample, "
-            "so what comes back to it is added, never overwritten: += and not =."
+            "im2col copies a sample into every window that covers it. Going back, all these copies are the same "
+            "sample, so what comes back to it is added, never overwritten: += and not =."
         ),
         Grids((grid_of("columns of ones add up to the coverage", coverage, "gradient"),)),
         _question(coverage),

@@ -12,7 +12,7 @@ from ...show import Cell, Formula, Grid, Grids, Table, Text
 from ..draw import draw_compare
 from ..trace import Trace, make_trace
 from ..window import Window, indices, taps_of, window_of, zeros
-from .chapter import Chapter, check_signal, grid_of, index_text, pictures
+from .chapter import Chapter, check_signal, grid_of, pictures
 
 __all__ = ["SAMES", "chapter", "full_sums", "same_of"]
 
@@ -126,7 +126,7 @@ def _line(trace: Trace, window: Window) -> Chapter:
         (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())), SAMES[name].note)
         for name, y in libraries.items()
     )
-    blocks = [
+    blocks: list[Any] = [
         Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1"),
         Grids((ruler,)),
         Table(
@@ -219,12 +219,11 @@ def _plane(trace: Trace, window: Window) -> Chapter:
     full = full_sums(x, w)
     axes = [_counts(axis.n, axis.span) for axis in window.axes]
     cuts = {mode: full[tuple(slice(f, f + n) for f, n in (axis[mode] for axis in axes))] for mode in MODES}
-    grids = tuple(
-        grid_of(f"{mode}: {index_text(cut.shape).replace(',', ' by ')}", cut, "y") for mode, cut in cuts.items()
-    )
+    sizes = {mode: " by ".join(map(str, cut.shape)) for mode, cut in cuts.items()}
+    grids = tuple(grid_of(f"{mode}: {sizes[mode]}", cut, "y") for mode, cut in cuts.items())
     upper = full[tuple(slice(axis.span // 2, axis.span // 2 + axis.n) for axis in window.axes)]
     even = any(axis.span % 2 == 0 for axis in window.axes)
-    blocks = [
+    blocks: list[Any] = [
         Text("With zeros outside x: full keeps every overlap, same as many as x has, valid only complete ones."),
         Grids(grids[::-1]),
         Text(

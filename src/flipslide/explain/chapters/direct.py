@@ -59,9 +59,9 @@ def chapter(trace: Trace) -> Chapter:
     all_blocks = blocks(window)
     story: list[Any] = [
         Text(
-            f"Nothing is copied and nothing is flipped in memory: the taps are read in the order in which they lie over "
-            f"x. {LANES} neighbouring outputs are summed at once, one in each lane of a register: a tap is loaded once, "
-            "multiplied with the samples under it in every lane, and added."
+            f"Nothing is copied and nothing is flipped in memory: the taps are read in the order in which they lie "
+            f"over x. {LANES} neighbouring outputs are summed at once, one in each lane of a register: a tap is loaded "
+            "once, multiplied with the samples under it in every lane, and added."
         )
     ]
     if all_blocks and window.v.size:

@@ -50,9 +50,9 @@ def _why(flips: bool) -> str:
     if not flips:
         return "Correlation slides w over x as it lies: j and the index into x grow together. There is no flip."
     return (
-        "As j grows, n − j falls: the first tap meets the newest sample, the last tap the oldest. To lay w over x so that "
-        "each tap stands under its sample, turn w round once; from then on it only slides. The flip is what makes order "
-        "not matter, x * w = w * x, and what makes a single 1 in x give back w as it is."
+        "As j grows, n − j falls: the first tap meets the newest sample, the last tap the oldest. To lay w over x so "
+        "that each tap stands under its sample, turn w round once; from then on it only slides. The flip is what makes "
+        "order not matter, x * w = w * x, and what makes a single 1 in x give back w as it is."
     )
 
 

@@ -80,8 +80,8 @@ def _story(window: Window, columns: Array, rows: Array, product: Array, copies: 
     return [
         Text(
             f"Each window of x, read row by row{' and channel by channel' if window.x.shape[0] > 1 else ''}, becomes a "
-            f"column: {n_columns} windows of {columns.shape[0]} numbers. Each filter, as it lies over x, becomes a row. "
-            f"Row times column is one output{bias}."
+            f"column: {n_columns} windows of {columns.shape[0]} numbers. Each filter, as it lies over x, becomes a "
+            f"row. Row times column is one output{bias}."
         ),
         written_down([_labelled(window, columns)]),
         written_down([grid_of(f"W_row ({rows.shape[0]}×{rows.shape[1]})", rows, "w")]),

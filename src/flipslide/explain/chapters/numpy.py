@@ -9,7 +9,7 @@ from ...exact import number_text
 from ...show import Table, Text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, indices, window_of
+from ..window import Window, index_at, indices, window_of
 from .chapter import Chapter, align_texts, answer, result_grids
 
 __all__ = ["chapter", "convolve"]
@@ -23,7 +23,7 @@ def shifted(window: Window, channel: int, j: Shape) -> Array:
     ]
     if not all(window.outputs):
         slices = [slice(0, n) for n in window.outputs]
-    view: Array = window.extended[(channel, *slices)]
+    view: Array = window.extended[index_at(channel, slices)]
     return view
 
 
@@ -51,10 +51,10 @@ def chapter(trace: Trace) -> Chapter:
     taps = [number_text(window.v[(0, c, *j)]) for c, _, j in pairs]
     lines = align_texts([*(shifted(window, channel, j).flat for _, channel, j in pairs), _first(window, y)])
     rows = tuple(zip([*taps, "sum"], lines, strict=True))
-    story = [
+    story: list[Any] = [
         Text(
-            "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added up. "
-            "Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
+            "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added "
+            "up. Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
             "and add: fractions, big integers, long doubles."
         ),
         Table("", ("tap", "times x shifted"), rows, "rl"),

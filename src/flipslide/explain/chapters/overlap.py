@@ -10,7 +10,7 @@ from ...arrays import Array
 from ...show import Cell, Grid, Grids, Text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, dilate, fill_zeros, indices, window_of, zeros
+from ..window import Window, dilate, fill_zeros, index_at, indices, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, index_text, result_grids
 
 __all__ = ["chapter", "circular", "convolve", "every_output", "tile_shape"]
@@ -64,10 +64,10 @@ def convolve(window: Window, points: Shape) -> Array:
     for k in range(window.filters):
         for c, channel in enumerate(window.channels(k)):
             for tile in tiles_of(x[channel], taps[k, c], points, wanted):
-                place = (k, *(slice(f, f + n) for f, n in zip(tile.at, tile.good, strict=True)))
+                place = index_at(k, (slice(f, f + n) for f, n in zip(tile.at, tile.good, strict=True)))
                 kept = sums[place].shape
                 sums[place] = sums[place] + tile.sums[tuple(slice(0, n) for n in kept)]
-    return sums[(slice(None), *(slice(None, None, axis.stride) for axis in window.axes))]
+    return np.asarray(sums[index_at(slice(None), (slice(None, None, axis.stride) for axis in window.axes))])
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -89,8 +89,9 @@ def _story(window: Window, points: Shape, tiles: list[Tile]) -> list[Any]:
     story: list[Any] = [
         Text(
             f"x is cut into tiles of {size} points. In each the sum is made around a circle, which is what a short "
-            f"Fourier transform does. Taps that span {spans} wrap at the end of the tile, so only {good} of its outputs "
-            f"are right; the others (in brackets) are thrown away, and the next tile begins where the good ones end."
+            f"Fourier transform does. Taps that span {spans} wrap at the end of the tile, so only {good} of its "
+            f"outputs are right; the others (in brackets) are thrown away, and the next tile begins where the good "
+            "ones end."
         )
     ]
     if any(axis.stride > 1 for axis in window.axes):

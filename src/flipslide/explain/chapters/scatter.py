@@ -66,21 +66,19 @@ def chapter(trace: Trace) -> Chapter:
     stamps = stamps_of(window)
     full = add_up(window, stamps)
     y = answer(window, full[_kept(window)][None])
-    story = [*_why(trace), *(_rows if len(window.axes) == 1 else _planes)(window, stamps, full)]
-    story += [*_polynomials(trace, window, full), *pictures("stamping", draw_scatter(trace)), result_grids(window, y)]
+    rows = _rows if len(window.axes) == 1 else _planes
+    story: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
+    story += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
     return Chapter("scatter", "Every sample stamps a copy of w", story, y, stamps=stamps, full=full)
 
 
-def _why(trace: Trace) -> Iterator[Any]:
-    name = "w" if trace.operation == "convolve" else "w turned round"
-    yield Text(
-        f"Look at one sample of x instead of one output: it stamps a copy of {name}, times its value, beginning at its "
-        "own place. Where copies overlap they add. Nobody flips anything here: read one column from top to bottom and "
-        "the taps appear in reverse. That is the flip."
-        if trace.operation == "convolve"
-        else f"Look at one sample of x instead of one output: it stamps a copy of {name}, times its value. Where copies "
-        "overlap they add. Without a flip in the window there is one in the stamp."
-    )
+WHY = {
+    "convolve": "Look at one sample of x instead of one output: it stamps a copy of w, times its value, beginning at "
+    "its own place. Where copies overlap they add. Nobody flips anything here: read one column from top to bottom and "
+    "the taps appear in reverse. That is the flip.",
+    "correlate": "Look at one sample of x instead of one output: it stamps a copy of w turned round, times its value. "
+    "Where copies overlap they add. Without a flip in the window there is one in the stamp.",
+}
 
 
 # ------------------------------------------------------------------------------- one axis
@@ -107,7 +105,7 @@ def _ruler(window: Window, stamps: list[Stamp], full: Array) -> Iterator[tuple[C
     yield (Cell(""), Cell("="), *(Cell(number_text(full[n]), "y" if n in kept else "", n in kept) for n in columns))
 
 
-def _polynomials(trace: Trace, window: Window, full: Array) -> Iterator[Any]:
+def _polynomials(trace: Trace, window: Window) -> Iterator[Any]:
     """The same as a product of polynomials, where it is small and plain."""
     axes, x = window.axes, window.x[0]
     plain = len(axes) == 1 and trace.operation == "convolve" and axes[0].dilation == 1 and len(x) <= 8
@@ -129,7 +127,7 @@ def _polynomial(numbers: Any) -> str:
     'z − 2·z^2'
     """
     terms = [(value, _power(n)) for n, value in enumerate(numbers) if value != 0]
-    parts = []
+    parts: list[str] = []
     for value, power in terms:
         size = number_text(abs(value)) if not isinstance(value, complex) else number_text(value)
         body = power if size == "1" and power else "·".join(filter(None, (size, power)))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Grids, Text
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
@@ -31,7 +30,8 @@ def factors_of(taps: Array) -> Factors:
     >>> [(c.tolist(), r.tolist()) for c, r in factors_of(np.array([[1, 2], [2, 4]], dtype=object))]
     [([1, 2], [1, 2])]
     """
-    rest, factors = taps.copy(), []
+    rest = taps.copy()
+    factors: Factors = []
     largest = max((abs(tap) for tap in taps.flat), default=0)
     exact = all(isinstance(tap, int | Fraction) for tap in taps.flat)
     while True:
@@ -140,6 +140,7 @@ def _passes(window: Window, factors: Factors) -> list[Any]:
 
 def _count(once: int, twice: int, pairs: int) -> str:
     saved = "fewer" if twice < once else "no fewer"
-    return f"Products for each output: {once} at once, {twice} in {2 * pairs} passes: {saved}. " + (
-        f"With k×k taps it is k² against 2k: {number_text(49)} against {number_text(14)} for 7×7."
+    return (
+        f"Products for each output: {once} at once, {twice} in {2 * pairs} passes: {saved}. "
+        "With k×k taps it is k² against 2k, for 7×7 taps 49 against 14."
     )

@@ -1,4 +1,4 @@
-"""`winograd`: fewer products for a few taps, by way of polynomials (Toom, Cook, Winograd).
+"""`winograd`: fewer products for a few taps, by way of polynomials.
 
 m outputs of r taps are m·r products. A polynomial of degree m + r − 2 is known by its values
 at m + r − 1 points, and a product of polynomials is a product at each point. Transposed, this
@@ -24,7 +24,7 @@ from ...arrays import Array
 from ...show import Formula, Grids, Text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, fill_zeros, indices, window_of, zeros
+from ..window import Window, fill_zeros, index_at, indices, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, result_grids, texts_of
 from .overlap import every_output
 
@@ -112,10 +112,11 @@ def convolve(window: Window) -> Array:
     for k in range(window.filters):
         for c, channel in enumerate(window.channels(k)):
             for residue in indices(tuple(axis.dilation for axis in window.axes)):
-                every = tuple(slice(r, None, axis.dilation) for r, axis in zip(residue, window.axes, strict=True))
-                part = sums[(k, *every)]
-                sums[(k, *every)] = part + _slide(x[(channel, *every)], window.v[k, c], part.shape)
-    sums = sums[(slice(None), *(slice(None, None, axis.stride) for axis in window.axes))]
+                every = [slice(r, None, axis.dilation) for r, axis in zip(residue, window.axes, strict=True)]
+                here = index_at(k, every)
+                part = sums[here]
+                sums[here] = part + _slide(x[index_at(channel, every)], window.v[k, c], part.shape)
+    sums = sums[index_at(slice(None), (slice(None, None, axis.stride) for axis in window.axes))]
     return np.asarray(np.frompyfunc(_whole, 1, 1)(sums), dtype=object) if sums.size else sums
 
 
@@ -167,8 +168,8 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
     a, g, b = kinds[-1]
     story: list[Any] = [
         Text(
-            f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a sample. "
-            f"Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
+            f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
+            f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
             "the rest is additions and small factors. v are the taps as they lie over x."
         ),
         Formula(formula, latex),

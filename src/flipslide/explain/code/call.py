@@ -16,7 +16,7 @@ from ..trace import Length, Nested, Trace
 __all__ = ["PAD_MODES", "Call", "Numbers", "nested_text", "pad_steps", "python_number", "read_call", "slices"]
 
 #: What numpy.pad and jax.numpy.pad call the rules.
-PAD_MODES = {"zero": "constant", "constant": "constant", "edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}  # fmt: skip
+PAD_MODES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}
 
 Numbers = Callable[[Any], str]
 
