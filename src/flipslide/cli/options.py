@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from flipslide.geometry import MODES, check_boundary
+from flipslide.geometry import MODES, PADDINGS, check_boundary
 
-__all__ = ["BOUNDARY", "MODE", "SIZE", "NumbersCommand", "as_entries"]
+__all__ = ["BOUNDARY", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries"]
 
 
 class NumbersCommand(click.Command):
@@ -54,7 +54,44 @@ class Boundary(click.ParamType[tuple[str, Any]]):
             return self.fail(f"constant={text}: {text!r} is not a number", param, ctx)
 
 
+class Padding(click.ParamType[Any]):
+    """A word, or per axis a number or lo:hi, with x between axes."""
+
+    name = "padding"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or value in PADDINGS:
+            return value
+        if not re.fullmatch(r"\s*\d+(:\d+)?(x\d+(:\d+)?)*", value):
+            self.fail(
+                f"{value!r} is no padding; write 1, 1:0 (lo:hi), 1x2, or one of {', '.join(PADDINGS)}", param, ctx
+            )
+        pads = tuple(_pair(entry) for entry in value.split("x"))
+        return pads[0] if len(pads) == 1 else pads
+
+
+def _pair(text: str) -> tuple[int, int]:
+    lo, _, hi = text.partition(":")
+    return int(lo), int(hi or lo)
+
+
+class Index(click.ParamType[Any]):
+    """The number of one output, or its index: 4, or 1,0."""
+
+    name = "index"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not re.fullmatch(r"\s*-?\d+(,-?\d+)*", value):
+            self.fail(f"{value!r} is no output; write 4, or 1,0 for one number per axis", param, ctx)
+        index = tuple(int(entry) for entry in value.split(","))
+        return index[0] if len(index) == 1 else index
+
+
 SIZE = Size()
+PADDING = Padding()
+INDEX = Index()
 MODE = click.Choice(MODES)
 BOUNDARY = Boundary()
 

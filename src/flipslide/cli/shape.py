@@ -7,41 +7,19 @@ Integers only, so it imports no NumPy.
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Any, NamedTuple
 
 import click
 
 from flipslide.errors import ParameterError
-from flipslide.geometry import PADDINGS, ints_per_axis, layer_count, layer_pads, span_of, to_int
+from flipslide.geometry import ints_per_axis, layer_count, layer_pads, span_of, to_int
 
-from .options import SIZE, NumbersCommand, as_entries
+from .options import PADDING, SIZE, NumbersCommand, as_entries
 
 __all__ = ["command"]
 
 FORMULA = "⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1"
-
-
-class Padding(click.ParamType[Any]):
-    """A word, or per axis a number or lo:hi, with x between axes."""
-
-    name = "padding"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str) or value in PADDINGS:
-            return value
-        if not re.fullmatch(r"\s*\d+(:\d+)?(x\d+(:\d+)?)*", value):
-            self.fail(
-                f"{value!r} is no padding; write 1, 1:0 (lo:hi), 1x2, or one of {', '.join(PADDINGS)}", param, ctx
-            )
-        pads = tuple(_pair(entry) for entry in value.split("x"))
-        return pads[0] if len(pads) == 1 else pads
-
-
-def _pair(text: str) -> tuple[int, int]:
-    lo, _, hi = text.partition(":")
-    return int(lo), int(hi or lo)
 
 
 class Row(NamedTuple):
@@ -115,7 +93,7 @@ def _for_terminal(text: str) -> str:
 @click.argument("size", type=SIZE)
 @click.option("-k", "--kernel", type=SIZE, required=True, help="Taps: 3, or 3x5.")
 @click.option("-s", "--stride", type=SIZE, default="1", help="2, or 2x1.")
-@click.option("-p", "--padding", type=Padding(), default="0", help="1, lo:hi, 1x2, same, same_lower, valid or causal.")
+@click.option("-p", "--padding", type=PADDING, default="0", help="1, lo:hi, 1x2, same, same_lower, valid or causal.")
 @click.option("-d", "--dilation", type=SIZE, default="1", help="2, or 2x1.")
 def command(
     size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: Any, dilation: tuple[int, ...]

@@ -12,8 +12,9 @@ their gradients add. That sum, written out, is the whole of backpropagation:
     + copies      ∂(a + b)/∂a = 1
     × swaps       ∂(w·x)/∂w = x,  ∂(w·x)/∂x = w
 
-`build.py` makes and walks the graph, `text.py`, `draw.py` and `export.py` show it, and
-`fold.py` says which convolutions its gradients are.
+`build.py` makes and walks the graph. `text.py` writes it, `draw.py` and `parts.py` draw all or
+some of it, `story.py` tells it, `export.py` hands it to other programs, and `fold.py` says which
+convolutions its gradients are.
 """
 
 from __future__ import annotations

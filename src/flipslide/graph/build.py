@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ParameterError, ShapeError
 from ..exact import is_complex, label_of, number_text, numbers_of, pack
-from ..show import Document, Shown
+from ..show import FORMATS, Document, Shown
 from ..spec import ConvSpec, Shape
 from .nodes import Edge, Node
 
@@ -260,9 +260,9 @@ class Graph(Shown):
         return nodes, edges
 
     def document(self) -> Document:
-        from .draw import draw_document
+        from .story import make_document
 
-        return draw_document(self)
+        return make_document(self)
 
     def focus(self, label: str) -> Shown:
         """The part of the graph that one node takes part in: what y0 is made of, what w1 feeds.
@@ -271,7 +271,7 @@ class Graph(Shown):
         >>> print(graph([0, 1, 2], [1, 2]).focus("y0"))
         y0 = w0·x1 + w1·x0 = 1 + 0 = 1
         """
-        from .draw import View
+        from .parts import View
 
         return View(self, label)
 
@@ -293,10 +293,14 @@ class Graph(Shown):
 
         return to_mermaid(self)
 
-    def render(self, kind: str) -> str | bytes:
-        if kind in ("dot", "mmd", "mermaid"):
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return (*FORMATS, "dot", "mmd")
+
+    def render(self, kind: str, theme: str = "") -> str | bytes:
+        if kind in ("dot", "mmd"):
             return self.to_dot() if kind == "dot" else self.to_mermaid()
-        return super().render(kind)
+        return super().render(kind, theme)
 
     def to_json(self, indent: int | None = None) -> str:
         from .export import to_json

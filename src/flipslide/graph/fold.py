@@ -267,7 +267,7 @@ def _numbers(array: Any) -> Array:
 
 
 def _conjugate(array: Array) -> Array:
-    return np.frompyfunc(lambda value: value.conjugate(), 1, 1)(array)
+    return np.asarray(np.frompyfunc(lambda value: value.conjugate(), 1, 1)(array), dtype=object)
 
 
 def _backwards(array: Array) -> tuple[slice, ...]:

@@ -7,12 +7,13 @@ what a convolution is, and nothing here computes.
 
 from __future__ import annotations
 
-from .document import Cell, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
+from .document import Block, Cell, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
 from .scene import Label, Line, Path, Rect, Scene
 from .shown import FORMATS, Shown
 
 __all__ = [
     "FORMATS",
+    "Block",
     "Cell",
     "Code",
     "Document",

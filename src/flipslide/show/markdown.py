@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
+from .document import Block, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
 
 __all__ = ["render_markdown"]
 
@@ -30,7 +30,7 @@ def _render(block: Block) -> str:
     return "\n".join(f"{n}. {_escape(frame.sentence)}" for n, frame in enumerate(_key_frames(block), 1))
 
 
-def _key_frames(block: Frames) -> list[object]:
+def _key_frames(block: Frames) -> list[Frame]:
     return [frame for frame in block.frames if frame.seconds >= 0.5]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,22 +102,27 @@ class Shown:
 
     # -------------------------------------------------------------------------- files
 
-    def render(self, kind: str) -> str | bytes:
-        """The thing in the format that `save` writes under that ending."""
-        writers = {
+    def render(self, kind: str, theme: str = "") -> str | bytes:
+        """The thing in the format that `save` writes under that ending; the theme is for pictures."""
+        pixels = theme or "light"
+        writers: dict[str, Callable[[], str | bytes]] = {
             "txt": lambda: str(self) + "\n",
             "md": self.markdown,
             "tex": self.latex,
-            "svg": self.svg,
+            "svg": lambda: self.svg(theme=theme or "auto"),
             "html": self.html,
             "json": lambda: self.to_json(1) + "\n",
-            "png": self.png,
+            "png": lambda: self.png(theme=pixels),
+            **{name: partial(self.animation, name, pixels) for name in ANIMATIONS},
         }
-        if kind in ANIMATIONS:
-            return self.animation(kind)
         if kind not in writers:
-            raise unknown_word("format", kind, FORMATS)
+            raise unknown_word("format", kind, self.formats)
         return writers[kind]()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The endings that `save` knows here."""
+        return FORMATS
 
     def save(self, path: Any) -> None:
         """Write a file in the format that its ending names, replacing one that is there."""

@@ -61,7 +61,7 @@ def draw_layer(trace: Trace, step: Step) -> Scene:
 
 def _sizes(window: Window, width: float) -> Sizes:
     x, taps, y = ((1, *shape)[-2:] for shape in (window.extended.shape[1:], window.taps, window.outputs))
-    return Sizes(x, taps, y, width)  # type: ignore[arg-type]
+    return Sizes(x, taps, y, width)
 
 
 def _lefts(sizes: Sizes) -> tuple[float, ...]:
