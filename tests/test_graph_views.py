@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_graph import CALLS, W, X
 
 import flipslide as fs
 from flipslide.graph import Graph
 from flipslide.show import Rect, Scene
 from flipslide.show.scene import Label
-from test_graph import CALLS, W, X
 
 X2, W2 = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 0, 1, 0], [1, 1, 0, 2]], [[1, 2], [3, 4]]
 
