@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_columns_keep_their_order(mode: str) -> None:
     assert len(columns) == 15  # five columns of three cells
     for tops in columns.values():
         ordered = sorted(tops)
-        assert all(below - above >= 28 for above, below in zip(ordered, ordered[1:], strict=False))
+        assert all(below - above >= 28 for above, below in itertools.pairwise(ordered))
 
 
 def test_a_large_graph_is_drawn_in_parts() -> None:

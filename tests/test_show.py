@@ -12,7 +12,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ SHOWN: dict[str, Callable[[], Shown]] = {
     "focus leaf": lambda: fs.graph(X, W).backward().focus("w0"),
     "focus loss": lambda: _layer().grad().focus("L"),
     **{f"{name} of a signal": lambda name=name: fs.explain(X, W).chapter(name) for name in CHAPTERS},
-    **{f"{name} of a picture": lambda name=name: fs.explain(X2, W2).chapter(name) for name in ("flip", "scatter", "matrix", "im2col", "col2im")},
+    **{f"{name} of a picture": lambda name=name: fs.explain(X2, W2).chapter(name) for name in CHAPTERS[:6]},
     **{f"{name} of a layer": lambda name=name: _layer().chapter(name) for name in ("im2col", "col2im")},
     **{f"demo {name}": lambda name=name: open_demo(name) for name in DEMOS},
 }  # fmt: skip
@@ -167,7 +167,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.mark.parametrize("theme", ["light", "dark", "auto"])
 def test_svg_is_xml_with_a_title_and_a_description(shown: Shown, theme: str) -> None:
     for frame in pictures(shown)[:3]:
-        root = ElementTree.fromstring(to_svg(frame.scene, theme))
+        root = ET.fromstring(to_svg(frame.scene, theme))
         assert root.get("role") == "img"
         assert root.findtext(f"{SVG}title")
         assert root.findtext(f"{SVG}desc") == frame.sentence
@@ -176,7 +176,7 @@ def test_svg_is_xml_with_a_title_and_a_description(shown: Shown, theme: str) -> 
 
 def test_svg_keeps_its_colours_without_style_sheets(shown: Shown) -> None:
     for frame in pictures(shown)[:3]:
-        for element in ElementTree.fromstring(to_svg(frame.scene, "light")).iter():
+        for element in ET.fromstring(to_svg(frame.scene, "light")).iter():
             if element.get("class"):
                 assert element.get("fill")
 
@@ -228,8 +228,8 @@ def test_the_law_of_labels_can_fail() -> None:
 def test_animated_svg_shows_every_frame_in_turn() -> None:
     e = fs.explain(X, W)
     svg = e.animated_svg()
-    root = ElementTree.fromstring(svg)
-    groups = [group for group in root.iter(f"{SVG}g")]
+    root = ET.fromstring(svg)
+    groups = list(root.iter(f"{SVG}g"))
     assert len(groups) == len(e.frames())
     assert [group.get("visibility") for group in groups] == ["hidden"] * (len(groups) - 1) + [None]
     assert "prefers-reduced-motion:no-preference" in svg
@@ -332,7 +332,7 @@ def test_html_escapes_what_it_is_told() -> None:
     parser = Balance()
     parser.feed(sample.html())
     assert "b" not in parser.seen
-    ElementTree.fromstring(sample.svg())
+    ET.fromstring(sample.svg())
 
 
 def test_notebooks_get_text_and_html(shown: Shown) -> None:

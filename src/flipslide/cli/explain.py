@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from click.core import ParameterSource
 
-from .options import BOUNDARY, INDEX, MODE, PADDING, SIZE, NumbersCommand, as_entries
-from .streams import check_output, read_taps, write_bytes
+from .options import BOUNDARY, INDEX, MODE, PADDING, SIZE, NumbersCommand, as_entries, refuse
+from .output import Output, output_options
+from .streams import read_taps
 
 __all__ = ["command"]
 
-# Spelled out, because --help imports nothing that knows them; a test compares.
+#: Spelled out, because --help imports nothing that knows them; a test compares.
 DEMOS = ("1d", "padding", "stride", "graph", "2d", "cs231n", "im2col", "functions")
 CHAPTERS = (
     "flip", "scatter", "compare", "matrix", "im2col", "col2im", "direct", "gemm", "separable", "overlap", "fft",
     "numpy", "winograd",
 )  # fmt: skip
 LANGUAGES = ("numpy", "scipy", "matlab", "pytorch", "jax", "c", "loops")
-#: The names of formats, and those that other programs use for them.
-FORMATS = ("txt", "md", "tex", "svg", "html", "json", "png", "gif", "apng", "webp", "dot", "mmd")
-ALIASES = {"text": "txt", "markdown": "md", "latex": "tex", "mermaid": "mmd"}
-BINARY = ("png", "gif", "apng", "webp")
-
-
 #: What a layer has no use for, and what a demo has no use for.
 SIGNAL = ("mode", "boundary", "no_flip")
 CALL = ("x", "w", *SIGNAL, "stride", "dilation", "padding", "bias", "groups", "around")
@@ -92,17 +84,12 @@ class View(NamedTuple):
 )  # fmt: skip
 @click.option("--code", "language", type=click.Choice(LANGUAGES), help="A program for the same call.")
 @click.option("--demo", type=click.Choice(DEMOS), help="A storyboard, in place of X and W.")
-@click.option("-F", "--format", "kind", type=click.Choice([*FORMATS, *ALIASES]), metavar="FORMAT",
-              help=f"{', '.join(FORMATS)}.  [default: what OUTPUT ends in, else txt]")  # fmt: skip
-@click.option("--theme", type=click.Choice(["auto", "light", "dark"]), help="Of pictures.")
-@click.option("--animate", is_flag=True, help="All steps in one SVG that plays by itself.")
-@click.option("-o", "--output", default="-", help="A file, or - for stdout.  [default: -]")
-@click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
+@output_options
 def command(
     x: str | None, w: str | None, mode: str, stride: tuple[int, ...], dilation: tuple[int, ...],
     boundary: tuple[str, Any], no_flip: bool, padding: Any, bias: str | None, groups: int | None, around: Any,
     step: Any, chapter: str | None, graph: bool, grad: str | None, language: str | None, demo: str | None,
-    kind: str | None, theme: str | None, animate: bool, output: str, force: bool,
+    **where: Any,
 ) -> None:  # fmt: skip
     """Show how X convolved with W gets its numbers.
 
@@ -121,11 +108,10 @@ def command(
     view.check()
     is_layer = padding is not None or bias is not None or groups is not None
     if demo is not None:
-        _refuse(CALL, f"--demo {demo} brings its own numbers and settings")
+        refuse(CALL, f"--demo {demo} brings its own numbers and settings")
     if is_layer:
-        _refuse(SIGNAL, "a layer pads with zeros and does not flip")
-    kind = _format_of(kind, output, animate)
-    check_output(output, is_text=kind not in BINARY, force=force)
+        refuse(SIGNAL, "a layer pads with zeros and does not flip")
+    output = Output.of(**where)
     if demo is not None:
         made = _make_demo(demo, view)
     elif x is None or w is None:
@@ -137,17 +123,7 @@ def command(
             made = _explain_layer(*arrays, 0 if padding is None else padding, bias, groups or 1, common)
         else:
             made = _explain(*arrays, mode, boundary, no_flip, common)
-    shown = made if demo is not None and view == View() else view.open(made)
-    _write(shown, kind, theme, animate, output, force)
-
-
-def _refuse(names: tuple[str, ...], why: str) -> None:
-    """An error for what was given and would be passed over."""
-    context = click.get_current_context()
-    given = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if given:
-        spelled = [name.upper() if name in ("x", "w") else f"--{name.replace('_', '-')}" for name in given]
-        raise click.UsageError(f"{why}; leave out {', '.join(spelled)}")
+    output.write(made if demo is not None and view == View() else view.open(made))
 
 
 def _explain(x: Any, w: Any, mode: str, boundary: tuple[str, Any], no_flip: bool, common: dict[str, Any]) -> Any:
@@ -171,41 +147,3 @@ def _make_demo(name: str, view: View) -> Any:
     from flipslide.explain.demos import make_demo, open_demo
 
     return open_demo(name) if view == View() else make_demo(name)
-
-
-def _format_of(kind: str | None, output: str, animate: bool) -> str:
-    """What was asked for, or what the output's name ends in."""
-    if kind is None:
-        ending = Path(output).suffix.lstrip(".").lower()
-        kind = "svg" if animate else "txt"
-        if ending:
-            kind = ALIASES.get(ending, ending)
-            if kind not in FORMATS:
-                raise click.UsageError(f"{output} ends in none of {', '.join(FORMATS)}; say which one with -F")
-    kind = ALIASES.get(kind, kind)
-    if animate and kind != "svg":
-        raise click.UsageError(f"--animate is for SVG; {kind} has no use for it. GIF, APNG and WebP move by themselves")
-    return kind
-
-
-def _write(shown: Any, kind: str, theme: str | None, animate: bool, output: str, force: bool) -> None:
-    if theme == "auto" and kind in BINARY:
-        raise click.UsageError(f"--theme auto: the pixels of {kind} are either light or dark")
-    content = shown.animated_svg() if animate else shown.render(kind, theme or "")
-    if isinstance(content, str):
-        if output == "-":
-            click.echo(_for_stdout(content), nl=False)
-            return
-        content = content.encode()
-    write_bytes(output, content, force=force)
-
-
-def _for_stdout(text: str) -> str:
-    """The text in what stdout can show."""
-    from flipslide.show.text import to_ascii
-
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        return to_ascii(text)
-    return text

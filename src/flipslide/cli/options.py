@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from flipslide.geometry import MODES, PADDINGS, check_boundary
 
-__all__ = ["BOUNDARY", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries"]
+__all__ = ["BOUNDARY", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries", "refuse"]
 
 
 class NumbersCommand(click.Command):
@@ -94,6 +95,15 @@ PADDING = Padding()
 INDEX = Index()
 MODE = click.Choice(MODES)
 BOUNDARY = Boundary()
+
+
+def refuse(names: tuple[str, ...], why: str) -> None:
+    """An error for options that were given and would be passed over."""
+    context = click.get_current_context()
+    given = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        spelled = [name.upper() if name in ("x", "w") else f"--{name.replace('_', '-')}" for name in given]
+        raise click.UsageError(f"{why}; leave out {', '.join(spelled)}")
 
 
 def as_entries(size: tuple[int, ...]) -> Any:

@@ -28,7 +28,8 @@ def _render(block: Block) -> Lines:
     if isinstance(block, Heading):
         return [block.text, "-" * len(block.text)]
     if isinstance(block, Grids):
-        return beside([_grid(grid) for grid in block.grids])
+        room = WIDTH if len(block.grids) == 1 else WIDTH // 3
+        return beside([_grid(grid, room) for grid in block.grids])
     if isinstance(block, Table):
         return wrap(block.caption) + [""] * bool(block.caption) + _table(block)
     if isinstance(block, Code):
@@ -72,13 +73,14 @@ def _justify(text: str, width: int, side: str) -> str:
     return {"l": text.ljust, "r": text.rjust, "c": text.center}[side](width)
 
 
-def _grid(grid: Grid) -> Lines:
+def _grid(grid: Grid, room: int) -> Lines:
+    """The title over the rows, no wider than they are unless there is room."""
     texts = [[cell.text for cell in row] for row in grid.rows]
     if not any(texts):
         return [grid.title, "(empty)"]
     widths = [max(map(len, column)) for column in itertools.zip_longest(*texts, fillvalue="")]
     rows = [" ".join(text.rjust(width) for text, width in zip(row, widths, strict=False)) for row in texts]
-    return [*wrap(grid.title, max(WIDTH // 3, *map(len, rows))), *rows]
+    return [*wrap(grid.title, max(room, *map(len, rows))), *rows]
 
 
 def beside(blocks: list[Lines]) -> Lines:

@@ -26,7 +26,7 @@ def draw_scatter(trace: Trace) -> tuple[Frame, ...]:
     if trace.operation == "layer" or not trace.is_whole or trace.ndim not in MAX_RULER or not trace.steps:
         return ()
     stamps = Stamps(window_of(trace))
-    if max(stamps.full_shape) > MAX_RULER[trace.ndim] or len(stamps.places) > (16, MAX_STEPS)[trace.ndim == 2]:
+    if not stamps.places or max(stamps.full_shape) > MAX_RULER[trace.ndim] or len(stamps.places) > (16, MAX_STEPS)[trace.ndim == 2]:
         return ()
     return tuple(_lines(trace, stamps) if trace.ndim == 1 else _planes(trace, stamps))
 
