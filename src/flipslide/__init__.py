@@ -21,7 +21,16 @@ if TYPE_CHECKING:
         ParameterError,
         ShapeError,
     )
-    from .explain import Explanation, Trace, explain, explain_layer
+    from .explain import (
+        Explanation,
+        FunctionsReport,
+        ShapeReport,
+        Trace,
+        explain,
+        explain_functions,
+        explain_layer,
+        explain_shape,
+    )
     from .graph import Graph, graph, graph_layer
     from .padding import pad
     from .plan import Plan
@@ -34,12 +43,14 @@ __all__ = [
     "DtypeError",
     "Explanation",
     "FlipslideError",
+    "FunctionsReport",
     "Graph",
     "IntegerOverflowError",
     "MissingExtraError",
     "ParameterError",
     "Plan",
     "ShapeError",
+    "ShapeReport",
     "Trace",
     "__version__",
     "convolve",
@@ -47,7 +58,9 @@ __all__ = [
     "correlate",
     "correlate_grads",
     "explain",
+    "explain_functions",
     "explain_layer",
+    "explain_shape",
     "get_num_threads",
     "graph",
     "graph_layer",
@@ -71,7 +84,16 @@ _HOMES = {
         "ParameterError",
         "ShapeError",
     ],
-    "explain": ["Explanation", "Trace", "explain", "explain_layer"],
+    "explain": [
+        "Explanation",
+        "FunctionsReport",
+        "ShapeReport",
+        "Trace",
+        "explain",
+        "explain_functions",
+        "explain_layer",
+        "explain_shape",
+    ],
     "graph": ["Graph", "graph", "graph_layer"],
     "padding": ["pad"],
     "plan": ["Plan"],
