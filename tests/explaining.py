@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+import flipslide as fs
 from flipslide.definition import apply
 from flipslide.explain import Explanation, explain, explain_layer
 from flipslide.geometry import BOUNDARIES, MODES
@@ -41,6 +42,20 @@ class Call(NamedTuple):
         words = {name: value for name, value in self.keywords.items() if name != "operation"}
         spec = ConvSpec.of(self.x.shape, self.w.shape, correlate=self.keywords["operation"] == "correlate", **words)
         return apply(spec, self.x, self.w)
+
+    def engine_gradients(self, dy: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(dx, dw) of a signal, (dx, dw, db) of a layer, as the engine computes them."""
+        if self.is_layer:
+            dx, dw, db = fs.nn.conv_grads(dy[None], self.x[None], self.w, **self.keywords)
+            return dx[0], dw, db
+        words = {name: value for name, value in self.keywords.items() if name != "operation"}
+        grads = fs.convolve_grads if self.keywords["operation"] == "convolve" else fs.correlate_grads
+        return grads(dy, self.x, self.w, **words)
+
+    @property
+    def n_products(self) -> int:
+        """Terms of the whole call, as its graph counts them."""
+        return int(self.defined().size * self.w[0 if self.is_layer else ...].size)
 
 
 @st.composite

@@ -8,7 +8,8 @@ import explaining
 import numpy as np
 import pytest
 from explaining import Call
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import flipslide as fs
 from flipslide.explain.chapters import ALGORITHMS, CHAPTERS
@@ -74,11 +75,25 @@ def test_the_trace_holds_the_definition(call: Call) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@given(call=explaining.calls, seed=st.integers(0, 99))
+def test_both_matrices_carry_gradients_back(call: Call, seed: int) -> None:
+    dy = np.random.default_rng(seed).integers(-3, 4, call.defined().shape)
+    wanted = call.engine_gradients(dy)[0].tolist()
+    e = call.explain(dy=dy)
+    assert np.array(e.trace.gradients.dx).tolist() == wanted
+    assert e.col2im().parts["dx"].tolist() == wanted
+    assert e.matrix().parts["dx"].tolist() == wanted
+
+
+@settings(max_examples=25, deadline=None)
 @given(call=explaining.calls)
-def test_both_matrices_carry_gradients_back(call: Call) -> None:
-    wanted = call.explain().grad().dx.tolist()
-    assert call.explain().col2im().parts["dx"].tolist() == wanted
-    assert call.explain().matrix().parts["dx"].tolist() == wanted
+def test_gradients_are_those_of_the_engine_and_of_differences(call: Call) -> None:
+    assume(call.n_products <= 200)
+    g = call.explain().grad()
+    dx, dw, *db = call.engine_gradients(np.ones(g.y.shape, int))
+    assert g.check() == 0
+    assert (g.dx.tolist(), g.dw.tolist()) == (dx.tolist(), dw.tolist())
+    assert call.bias is None or g.db.tolist() == db[0].tolist()
 
 
 @settings(max_examples=12, deadline=None)
