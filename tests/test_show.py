@@ -411,6 +411,18 @@ def test_animations_hold_every_frame(kind: str, form: str) -> None:
     assert picture.info.get("loop", 0) == 0
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_gifs_keep_their_colours(theme: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    g = fs.graph([0, 1, 2], W)
+    picture = image.open(io.BytesIO(g.animation("gif", theme)))
+    picture.seek(1)
+    found = {colour for _, colour in picture.convert("RGB").getcolors(2**24)}
+    named = ("paper", "x", "w", "y", "ink", "x-ink", "w-ink", "x-line")
+    wanted = {tuple(bytes.fromhex(COLOURS[name][theme == "dark"][1:])) for name in named}
+    assert wanted <= found
+
+
 def test_pixels_have_no_automatic_theme() -> None:
     with pytest.raises(fs.ParameterError, match="either 'light' or 'dark'"):
         fs.explain(X, W).png(theme="auto")

@@ -13,29 +13,23 @@ gradient of every copy that the boundary made added to the sample that it was a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
-from ..exact import number_text, pack
+from ..exact import is_complex, number_text, pack
 from ..geometry import extend_index
-from ..show import Cell, Code, Document, Frame, Frames, Grid, Grids, Heading, Scene, Shown, Text
-from ..show.board import HEIGHT, Board, cell_width, minus
+from ..show import Cell, Code, Document, Frame, Frames, Grid, Grids, Heading, Shown, Text
+from ..show.board import minus
 from ..signal import convolve, correlate
 from ..spec import Axis, Shape
 from .build import Graph
+from .slide import Slide, draw_slide
 
 __all__ = ["Fold"]
 
 MAX_DRAWN = 24
-
-
-class Slide(NamedTuple):
-    """One sum of one axis: `moving` lies over `still` from `start` on, and `value` comes out."""
-
-    start: int
-    value: Any
 
 
 class Fold(Shown):
@@ -148,73 +142,43 @@ class Fold(Shown):
 
     def _is_drawable(self) -> bool:
         spec = self.graph.spec
-        return len(spec.axes) == 1 == len(self.graph.y_shape) and 0 < self.wide_x.size <= MAX_DRAWN
+        is_line = len(spec.axes) == 1 == len(self.graph.y_shape)
+        return is_line and not any(map(is_complex, self.wide_dx.flat)) and 0 < self.wide_x.size <= MAX_DRAWN
 
     def _draw(self) -> Iterator[Frame]:
+        yield from self._draw_weight_gradient()
+        yield from self._draw_input_gradient()
+
+    def _draw_weight_gradient(self) -> Iterator[Frame]:
         (axis,) = self.graph.spec.axes
-        step = abs(axis.dilation)
+        step, low = abs(axis.dilation), min(axis.reach())
         taps = list(range(axis.w))[:: -1 if self.flips else 1]
-        low = min(axis.reach())
-        wide, spread = _numbers(self.wide_x), _numbers(self.spread)
+        names = [f"dw{j}" for j in range(axis.w)]
         for n, j in enumerate(taps):
-            window = [(n * step + i, g, wide[n * step + i]) for i, g in enumerate(spread)]
-            sentence = _sum_sentence(f"dw{j}", [(a, b) for _, b, a in window], self.dw[j])
-            known = taps[: n + 1]
-            yield Frame(
-                _draw_slide("x", wide, ("dy", window), ("dw", self.dw, known, j), -low, axis.x, sentence), sentence
-            )
-        around = step * (axis.w - 1)
-        padded = np.concatenate([[0] * around, spread, [0] * around]).astype(object)
-        w = _numbers(self.graph.array("w"))[:: 1 if self.flips else -1]
-        for i, value in enumerate(self.wide_dx):
-            window = [(i + k * step, tap, padded[i + k * step]) for k, tap in enumerate(w)]
-            where = low + i
-            name = f"dx{where}" if 0 <= where < axis.x else f"the gradient at position {where}, outside x,"
-            sentence = _sum_sentence(name, [(b, a) for _, b, a in window], value)
-            result = ("dx̃" if self._x_words() != "x" else "dx", self.wide_dx, list(range(i + 1)), i)
+            moving = [(n * step + i, g) for i, g in enumerate(self.spread.tolist())]
+            sentence = _sum_sentence(f"dw{j}", [(self.wide_x[i], g) for i, g in moving], self.dw[j])
+            slide = Slide(
+                "x", self.wide_x.tolist(), range(-low, axis.x - low), "dy", moving, "dw", self.dw.tolist(), names,
+                taps[: n + 1], j,
+            )  # fmt: skip
+            yield Frame(draw_slide(slide, sentence), sentence)
+
+    def _draw_input_gradient(self) -> Iterator[Frame]:
+        (axis,) = self.graph.spec.axes
+        step, low = abs(axis.dilation), min(axis.reach())
+        around = [0] * (step * (axis.w - 1))
+        padded = [*around, *self.spread.tolist(), *around]
+        inside = range(len(around), len(around) + len(self.spread))
+        w = self.graph.leaves("w")[:: 1 if self.flips else -1]
+        values = self.wide_dx.tolist()
+        names = [f"dx{i}" if 0 <= i < axis.x else "" for i in range(low, low + len(values))]
+        for i, value in enumerate(values):
+            moving = [(i + k * step, node.value) for k, node in enumerate(w)]
+            name = names[i] or f"place {low + i}, outside x"
+            sentence = _sum_sentence(name, [(tap, padded[at]) for at, tap in moving], value)
             label = "w" if self.flips else "flipped w"
-            scene = _draw_slide("dy", padded, (label, window), result, around, len(spread), sentence)
-            yield Frame(scene, sentence)
-
-
-def _draw_slide(
-    name: str, still: Array, moving: tuple[str, list[tuple[int, Any, Any]]], result: tuple[str, Any, list[int], int],
-    first: int, size: int, sentence: str,
-) -> Scene:  # fmt: skip
-    """What stands still, what lies over it, and the sums so far."""
-    what, window = moving
-    title, values, known, now = result
-    texts = [minus(number_text(v)) for v in (*still, *values, *(tap for _, tap, _ in window))]
-    width, left, tops = cell_width(texts), 104.0, (40.0, 88.0, 168.0)
-    board = Board()
-    inks = {"x": "x-ink", "dy": "gradient-ink", "w": "w-ink", "flipped w": "w-ink"}
-    fills = {"x": "x", "dy": "gradient", "w": "w", "flipped w": "w"}
-    for top, label, ink in zip(tops, (name, what, title), (inks[name], inks[what], "gradient-ink"), strict=True):
-        board.label(16, top + HEIGHT / 2, label, ink, bold=True)
-    for i, value in enumerate(still):
-        inside = first <= i < first + size
-        board.cell(
-            left + i * width, tops[0], Cell(minus(number_text(value)), fills[name] if inside else "padding"), width
-        )
-    for i, tap, _ in window:
-        board.cell(left + i * width, tops[1], Cell(minus(number_text(tap)), fills[what]), width)
-    low, high = window[0][0], window[-1][0]
-    board.outline(left + low * width - 3, tops[0] - 3, (high - low + 1) * width + 6, tops[1] + HEIGHT - tops[0] + 6)
-    for i, value in enumerate(values):
-        text = minus(number_text(value)) if i in known else ""
-        board.cell(left + i * width, tops[2], Cell(text, "gradient" if text else "blank", i == now), width)
-        board.label(
-            left + (i + 0.5) * width,
-            tops[2] + HEIGHT + 11,
-            f"{title}{i}" if title != "dx̃" else "",
-            "faint",
-            11,
-            "middle",
-        )
-    board.outline(left + now * width, tops[2], width, HEIGHT)
-    board.arrow(left + (low + high + 1) / 2 * width, tops[1] + HEIGHT + 5, left + (now + 0.5) * width, tops[2] - 4)
-    board.reach(left + len(still) * width, tops[2] + HEIGHT + 12)
-    return board.scene(f"{title} as a sliding sum", sentence)
+            slide = Slide("dy", padded, inside, label, moving, "dx", values, names, list(range(i + 1)), i)
+            yield Frame(draw_slide(slide, sentence), sentence)
 
 
 def _sum_sentence(name: str, pairs: list[tuple[Any, Any]], value: Any) -> str:

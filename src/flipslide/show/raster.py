@@ -7,6 +7,7 @@ looks the same on every machine; the few signs that it lacks are written in word
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def to_animation(frames: Sequence[Frame], kind: str, theme: str = "light") -> by
     ]
     if kind == "gif":
         # One palette for all frames: else each gets its own and the colours flicker.
-        master = pictures[-1].quantize(255, dither=image.Dither.NONE)
+        master = _palette_of(image, pictures)
         pictures = [picture.quantize(palette=master, dither=image.Dither.NONE) for picture in pictures]
     out = io.BytesIO()
     pictures[0].save(
@@ -55,6 +56,17 @@ def to_animation(frames: Sequence[Frame], kind: str, theme: str = "light") -> by
         **({"lossless": True} if kind == "webp" else {}),
     )
     return out.getvalue()
+
+
+def _palette_of(image: Any, pictures: Sequence[Any]) -> Any:
+    """The 256 most frequent colours of all pictures, exactly: drawings are flat, the rest smooths edges."""
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for picture in pictures:
+        counts.update({colour: n for n, colour in picture.getcolors(picture.width * picture.height)})
+    common = [channel for colour, _ in counts.most_common(256) for channel in colour]
+    master = image.new("P", (1, 1))
+    master.putpalette(common + common[:3] * (256 - len(common) // 3))
+    return master
 
 
 def _fixed(theme: str) -> str:

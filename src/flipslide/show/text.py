@@ -42,7 +42,7 @@ def _table(table: Table) -> Lines:
     """Columns as wide as they need to be; the last one wraps where the line would be too long."""
     *entries, last = zip(table.header, *table.rows, strict=True)
     left = columns(entries, table.align[:-1])
-    room = WIDTH - max(map(len, left)) - 3
+    room = WIDTH - max(map(len, left)) - 4
     width = max(map(len, last))
     if width <= room or room < 24:
         right = [_justify(entry, width, table.align[-1]) for entry in last]

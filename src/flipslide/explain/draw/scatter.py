@@ -26,7 +26,8 @@ def draw_scatter(trace: Trace) -> tuple[Frame, ...]:
     if trace.operation == "layer" or not trace.is_whole or trace.ndim not in MAX_RULER or not trace.steps:
         return ()
     stamps = Stamps(window_of(trace))
-    if not stamps.places or max(stamps.full_shape) > MAX_RULER[trace.ndim] or len(stamps.places) > (16, MAX_STEPS)[trace.ndim == 2]:
+    most = MAX_STEPS if trace.ndim == 2 else 16
+    if not 0 < len(stamps.places) <= most or max(stamps.full_shape) > MAX_RULER[trace.ndim]:
         return ()
     return tuple(_lines(trace, stamps) if trace.ndim == 1 else _planes(trace, stamps))
 
