@@ -418,7 +418,7 @@ def test_gifs_keep_their_colours(theme: str) -> None:
     picture = image.open(io.BytesIO(g.animation("gif", theme)))
     picture.seek(1)
     found = {colour for _, colour in picture.convert("RGB").getcolors(2**24)}
-    named = ("paper", "x", "w", "y", "ink", "x-ink", "w-ink", "x-line")
+    named = ("paper", "x", "w", "y", "ink", "x-ink", "w-ink")
     wanted = {tuple(bytes.fromhex(COLOURS[name][theme == "dark"][1:])) for name in named}
     assert wanted <= found
 

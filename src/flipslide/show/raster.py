@@ -17,6 +17,8 @@ from .scene import grow, to_svg, with_sentence
 
 __all__ = ["ANIMATIONS", "to_animation", "to_png"]
 
+Colour = tuple[int, int, int]
+
 ANIMATIONS = ("gif", "apng", "webp")
 #: Pixels per unit of the drawing: sharp on screens with two pixels to a point.
 ZOOM = 2
@@ -59,14 +61,24 @@ def to_animation(frames: Sequence[Frame], kind: str, theme: str = "light") -> by
 
 
 def _palette_of(image: Any, pictures: Sequence[Any]) -> Any:
-    """The 256 most frequent colours of all pictures, exactly: drawings are flat, the rest smooths edges."""
-    counts: Counter[tuple[int, int, int]] = Counter()
+    """The most frequent colours of all pictures, exactly: drawings are flat, the rest smooths edges.
+
+    Neighbours of a colour that is there already are left out: Pillow looks colours up in steps of 4.
+    """
+    counts: Counter[Colour] = Counter()
     for picture in pictures:
         counts.update({colour: n for n, colour in picture.getcolors(picture.width * picture.height)})
-    common = [channel for colour, _ in counts.most_common(256) for channel in colour]
+    chosen: list[Colour] = []
+    for colour, _ in counts.most_common(4096):
+        if len(chosen) < 256 and all(_distance(colour, other) > 8 for other in chosen):
+            chosen.append(colour)
     master = image.new("P", (1, 1))
-    master.putpalette(common + common[:3] * (256 - len(common) // 3))
+    master.putpalette([channel for colour in (chosen * 256)[:256] for channel in colour])
     return master
+
+
+def _distance(a: Colour, b: Colour) -> int:
+    return max(abs(one - two) for one, two in zip(a, b, strict=True))
 
 
 def _fixed(theme: str) -> str:
