@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flipslide as fs
 from flipslide.explain.code import LANGUAGES
+from flipslide.geometry import BOUNDARIES
 
 PYTHON = {"numpy": "numpy", "scipy": "scipy", "pytorch": "torch", "jax": "jax", "loops": "json"}
 X, W = [0, 1, 2, 3, 4], [1, -1, 2]
@@ -57,6 +58,23 @@ def test_floats_and_complex_numbers(language: str, operation: str) -> None:
         np.testing.assert_allclose(run_python(str(e.code(language))), e.y, rtol=1e-12)
 
 
+#: Wider than x on every side, and with corners outside both axes.
+PAIRS = [(one, other) for one in BOUNDARIES for other in BOUNDARIES]
+
+
+def cornered(boundary: tuple[str, str]) -> fs.Explanation:
+    x, w = np.arange(1, 7).reshape(2, 3), np.arange(12).reshape(3, 4) - 5
+    return fs.explain(x, w, "full", boundary=boundary, fill_value=7)
+
+
+@pytest.mark.parametrize("language", PYTHON)
+def test_every_pair_of_boundaries_and_its_corners(language: str) -> None:
+    pytest.importorskip(PYTHON[language])
+    for boundary in PAIRS:
+        e = cornered(boundary)
+        np.testing.assert_allclose(run_python(str(e.code(language))), e.y, err_msg=str(boundary))
+
+
 def test_fractions_stay_exact_in_loops() -> None:
     from fractions import Fraction
 
@@ -82,6 +100,12 @@ def test_c_gives_the_same_numbers(tmp_path: Path, call: Call) -> None:
     e = call.explain()
     assume(e.y.size)
     assert [int(number) for number in run_c(tmp_path, str(e.code("c"))).split()] == e.y.ravel().tolist()
+
+
+def test_every_boundary_and_its_corners_in_c(tmp_path: Path) -> None:
+    for boundary in [*zip(BOUNDARIES, BOUNDARIES, strict=True), ("zero", "constant"), ("constant", "edge")]:
+        e = cornered(boundary)
+        assert [int(number) for number in run_c(tmp_path, str(e.code("c"))).split()] == e.y.ravel().tolist(), boundary
 
 
 def test_c_with_other_numbers(tmp_path: Path) -> None:
@@ -122,14 +146,14 @@ def test_matlab_gives_the_same_numbers(tmp_path: Path) -> None:
         found.append(call)
 
     collect()
+    explained = [call.explain() for call in found] + [cornered(boundary) for boundary in PAIRS]
     programs = []
-    for call in found:
-        # A row of x is a row of MATLAB's; JSON keeps the shape.
-        programs += [f"{call.explain().code('matlab')};", SHOW]
+    for e in explained:
+        # JSON goes by rows when the first axis is not one.
+        programs += [f"{e.code('matlab')};", SHOW]
     (tmp_path / "y.m").write_text("\n".join(programs))
     done = subprocess.run([octave, "--no-gui", "--quiet", tmp_path / "y.m"], check=True, capture_output=True, text=True)
     results = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("Y")]
-    assert len(results) == len(found) >= MANY // 2
-    for call, result in zip(found, results, strict=True):
-        wanted = call.explain().y
-        assert np.ravel(result).tolist() == wanted.ravel().tolist(), call
+    assert len(results) == len(explained) >= MANY // 2 + len(PAIRS)
+    for e, result in zip(explained, results, strict=True):
+        assert np.ravel(result).tolist() == e.y.ravel().tolist(), str(e.code("matlab"))
