@@ -633,14 +633,15 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_doctor_is_well() -> None:
     out = call("doctor").stdout
     for words in (
-        f"flipslide     {fs.__version__}",
-        f"numpy         {np.__version__}",
+        f"flipslide       {fs.__version__}",
+        f"numpy           {np.__version__}",
         "instructions",
         "threads",
         "extra audio",
+        "extra pictures  font-roboto",
     ):
         assert words in out
-    assert "self-test     ok" in out
+    assert "self-test       ok" in out
 
 
 def test_doctor_notices_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:

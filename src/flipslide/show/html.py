@@ -72,7 +72,10 @@ def render_block(block: Block) -> str:
 
 def _grid(grid: Grid) -> str:
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in grid.rows if row)
-    return f'<table class="fs-grid"><caption>{escape(grid.title)}</caption><tbody>{rows}</tbody></table>\n'
+    # A caption of the table itself would be folded to the width of the matrix.
+    title = escape(grid.title)
+    table = f'<table class="fs-grid" aria-label="{title}"><tbody>{rows}</tbody></table>'
+    return f'<figure class="fs-matrix"><figcaption>{title}</figcaption>{table}</figure>\n'
 
 
 def _cell(cell: Cell) -> str:

@@ -122,8 +122,9 @@ class _Frame:
         at = self.left + self.width
         for curve in reversed([curve for curve in self.panel.curves if curve.name]):
             self.board.add(Label(at, self.top - 14, curve.name, curve.ink, 13, "end", True))
-            at -= text_width(curve.name, 13) + 40
-            self.board.wire(at + 10, self.top - 14, at + 28, self.top - 14, curve.ink, 2.5)
+            # Room for a font that is wider than ours.
+            at -= 8.6 * len(curve.name) + 40
+            self.board.wire(at + 14, self.top - 14, at + 34, self.top - 14, curve.ink, 2.5)
 
 
 def _within(curve: Curve, low: float, high: float) -> list[tuple[float, float]]:

@@ -246,7 +246,8 @@ def _draw(item: Item, dark: bool) -> str:
 def _paint(fill: str, line: str, dark: bool, weight: float = 1) -> str:
     """The attributes of a filled or outlined shape."""
     classes = " ".join([f"fs-f-{fill}"] * bool(fill) + [f"fs-s-{line}"] * bool(line))
-    stroke = f' stroke="{COLOURS[line][dark]}" stroke-width="{_number(weight)}"' if line else ""
+    width = f' stroke-width="{_number(weight)}"' if weight != 1 else ""
+    stroke = f' stroke="{COLOURS[line][dark]}"{width}' if line else ""
     return f'class="{classes}" fill="{COLOURS[fill][dark] if fill else "none"}"{stroke}'
 
 
@@ -258,7 +259,7 @@ def _draw_rect(rect: Rect, dark: bool) -> str:
 
 def _draw_hatching(rect: Rect, dark: bool) -> str:
     """Diagonals u + v = c cut to the box; a pattern would need an id, and ids clash in a page."""
-    w, h, step = rect.width, rect.height, 7.0
+    w, h, step = rect.width, rect.height, 8.0
     strokes = []
     c = step
     while c < w + h:

@@ -30,7 +30,8 @@ def _ruler(length: Length, axis: int, n_axes: int) -> Iterator[Frame]:
     name = f"Axis {axis}: " if n_axes > 1 else ""
     for m in range(length.outputs):
         first = m * length.stride
-        sentence = f"{name}window {m} begins at place {first} and covers {length.span} of {cells} places."
+        window = f"window {m}" if name else f"Window {m}"
+        sentence = f"{name}{window} begins at place {first} and covers {length.span} of {cells} places."
         if m == length.outputs - 1:
             sentence = name + _counted(length, cells)
         yield Frame(_draw_ruler(length, m, sentence), minus(sentence), 0.9 if m < length.outputs - 1 else 2.5)
