@@ -40,7 +40,8 @@ html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": ["page-toc"],
+    # Chapters are read from the top, and their pictures need the room.
+    "secondary_sidebar_items": {"**": ["page-toc"], "learn/*": [], "index": []},
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -2,7 +2,7 @@
 
     ```python          runs (`executed.py`); what it returns is shown under it
     :hide:             … without the code
-    :show: frames      … of an explanation only blocks of these kinds
+    :show: text, graph … of an explanation only the blocks of these kinds or names
     :plot: title       … a dict of signals, as curves on one axis
     ```console         a command of flipslide and what it prints
     :::{answer}        what only shows when the reader asks for it
@@ -68,7 +68,7 @@ class RunDirective(SphinxDirective):
         if output.text:
             yield _literal(output.text, "text", "output")
         if isinstance(output.value, Shown):
-            yield _raw(_shown_html(output.value, self.options.get("show", "").split()))
+            yield _raw(_shown_html(output.value, self.options.get("show", "")))
         elif "plot" in self.options:
             yield _raw(_plot_html(output.value, self.options["plot"]))
         elif _is_pictures(output.value):
@@ -90,12 +90,18 @@ def _section(blocks: Iterable[Any]) -> str:
     return f'<div class="fs">\n{"".join(map(render_block, blocks))}</div>\n'
 
 
-def _shown_html(shown: Shown, kinds: list[str]) -> str:
+def _shown_html(shown: Shown, wanted: str) -> str:
     blocks = shown.document().blocks
-    chosen = [block for block in blocks if not kinds or type(block).__name__.lower() in kinds]
+    words = {word.strip() for word in wanted.split(",")}
+    chosen = [block for block in blocks if not wanted or _names(block) & words]
     if not chosen:
-        raise ExtensionError(f"{shown!r} has no {' or '.join(kinds)}, only {[type(block).__name__ for block in blocks]}")
+        raise ExtensionError(f"{shown!r} has no {wanted}, only {[_names(block) for block in blocks]}")
     return _section(chosen)
+
+
+def _names(block: Any) -> set[str]:
+    """What `:show:` may call a block: its kind, or the name of a series of pictures."""
+    return {type(block).__name__.lower(), getattr(block, "name", "")} - {""}
 
 
 def _plot_html(signals: Mapping[str, Any], title: str) -> str:
