@@ -138,6 +138,12 @@ def test_numbers_that_are_not_finite(name: str) -> None:
 # ------------------------------------------------------------------------------ storyboards
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_chapters_keep_to_their_width(name: str) -> None:
+    for e in (fs.explain(X, W), fs.explain(X2, W2), fs.explain(U, V, "same")):
+        assert max(map(len, str(e.chapter(name)).splitlines())) <= 72
+
+
 def test_stamping_is_the_full_result() -> None:
     chapter = fs.explain(X, W).scatter()
     assert [(s.first, s.copy.tolist()) for s in chapter.parts["stamps"]] == [

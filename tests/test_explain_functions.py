@@ -63,7 +63,8 @@ def test_flipped_is_mirrored_and_moved() -> None:
 
 def test_pictures_and_json() -> None:
     report = fs.explain_functions()
-    assert 5 < len(report.frames()) <= 25
+    assert 5 < len(report.frames()) <= 26
+    assert report.frame().sentence == "It is largest, 0.6321, at t = 1."
     assert report.frames()[3].sentence.startswith("t = ")
     assert "<svg" in report.svg(3)
     data = json.loads(report.to_json())

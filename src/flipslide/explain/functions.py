@@ -151,10 +151,20 @@ class FunctionsReport(Shown):
         low = min(_support(self.f)[0], stops[0], self._reach(stops[0])[0])
         high = max(_support(self.f)[1], stops[-1], self._reach(stops[-1])[1])
         for t in stops:
-            area = self.value(t)
-            sentence = f"t = {_brief(t)}: the area under f(τ)·g(t − τ) is {_brief(area)}."
-            panels = (self._above(t), self._below(t))
-            yield Frame(draw_plot(panels, "Convolution of functions", sentence, low, high, "τ, t"), sentence, 0.5)
+            yield self._picture(
+                t, low, high, f"t = {_brief(t)}: the area under f(τ)·g(t − τ) is {_brief(self.value(t))}."
+            )
+        peak = float(self.result.times[int(np.argmax(np.abs(self.result.values)))])
+        largest = f"It is largest, {_brief(self.value(peak))}, at t = {_brief(peak)}."
+        yield self._picture(peak, low, high, largest, math.inf, 2.5)
+
+    def _picture(
+        self, t: float, low: float, high: float, sentence: str, until: float | None = None, seconds: float = 0.5
+    ) -> Frame:
+        """Both panels at one t; the result is drawn up to there, or further."""
+        panels = (self._above(t), self._below(t, t + self.result.dt / 2 if until is None else until))
+        scene = draw_plot(panels, "Convolution of functions", sentence, low, high, "τ, t")
+        return Frame(scene, sentence, seconds)
 
     def _above(self, t: float) -> Panel:
         product = _curve(self.product(t), "gradient-ink", "gradient")
@@ -162,8 +172,8 @@ class FunctionsReport(Shown):
             "f, and g mirrored and moved to t", (product, _curve(self.f, "x-ink"), _curve(self.flipped(t), "w-ink")), t
         )
 
-    def _below(self, t: float) -> Panel:
-        curves = (_curve(self.result, "grid"), _curve(self.result, "y-ink", until=t + self.result.dt / 2))
+    def _below(self, t: float, until: float) -> Panel:
+        curves = (_curve(self.result, "grid"), _curve(self.result, "y-ink", until=until))
         return Panel("f * g: the area, as t moves", curves, t, (t, self.value(t)))
 
     def _reach(self, t: float) -> tuple[float, float]:

@@ -78,7 +78,11 @@ class Step(NamedTuple):
 
 
 class Length(NamedTuple):
-    """⌊(n + before + after − span)/stride⌋ + 1 of one axis, part by part."""
+    """⌊(n + before + after − span)/stride⌋ + 1 of one axis, part by part.
+
+    `n` samples; `taps` that span dilation·(taps − 1) + 1 = `span`; `before` and `after` say how
+    far the windows reach beyond x (negative: they leave samples out); `room` is the numerator.
+    """
 
     n: int
     taps: int
@@ -87,7 +91,7 @@ class Length(NamedTuple):
     before: int
     after: int
     stride: int
-    room: int  # the numerator
+    room: int
     outputs: int
 
 
@@ -100,7 +104,12 @@ class Other(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Of L = Σ dy·y, with the graph that they were walked back through."""
+    """Of L = Σ dy·y: dx, dw and db (null without a bias), shaped as x, w and bias.
+
+    `nodes` and `edges` are the graph that they were walked back through: a node has a label, a
+    kind (x, w, b, fill, ×, +, y, L), a value and its gradient; an edge the labels of its ends and
+    the local derivative of the target with respect to the source.
+    """
 
     dy: Nested
     loss: Any
@@ -114,11 +123,28 @@ class Gradients(NamedTuple):
 class Trace(NamedTuple):
     """Everything that `explain` knows about a call; immutable, and JSON through `to_json`.
 
-    `operation` is "convolve", "correlate" or "layer". A layer's x is (channels, *axes), its w
-    (filters, channels of a group, *axes) and its y (filters, *axes); its mode is its padding
-    in words. Where only some outputs were asked for, x and y are the pieces around them that
-    begin at `x_origin` and `y_origin`, and the outputs of the piece that were not asked for
-    are null.
+    Its fields, which are the keys of the JSON object (tuples are arrays there, records objects):
+
+        schema          "flipslide-trace/1"; a field that changes its meaning changes the number
+        operation       "convolve", "correlate" or "layer"
+        mode            "full", "same" or "valid"; of a layer its padding in words
+        boundary        the rule of each axis; fill_value belongs to "constant"
+        stride, dilation, groups
+        x, w, bias      the arrays as nested rows; bias is null where there is none
+        x_origin        where the piece of x that is shown begins
+        window_w        the taps as they lie over x: flipped along every axis, or conjugated
+        flip_matters    whether turned taps differ from the taps
+        lengths         one `Length` for each axis
+        steps           one `Step` for each output, in the order of y
+        y, y_origin     the result, or the piece of it that was asked for
+        other           what the other operation gives, an `Other`; null for a layer
+        gradients       `Gradients`, when dy was given
+
+    A layer's x is (channels, *axes), its w (filters, channels of a group, *axes) and its y
+    (filters, *axes). Where only some outputs were asked for, x and y are the pieces around them,
+    and the outputs of the piece that were not asked for are null. Integers are integers; a
+    fraction is a string "1/3", a float that is not finite a string "nan", "inf" or "-inf", a
+    complex number {"real": …, "imag": …}.
     """
 
     schema: str
@@ -133,7 +159,7 @@ class Trace(NamedTuple):
     x_origin: Shape
     w: Nested
     bias: Nested | None
-    window_w: Nested  # the taps as they lie over x: flipped along every axis, or conjugated
+    window_w: Nested
     flip_matters: bool
     lengths: tuple[Length, ...]
     steps: tuple[Step, ...]

@@ -123,9 +123,10 @@ def _line(trace: Trace, window: Window) -> Chapter:
     raw = taps_of(trace, window)[0, 0]
     libraries = {name: same_of(name, x, _dilated(raw, axis), axis.stride) for name in SAMES}
     named = tuple(
-        (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())), SAMES[name].note)
+        (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())))
         for name, y in libraries.items()
     )
+    notes = tuple((same.names, same.note) for same in SAMES.values())
     blocks: list[Any] = [
         Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1"),
         Grids((ruler,)),
@@ -141,7 +142,8 @@ def _line(trace: Trace, window: Window) -> Chapter:
         ),
         *pictures("three lengths", draw_compare(_modes(trace))),
         *_borders(x, w),
-        Table('Whose "same"? With zeros outside x,', ("library", "y", ""), named, "lll"),
+        Table('Whose "same"? With zeros outside x,', ("library", "y"), named, "ll"),
+        Table("", ("library", "of which"), notes, "ll"),
     ]
     modes = {mode: pack(list(sums[first : first + count]), (count,)) for mode, (first, count) in counts.items()}
     return Chapter("compare", "Full, same, valid", blocks, None, libraries=libraries, **modes)
