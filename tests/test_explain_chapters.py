@@ -309,3 +309,16 @@ def test_refuses_what_cannot_be_written_down() -> None:
         fs.explain(X, W).chapter("fastest")
     with pytest.raises(fs.ParameterError, match="whole call"):
         fs.explain(range(20), W, around=1).fft()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_large_calls_are_computed_and_what_cannot_be_read_is_said(name: str) -> None:
+    rng = np.random.default_rng(9)
+    for e in (
+        fs.explain(rng.normal(size=300), rng.normal(size=40)),
+        fs.explain(rng.normal(size=(20, 20)), np.ones((8, 8))),
+    ):
+        chapter = e.chapter(name)
+        assert len(str(chapter)) < 80_000
+        if chapter.y is not None:
+            np.testing.assert_allclose(chapter.y, e.y, atol=1e-10)

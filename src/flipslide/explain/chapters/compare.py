@@ -12,7 +12,7 @@ from ...show import Cell, Formula, Grid, Grids, Table, Text
 from ..draw import draw_compare
 from ..trace import Trace, make_trace
 from ..window import Window, indices, taps_of, window_of, zeros
-from .chapter import Chapter, check_signal, grid_of, pictures
+from .chapter import Chapter, check_signal, grid_of, pictures, written_down
 
 __all__ = ["SAMES", "chapter", "full_sums", "same_of"]
 
@@ -63,6 +63,8 @@ SAMES: dict[str, Same] = {
 }
 
 MODES = ("valid", "same", "full")
+#: Places on the longest ruler that is drawn.
+MAX_RULER = 64
 
 
 def full_sums(x: Array, w: Array) -> Array:
@@ -127,9 +129,10 @@ def _line(trace: Trace, window: Window) -> Chapter:
         for name, y in libraries.items()
     )
     notes = tuple((same.names, same.note) for same in SAMES.values())
+    drawn = _modes(trace)
     blocks: list[Any] = [
         Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1"),
-        Grids((ruler,)),
+        written_down([ruler]),
         Table(
             f"Lengths for N = {axis.n} samples and taps that span D = {axis.span}",
             ("mode", "length", ""),
@@ -140,7 +143,7 @@ def _line(trace: Trace, window: Window) -> Chapter:
             f"full keeps every overlap, same keeps {axis.n}, valid keeps only complete ones: each is a cut of full."
             + ("" if axis.stride == 1 else f" The stride of {axis.stride} then keeps every {axis.stride}th of them.")
         ),
-        *pictures("three lengths", draw_compare(_modes(trace))),
+        *pictures("three lengths", draw_compare(drawn) if drawn else ()),
         *_borders(x, w),
         Table('Whose "same"? With zeros outside x,', ("library", "y"), named, "ll"),
         Table("", ("library", "of which"), notes, "ll"),
@@ -150,9 +153,11 @@ def _line(trace: Trace, window: Window) -> Chapter:
 
 
 def _modes(trace: Trace) -> list[Trace]:
-    """The same call in each mode; where w does not fit in x there is no valid one."""
+    """The same call in each mode, if it can be drawn; where w does not fit in x there is no valid one."""
     words = dict(operation=trace.operation, boundary=trace.boundary, fill_value=trace.fill_value, stride=trace.stride,
                  dilation=trace.dilation)  # fmt: skip
+    if any(axis.n + axis.span > MAX_RULER for axis in trace.lengths):
+        return []
     fits = all(axis.span <= axis.n for axis in trace.lengths)
     return [make_trace(list(trace.x), list(trace.w), mode, **words) for mode in MODES if mode != "valid" or fits]
 

@@ -10,7 +10,7 @@ from ...show import Table, Text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, index_at, indices, window_of
-from .chapter import Chapter, align_texts, answer, result_grids
+from .chapter import MAX_ENTRIES, Chapter, align_texts, answer, result_grids
 
 __all__ = ["chapter", "convolve"]
 
@@ -47,19 +47,25 @@ def chapter(trace: Trace) -> Chapter:
     """A row for each tap of the first filter."""
     window = window_of(trace)
     y = answer(window, convolve(window))
-    pairs = [(c, channel, j) for c, channel in enumerate(window.channels(0)) for j in indices(window.taps)]
-    taps = [number_text(window.v[(0, c, *j)]) for c, _, j in pairs]
-    lines = align_texts([*(shifted(window, channel, j).flat for _, channel, j in pairs), _first(window, y)])
-    rows = tuple(zip([*taps, "sum"], lines, strict=True))
     story: list[Any] = [
         Text(
             "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added "
             "up. Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
             "and add: fractions, big integers, long doubles."
         ),
-        Table("", ("tap", "times x shifted"), rows, "rl"),
+        _passes(window, y),
     ]
     return Chapter("numpy", "numpy: whole arrays, shifted and added", [*story, result_grids(window, y)], y)
+
+
+def _passes(window: Window, y: Array) -> Table | Text:
+    """A row for each tap of the first filter, and their sum."""
+    pairs = [(c, channel, j) for c, channel in enumerate(window.channels(0)) for j in indices(window.taps)]
+    taps = [number_text(window.v[(0, c, *j)]) for c, _, j in pairs]
+    if len(pairs) * y.size > MAX_ENTRIES:
+        return Text(f"{len(pairs)} passes over {y.size} outputs are too many numbers to be read.")
+    lines = align_texts([*(shifted(window, channel, j).flat for _, channel, j in pairs), _first(window, y)])
+    return Table("", ("tap", "times x shifted"), tuple(zip([*taps, "sum"], lines, strict=True)), "rl")
 
 
 def _first(window: Window, y: Array) -> Any:

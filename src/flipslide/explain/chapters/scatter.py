@@ -12,9 +12,13 @@ from ...spec import Shape
 from ..draw import draw_scatter
 from ..trace import Trace
 from ..window import Window, dilate, indices, window_of, zeros
-from .chapter import Chapter, answer, check_signal, index_text, pictures, result_grids, texts_of
+from .chapter import Chapter, answer, check_signal, index_text, pictures, result_grids, texts_of, written_down
 
 __all__ = ["chapter", "stamps_of"]
+
+
+#: Samples of a picture whose stamps are listed.
+MAX_STAMPS = 144
 
 
 class Stamp(NamedTuple):
@@ -85,7 +89,9 @@ WHY = {
 
 
 def _rows(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
-    yield Grids((Grid("x̃ and its stamps, over the places of the full result", tuple(_ruler(window, stamps, full))),))
+    yield written_down(
+        [Grid("x̃ and its stamps, over the places of the full result", tuple(_ruler(window, stamps, full)))]
+    )
     yield Text("The sum of each column; the outputs that were asked for are marked.")
 
 
@@ -145,13 +151,20 @@ def _power(n: int) -> str:
 
 
 def _planes(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
+    if len(stamps) > MAX_STAMPS:
+        yield Text(f"{len(stamps)} samples are too many to be read one by one; their stamps are in .parts.")
+    else:
+        yield _stamp_table(stamps)
+    yield Grids((_marked(window, full),))
+
+
+def _stamp_table(stamps: list[Stamp]) -> Table:
     rows = tuple(
         (number_text(stamp.value), index_text(stamp.first), " | ".join(texts_of(row) for row in stamp.copy))
         for stamp in stamps
     )
-    yield Table("Each sample, where its copy begins on the plane of the full result, and the copy row by row",
+    return Table("Each sample, where its copy begins on the plane of the full result, and the copy row by row",
                 ("x̃", "at", "stamps"), rows, "rll")  # fmt: skip
-    yield Grids((_marked(window, full),))
 
 
 def _marked(window: Window, full: Array) -> Grid:

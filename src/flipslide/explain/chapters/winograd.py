@@ -12,6 +12,7 @@ computes m outputs of a sliding sum with m + r − 1 products:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from itertools import count, islice
@@ -30,8 +31,8 @@ from .overlap import every_output
 
 __all__ = ["chapter", "convolve", "matrices"]
 
-#: Outputs of a tile along each axis.
-TILE = 2
+#: Outputs of a tile along each axis, and the most taps of one; longer w is cut into pieces.
+TILE, MAX_TAPS = 2, 5
 
 Matrices = tuple[Array, Array, Array]
 
@@ -124,7 +125,21 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
+def _pieces(taps: Array) -> Iterator[tuple[Shape, Array]]:
+    """(where it begins, the taps) of each piece of at most MAX_TAPS along every axis."""
+    for at in indices(tuple(-(-n // MAX_TAPS) for n in taps.shape)):
+        first = tuple(i * MAX_TAPS for i in at)
+        yield first, taps[tuple(slice(f, f + MAX_TAPS) for f in first)]
+
+
 def _slide(x: Array, taps: Array, wanted: Shape) -> Array:
+    total = zeros(wanted)
+    for first, piece in _pieces(taps):
+        total = total + _slide_piece(x[tuple(slice(f, None) for f in first)], piece, wanted)
+    return total
+
+
+def _slide_piece(x: Array, taps: Array, wanted: Shape) -> Array:
     kinds = [matrices(TILE, r) for r in taps.shape]
     total = zeros(tuple(-(-n // TILE) * TILE for n in wanted))
     for at in indices(tuple(-(-n // TILE) for n in wanted)):
@@ -146,7 +161,7 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     check_finite(window, "winograd")
     y = answer(window, convolve(window))
-    kinds = [matrices(TILE, r) for r in window.taps]
+    kinds = [matrices(TILE, min(r, MAX_TAPS)) for r in window.taps]
     return Chapter(
         "winograd", "winograd: fewer products for a few taps", [*_story(window, kinds), result_grids(window, y)], y,
         matrices=kinds,
@@ -154,7 +169,8 @@ def chapter(trace: Trace) -> Chapter:
 
 
 def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
-    taps, n_axes = window.v[0, 0], len(window.axes)
+    (_, taps), *more = _pieces(window.v[0, 0])
+    n_axes = len(window.axes)
     direct = TILE**n_axes * taps.size
     fewer = int(np.prod([TILE + r - 1 for r in taps.shape]))
     name = f"F({'×'.join([str(TILE)] * n_axes)}, {'×'.join(map(str, taps.shape))})"
@@ -166,11 +182,16 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
         else "y = A^{\\mathsf T}\\bigl((G\\,v)\\odot(B^{\\mathsf T}x)\\bigr)"
     )
     a, g, b = kinds[-1]
+    cut = (
+        f" w is cut into {len(more) + 1} pieces of at most {MAX_TAPS} taps along an axis; shown is the first."
+        if more
+        else ""
+    )
     story: list[Any] = [
         Text(
             f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
             f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
-            "the rest is additions and small factors. v are the taps as they lie over x."
+            "the rest is additions and small factors. v are the taps as they lie over x." + cut
         ),
         Formula(formula, latex),
         Grids((grid_of("Aᵀ", a), grid_of("G", g), grid_of("Bᵀ", b))),
