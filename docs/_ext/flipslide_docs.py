@@ -15,6 +15,7 @@ inline SVG with the library's own style sheet and script.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
@@ -198,6 +199,35 @@ def _definitions(records: Iterable[tuple[str, str]]) -> nodes.definition_list:
     return listed
 
 
+# ----------------------------------------------------------------------------- docstrings
+
+#: What keeps its meaning in a line of a docstring: `code`, *emphasis*.
+SPAN = re.compile(r"(?P<code>`[^`]+`)|(?P<emphasis>(?<![\w*])\*(?! )[^*]+(?<! )\*(?!\w))|(?P<sign>[*|])")
+
+
+def _escape_docstring(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
+    """Docstrings are written to be read in a terminal: for Sphinx, signs are signs and formulas are blocks."""
+    found: list[str] = []
+    before, in_block, in_example = "", False, False
+    titled = next((n for n, line in enumerate(lines) if re.fullmatch(r"-{3,}", line)), len(lines) + 1) - 1
+    for n, line in enumerate(lines):
+        in_example = line.lstrip().startswith(">>>") or (in_example and bool(line.strip()))
+        if n < titled and line.startswith("    ") and not before.strip() and not in_block:
+            found += ["::", ""]
+            in_block = True
+        elif line.strip() and not line.startswith("    "):
+            in_block = False
+        found.append(line if in_block or in_example else SPAN.sub(_escape, line))
+        before = line
+    lines[:] = found
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match["code"]:
+        return f"`{match['code']}`"
+    return match["emphasis"] or "\\" + match["sign"]
+
+
 # --------------------------------------------------------------------------------- MathML
 
 
@@ -239,6 +269,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(answer, html=(_visit_answer, _depart_answer))
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math_block, None))
     app.connect("builder-inited", _write_assets)
+    app.connect("autodoc-process-docstring", _escape_docstring, priority=400)
     app.connect("doctree-read", _close_session)
     app.add_css_file("flipslide.css")
     app.add_css_file("pages.css")
