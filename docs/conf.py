@@ -22,6 +22,8 @@ nitpick_ignore_regex = [("py:.*", r"(?!fs\.|flipslide\.).*")]
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_fence_as_directive = ["python", "console"]
 myst_heading_anchors = 3
+# Pages quote code.
+smartquotes = False
 html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"

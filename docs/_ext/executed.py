@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["LANGUAGES", "BlockError", "Block", "Output", "Session", "blocks_of", "without_options"]
+__all__ = ["LANGUAGES", "Block", "BlockError", "Output", "Session", "blocks_of", "run_page", "without_options"]
 
 LANGUAGES = ("python", "console")
 #: A fence, its language and its lines; the fences of directives and of other languages too.
@@ -51,7 +51,8 @@ class Output(NamedTuple):
 def blocks_of(page: str) -> list[Block]:
     """The fences of a page in their order."""
     return [
-        Block(match["language"], match["code"], page.count("\n", 0, match.start()) + 1) for match in FENCE.finditer(page)
+        Block(match["language"], match["code"], page.count("\n", 0, match.start()) + 1)
+        for match in FENCE.finditer(page)
     ]
 
 
@@ -123,6 +124,7 @@ def _commands(code: str) -> list[tuple[str, str]]:
 
 def _run_command(command: str, said: str) -> str:
     from click.testing import CliRunner
+
     from flipslide.cli import main
 
     program, *arguments = shlex.split(command.replace("\0", " "), comments=True)
@@ -137,13 +139,12 @@ def _run_command(command: str, said: str) -> str:
     return "$ " + command.replace("\0", " \\\n    ") + ("\n" + printed if printed else "")
 
 
-def run_page(path: Path) -> Session:
+def run_page(path: Path) -> None:
     """All blocks of one page; the error says which one failed."""
-    session = Session(path.name)
-    for block in blocks_of(path.read_text("utf-8")):
-        if block.language in LANGUAGES:
-            try:
-                session.run(block.language, without_options(block.code))
-            except BlockError as error:
-                raise BlockError(f"{path}:{block.line}\n{error}") from error
-    return session
+    with contextlib.closing(Session(path.name)) as session:
+        for block in blocks_of(path.read_text("utf-8")):
+            if block.language in LANGUAGES:
+                try:
+                    session.run(block.language, without_options(block.code))
+                except BlockError as error:
+                    raise BlockError(f"{path}:{block.line}\n{error}") from error

@@ -15,6 +15,7 @@ inline SVG with the library's own style sheet and script.
 from __future__ import annotations
 
 import base64
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -25,16 +26,18 @@ from typing import Any
 import click
 import executed
 import numpy as np
+import offline
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
 from flipslide.show import Frame, Frames, Shown
 from flipslide.show.html import render_block
 from flipslide.show.plot import Curve, Panel, draw_plot
 from flipslide.show.scene import style_sheet
-from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
 
 INKS = ("x-ink", "y-ink", "w-ink", "gradient-ink")
 
@@ -136,7 +139,7 @@ def _pictures_html(pictures: Mapping[str, np.ndarray]) -> str:
 # -------------------------------------------------------------------------------- answers
 
 
-class answer(nodes.Element):  # noqa: N801, docutils' custom
+class answer(nodes.Element):
     """A <details> element."""
 
 
@@ -180,13 +183,14 @@ class CommandsDirective(SphinxDirective):
         section += nodes.title(path, path)
         usage = " ".join(command.collect_usage_pieces(context))
         section += _literal(f"{path} {usage}", "text")
-        for paragraph in (command.help or "").split("\n\n"):
+        for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
             if paragraph.startswith("\b\n"):
                 section += _literal("\n".join("$ " + line for line in paragraph[2:].splitlines()), "console")
             else:
                 text, _ = self.state.inline_text(paragraph.replace("\n", " "), self.lineno)
                 section += nodes.paragraph(paragraph, "", *text)
-        records = [record for item in command.get_params(context) if (record := item.get_help_record(context))]
+        options = [item for item in command.get_params(context) if isinstance(item, click.Option)]
+        records = [record for item in options if (record := item.get_help_record(context))]
         section += _definitions(records)
         return section
 
@@ -195,7 +199,7 @@ def _definitions(records: Iterable[tuple[str, str]]) -> nodes.definition_list:
     listed = nodes.definition_list(classes=["options"])
     for option, text in records:
         term = nodes.term("", "", nodes.literal(option, option))
-        listed += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text, text or "—")))
+        listed += nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text, text)))
     return listed
 
 
@@ -261,6 +265,12 @@ def _close_session(app: Sphinx, tree: nodes.document) -> None:
         session.close()
 
 
+def _check_offline(app: Sphinx, error: Exception | None) -> None:
+    found = [] if error else offline.fetched_by_site(Path(app.outdir))
+    if found:
+        raise ExtensionError("the pages would fetch from elsewhere:\n" + "\n".join(found))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     for language in executed.LANGUAGES:
         app.add_directive(language, RunDirective)
@@ -271,6 +281,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", _write_assets)
     app.connect("autodoc-process-docstring", _escape_docstring, priority=400)
     app.connect("doctree-read", _close_session)
+    app.connect("build-finished", _check_offline)
     app.add_css_file("flipslide.css")
     app.add_css_file("pages.css")
     app.add_js_file("stepper.js", loading_method="defer")
