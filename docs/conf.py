@@ -43,8 +43,8 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     # Chapters are read from the top, and their pictures need the room.
-    "secondary_sidebar_items": {page: ["page-toc"] for page in ("howto/*", "reference/*", "explain/*", "architecture")}
-    | {page: [] for page in ("index", "learn/*", "performance", "benchmarks", "search", "genindex")},
+    "secondary_sidebar_items": {"reference/*": ["page-toc"]}
+    | {page: [] for page in ("[!r]*", "index", "search", "genindex", "py-modindex")},
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],

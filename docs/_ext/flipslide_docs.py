@@ -223,7 +223,8 @@ def _escape_docstring(app: Sphinx, what: str, name: str, thing: object, options:
             in_block = False
         found.append(line if in_block or in_example else SPAN.sub(_escape, line))
         before = line
-    lines[:] = found
+    # Napoleon takes what stands before a colon in a property's first line for its type.
+    lines[:] = ["", *found] if what == "property" else found
 
 
 def _escape(match: re.Match[str]) -> str:
