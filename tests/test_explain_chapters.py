@@ -128,7 +128,7 @@ def test_fractions_floats_and_complex_numbers(name: str) -> None:
 def test_numbers_that_are_not_finite(name: str) -> None:
     """They reach exactly the outputs that the definition says, or the chapter declines."""
     e = fs.explain([1.0, np.nan, 2.0, 3.0, 4.0], [1.0, np.inf], "full")
-    if name in ("separable", "overlap", "fft", "winograd"):
+    if name in ("separable", "box", "overlap", "fft", "winograd"):
         with pytest.raises(fs.ParameterError, match="direct"):
             e.chapter(name)
     else:
@@ -189,6 +189,7 @@ def test_numpy_and_scipy_agree_with_their_same(seed: int) -> None:
     assert same_of("matlab", *_exact(x, w)).tolist() == ndimage.convolve1d(x, w, mode="constant").tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_pytorch_agrees_with_its_same(stride: int) -> None:
     torch = pytest.importorskip("torch")
@@ -285,6 +286,12 @@ def test_winograd_matrices_compute_sliding_sums(m: int, r: int) -> None:
     rng = np.random.default_rng(m * r)
     x, v = rng.integers(-9, 10, m + r - 1).astype(object), rng.integers(-9, 10, r).astype(object)
     assert a.dot(g.dot(v) * b.dot(x)).tolist() == [sum(v * x[i : i + r]) for i in range(m)]
+
+
+def test_boxes_are_found_in_the_taps() -> None:
+    assert fs.explain(X, [2, 2, 2]).box().parts["is_box"]
+    assert fs.explain(X2, [[3, 3], [3, 3]]).box().y.tolist() == [[12, 18, 15], [9, 15, 15], [12, 6, 9]]
+    assert "another way" in str(fs.explain(X, W).box())
 
 
 def test_winograd_of_three_taps_is_the_known_one() -> None:

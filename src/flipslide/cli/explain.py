@@ -15,7 +15,7 @@ __all__ = ["command"]
 #: Spelled out, because --help imports nothing that knows them; a test compares.
 DEMOS = ("1d", "padding", "stride", "graph", "2d", "cs231n", "im2col", "functions")
 CHAPTERS = (
-    "flip", "scatter", "compare", "matrix", "im2col", "col2im", "direct", "gemm", "separable", "overlap", "fft",
+    "flip", "scatter", "compare", "matrix", "im2col", "col2im", "direct", "gemm", "separable", "box", "overlap", "fft",
     "numpy", "winograd",
 )  # fmt: skip
 LANGUAGES = ("numpy", "scipy", "matlab", "pytorch", "jax", "c", "loops")

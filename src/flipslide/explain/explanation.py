@@ -29,7 +29,7 @@ class Explanation(Shown):
 
         table() step(n) flip() scatter() compare()       steps, and three ways to look at them
         matrix() im2col() col2im()                       matrices
-        direct() gemm() separable() overlap() fft()      how the engine computes it,
+        direct() gemm() separable() box() overlap() fft()      how the engine computes it,
         numpy() winograd()                               each in exact or plain arithmetic
         code("numpy")                                    the call in other languages
         graph() grad(dy)                                 the computation graph, gradients
@@ -141,6 +141,10 @@ class Explanation(Shown):
     def separable(self) -> Chapter:
         """Taps that are a column times a row, applied axis by axis."""
         return self.chapter("separable")
+
+    def box(self) -> Chapter:
+        """Taps that are all the same, as running sums."""
+        return self.chapter("box")
 
     def overlap(self) -> Chapter:
         """Tiles that overlap, a circular sum in each, the wrapped part thrown away."""

@@ -10,7 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..trace import Trace
-from . import col2im, compare, direct, fft, flip, gemm, im2col, matrix, numpy, overlap, scatter, separable, winograd
+from . import (
+    box,
+    col2im,
+    compare,
+    direct,
+    fft,
+    flip,
+    gemm,
+    im2col,
+    matrix,
+    numpy,
+    overlap,
+    scatter,
+    separable,
+    winograd,
+)
 from .chapter import Chapter
 
 __all__ = ["ALGORITHMS", "CHAPTERS", "Chapter"]
@@ -20,6 +35,7 @@ ALGORITHMS: dict[str, Callable[[Trace], Chapter]] = {
     "direct": direct.chapter,
     "gemm": gemm.chapter,
     "separable": separable.chapter,
+    "box": box.chapter,
     "overlap": overlap.chapter,
     "fft": fft.chapter,
     "numpy": numpy.chapter,
