@@ -97,11 +97,15 @@ typedef void (*FsStoreFn)(void* to, int64_t stride, const void* from, int64_t n)
 // Raises *largest to the largest magnitude among n integers, and *negative if one is.
 typedef void (*FsRangeFn)(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative);
 
+// The integers of FS_I64 nearest to n doubles, whose magnitudes are below 2^51.
+typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
+
 struct FsElements {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store_saturated[FS_N_TYPES];  // from FS_I64
   FsRangeFn range[FS_N_TYPES];
+  FsRoundFn round;
 };
 
 // ------------------------------------------------------------------------------ registry

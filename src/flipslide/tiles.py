@@ -113,11 +113,12 @@ def _next_size(n: int) -> int:
     return sizes[min(bisect_left(sizes, n), len(sizes) - 1)]
 
 
-def rank_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> list[Estimate]:
+def rank_tiles(
+    method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool, array_bytes: int
+) -> list[Estimate]:
     """Tiles for a transform, the cheapest first; empty if none of a bearable size holds the taps."""
     loops = Loops(*(spec.loop_size(kind) for kind in Loops._fields))
-    arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
-    allowed = max(MOST_BYTES, 2 * arrays)
+    allowed = max(MOST_BYTES, 2 * array_bytes)
     units = (1,) * (len(spec.axes) - 1) + (1 if is_complex else 2,)
     most, lanes = MOST_POINTS[method], machine.lanes
     options = [_candidates(axis, most, unit, lanes) for axis, unit in zip(spec.axes, units, strict=True)]
