@@ -38,7 +38,7 @@ inline constexpr int kMaxLanes = 16;
 
 // Scratch that a thread keeps from call to call.
 struct TransformScratch {
-  Scratch data, product, rows, line, factors, taps;
+  Scratch data, product, rows, line, factors, taps, staged;
 };
 
 TransformScratch& transform_scratch();

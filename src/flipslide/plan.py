@@ -224,7 +224,9 @@ def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estima
         machine = Machine(table["vector_bytes"] // part.itemsize, *table["transform"][part.name])
         if arithmetic.sum.kind == "i":
             machine = machine._replace(move=machine.move + table["transform"]["integers"])
-        return rank_tiles(method, spec, part.itemsize, machine, arithmetic.is_complex, _array_bytes(spec, arithmetic))
+        is_converted = not arithmetic.x == arithmetic.y == arithmetic.sum or arithmetic.sum.kind == "i"
+        bytes_ = _array_bytes(spec, arithmetic)
+        return rank_tiles(method, spec, part.itemsize, machine, arithmetic.is_complex, bytes_, is_converted)
 
     return estimate
 
