@@ -44,8 +44,8 @@ NEAR, MOST_NEAR = 1.5, 6
 
 
 #: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
-#: what storing an output and packing what it reads costs, in products.
-STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS = 8, 0.6, 2
+#: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
+STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS, PASS_PRODUCTS = 8, 0.6, 2, 8
 
 
 # --------------------------------------------------------------------------------- methods
@@ -150,7 +150,7 @@ def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     table = costs()
     # A pass for each axis; what it leaves goes through the second-level cache.
-    products = spec.n_outputs * sum(axis.w + 4 for axis in spec.axes)
+    products = spec.n_outputs * sum(axis.w + PASS_PRODUCTS for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
     return [Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)]
 
@@ -187,6 +187,8 @@ def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
     R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product. Rows are those of the
     last axis but one, or the vectors of a row.
     """
+    if spec.loop_size("in") > 1:
+        return 1.0  # whose sums do not stay in registers
     rows, vectors, last = 1.0, 1.0, spec.axes[-1]
     if len(spec.axes) > 1 and abs(spec.axes[-2].stride) == abs(spec.axes[-2].dilation) == spec.axes[-2].up == 1:
         rows = spec.axes[-2].w
