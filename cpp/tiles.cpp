@@ -58,6 +58,8 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
 struct Workspace {
   Scratch x, y, row, halfway[2], box_rows[2], box_sums;
   std::vector<Index> taps;
+  std::vector<Index> spoilt;     // channels of a tile with outputs that are not finite
+  std::vector<std::byte> zeros;  // taps
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
@@ -80,7 +82,7 @@ class TileRun {
         y_(y),
         bytes_(kComputeBytes[of.types_.compute]) {
     place_axes();
-    is_separable_ = !w.factors.empty();
+    is_separable_ = !w.factors.empty() && !region;
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
@@ -325,7 +327,7 @@ class TileRun {
 
   // Axis by axis, rows beyond a tile's outputs are summed for each tile again: many rows, short ones.
   void choose_separable_extents(Box& box) const {
-    double window = static_cast<double>(bytes_);
+    double window = static_cast<double>(bytes_ * (1 + w_.rank)) / 2;
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
       const double room = 2.0 * kWindowBytes / window - static_cast<double>(over);
@@ -419,6 +421,7 @@ class TileRun {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
       run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
       if (!write_in_place) store_y(shape, place, tile, y, low, extent);
+      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
       return;
     }
     const Index per_pass = channels_per_pass();
@@ -464,8 +467,9 @@ class TileRun {
                         const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
     const Index pitch = pitch_of(extent[inner()]);
     Index n_factors = 0;
-    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w;
+    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w * w_.rank;
     const int last = first_long_axis();
+    work.spoilt.clear();
     for (Index k = 0; k < whole.n_out; ++k) {
       const std::byte* factors =
           w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
@@ -477,12 +481,13 @@ class TileRun {
         if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
       }
       FsTile pass = whole;
-      pass.n_out = 1;
       pass.first_tap = 0;
+      // The rows of each term are channels, `terms` elements apart; its columns add up in one sum.
+      Index terms = 0;
       for (int a = inner(); a >= last; --a) {
         const Slide& slide = slides_[a];
         const bool is_last = a == last;
-        factor_end -= slide.axis.w;
+        factor_end -= slide.axis.w * w_.rank;
         if (slide.axis.w == 1 && !is_last) continue;
         rows[a] = extent[a];
         pass.w = factors + factor_end * bytes_;
@@ -493,28 +498,86 @@ class TileRun {
           to_step[b] = n_rows * pitch;
           n_rows *= rows[b];
         }
-        pass.streams = is_last && whole.streams;
+        pass.n_out = is_last ? 1 : w_.rank;
+        pass.y_channel = n_rows * pitch;
+        // What is looked at again should not have gone past the caches.
+        pass.streams = is_last && whole.streams && w_.are_products;
         if (is_last) {
           pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
           first.y = work.runs.front().y;
           for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
         } else {
-          pass.y = work.halfway[a % 2].reserve_bytes(n_rows * pitch * bytes_);
+          pass.y = work.halfway[a % 2].reserve_bytes(w_.rank * pass.y_channel * bytes_);
         }
         list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+        if (is_last) add_terms(work, pass, terms);
         list_rows(work, a, rows, from_step, to_step, first);
         pass.runs = work.row_runs.data();
         pass.n_runs = static_cast<Index>(work.row_runs.size());
-        if (!is_box(pass, a == inner()))
+        if (pass.n_out > 1)
+          c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
+        else if (w_.rank > 1 || !is_box(pass, a == inner()))
           c_.kernel_.run[c_.types_.compute](&pass);
         else if (a == inner())
           box_along_rows(work, pass, slide.axis.dilation);
         else
           box_across_rows(work, pass, rows[a], slide.axis.dilation);
         pass.x = pass.y;
+        terms = pass.y_channel;
         first = {0, 0};
         std::copy(to_step, to_step + n_axes_, from_step);
       }
+      if (!w_.are_products && !is_finite(work, pass)) work.spoilt.push_back(k);
+    }
+  }
+
+  // The same taps of the other terms, whose samples stand `step` elements apart: planes of the lattice.
+  void add_terms(Workspace& work, FsTile& pass, Index step) const {
+    for (Index t = pass.n_taps; t < pass.w_taps * w_.rank; ++t)
+      work.taps.push_back(work.taps[static_cast<std::size_t>(t - pass.w_taps)] + step);
+    pass.n_taps = pass.w_taps = pass.w_taps * w_.rank;
+    if (pass.tap_rows == 1) pass.tap_columns = pass.n_taps;
+    pass.taps = work.taps.data();
+  }
+
+  // Nothing times zero is something only where it is not finite: one more pass, whose taps are the rows of y.
+  bool is_finite(Workspace& work, const FsTile& made) const {
+    work.zeros.assign(static_cast<std::size_t>(made.n_runs * bytes_), std::byte{0});
+    work.taps.clear();
+    for (Index i = 0; i < made.n_runs; ++i) work.taps.push_back(made.runs[i].y);
+    const FsRun run{0, 0};
+    FsTile sum{};
+    sum.x = made.y;
+    sum.y = work.row.reserve_bytes(made.length * bytes_);
+    sum.taps = work.taps.data();
+    sum.n_taps = sum.w_taps = sum.tap_columns = made.n_runs;
+    sum.w = work.zeros.data();
+    sum.n_out = sum.n_runs = sum.rows = sum.tap_rows = 1;
+    sum.runs = &run;
+    sum.length = made.length;
+    c_.kernel_.run[c_.types_.compute](&sum);
+    return bytes_ == 4 ? are_zeros<float>(sum) : are_zeros<double>(sum);
+  }
+
+  template <class T>
+  static bool are_zeros(const FsTile& tile) {
+    const T* y = static_cast<const T*>(tile.y);
+    return std::all_of(y, y + tile.length, [](T value) { return value == 0; });
+  }
+
+  // The outputs of signals that take turns are those of as many batches.
+  void redo_directly(const TaskPlace& place, Index channel, const Index* low, const Index* extent) const {
+    const Index n = slides_[inner()].interleave;
+    Index from[kMaxAxes], to[kMaxAxes];
+    for (int a = 0; a < n_axes_; ++a) {
+      from[a] = low[a];
+      to[a] = low[a] + extent[a];
+    }
+    for (Index i = 0; i < n; ++i) {
+      from[inner()] = -floor_div(i - low[inner()], n);
+      to[inner()] = -floor_div(i - low[inner()] - extent[inner()], n);
+      if (from[inner()] < to[inner()])
+        run_region(c_, x_, w_, bias_, y_, {place.batch * n + i, place.group, channel, from, to});
     }
   }
 
