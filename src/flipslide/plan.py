@@ -45,6 +45,10 @@ NEAR, MOST_NEAR = 1.5, 6
 #: Taps of a higher rank are not looked for; looking costs so many nanoseconds for each tap and rank.
 MOST_RANK, RANK_TAP = 8, 1.0
 
+#: What the passes of a further term cost beside those of the first: 0.55 to 0.6 were measured in float32, 0.7 to
+#: 1.2 in float64, for ranks of two; more do not fit the second-level cache as well (2026-11, AVX-512, 2 cores).
+TERM_SHARE = {"float32": 0.7, "float64": 0.9}
+
 #: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
 #: what storing an output and packing what it reads costs, in products.
 STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS = 8, 0.6, 2
@@ -145,8 +149,9 @@ def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
 
 def _passes_cost(spec: ConvSpec, arithmetic: Arithmetic, rank: int) -> Estimate:
     table = costs()
-    # Passes for each axis; what they leave goes through the second-level cache.
-    products = spec.n_outputs * sum(rank * axis.w + 4 for axis in spec.axes)
+    # Passes for each axis; what they leave goes through the second-level cache. Terms share what they load.
+    terms = 1 + TERM_SHARE[_part_name(arithmetic.sum)] * (rank - 1)
+    products = spec.n_outputs * sum(terms * axis.w + 4 for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
     return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, rank * 3 << 20)
 
@@ -291,9 +296,9 @@ class Plan:
 
     @property
     def rank(self) -> int:
-        """Taps along two axes go axis by axis up to this rank; 0: only if each is a product within its own roundings.
+        """Taps along two axes go axis by axis up to this rank; 0: only single products, each within its own roundings.
 
-        A sum of products is bounded like a transform, so there is none where a direct sum is planned.
+        A sum of products is bounded like a transform, so none is looked for where a direct sum is planned.
         """
         taps = [axis.w for axis in self.spec.axes if axis.w > 1]
         if self.separates != "products" or not self.tile or len(taps) != 2:
