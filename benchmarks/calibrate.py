@@ -29,6 +29,7 @@ from flipslide.plan import Plan, choose
 from flipslide.spec import ConvSpec
 
 SUMS = ("float32", "float64", "int32", "int64")
+COMPLEX_SUMS = ("complex64", "complex128")
 TARGET = Path(__file__).parent.parent / "src" / "flipslide" / "costs.json"
 
 
@@ -44,7 +45,9 @@ def median_seconds(job: Callable[[], Any], rounds: int = 9) -> float:
 
 def small(shape: Any, dtype: str) -> np.ndarray:
     """Random numbers whose sums fit in every type."""
-    return np.random.default_rng(0).integers(-2, 3, shape).astype(dtype)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-2, 3, shape)
+    return (x + 1j * rng.integers(-2, 3, shape) if np.dtype(dtype).kind == "c" else x).astype(dtype)
 
 
 def direct_product(dtype: str) -> float:
@@ -121,8 +124,8 @@ def main() -> None:
             "machine": f"{platform.machine()}, {instruction_sets()[0]}, {date.today()}",
             "call": {method: round(call_cost(method)) for method in ("direct", "gemm", "numpy")},
             "product": {
-                "direct": {dtype: round(direct_product(dtype), 4) for dtype in SUMS},
-                "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in SUMS},
+                "direct": {dtype: round(direct_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
+                "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
                 "numpy": dict.fromkeys(SUMS, round(per_product, 2)),
             },
             "transform": {dtype: transform_costs(dtype) for dtype in ("float32", "float64")},

@@ -140,10 +140,11 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
       group_.push_back(loop);
   }
   parts_ = types_.is_complex ? 2 : 1;
+  products_ *= static_cast<double>(parts_ * parts_);
   n_batch_ = size_of(batch_);
   n_groups_ = size_of(group_);
-  n_out_ = size_of(out_) * parts_;
-  n_in_ = size_of(in_) * parts_;
+  n_out_ = size_of(out_);
+  n_in_ = size_of(in_);
   if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
 }
 
@@ -153,21 +154,18 @@ namespace {
 
 constexpr Index kMostUnshared = 1 << 16;  // taps that one thread packs
 
-// y = w x for complex numbers is the real layer [y_re; y_im] = [[w_re, -w_im], [w_im, w_re]] [x_re; x_im],
-// a conjugate being the other sign of a column (of x) or of the w_im (of w).
-template <class T>
-T complex_entry(T re, T im, Index row, Index column, bool conj_x, bool conj_w) {
-  if (conj_w) im = T(0) - im;
-  const T entry = row == column ? re : (row == 0 ? T(0) - im : im);
-  return column == 1 && conj_x ? T(0) - entry : entry;
-}
-
 // Without an early end, so that it becomes vectors.
 template <class T>
 bool are_finite(const T* at, Index n) {
   int bad = 0;
-  for (Index i = 0; i < n; ++i) bad |= !(std::abs(at[i]) <= std::numeric_limits<T>::max());
+  if constexpr (std::is_floating_point_v<T>)
+    for (Index i = 0; i < n; ++i) bad |= !(std::abs(at[i]) <= std::numeric_limits<T>::max());
   return bad == 0;
+}
+
+template <class T>
+bool are_zero(const T* at, Index n) {
+  return std::all_of(at, at + n, [](T value) { return value == T(0); });
 }
 
 }  // namespace
@@ -180,78 +178,82 @@ const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Ind
   return base;
 }
 
+// One output channel of real taps: the kernel reads them as they lie, and no number changes its value.
+template <class T>
+void Convolution::pack_single(const View& w, T* to, PackedTaps& packed) const {
+  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const Slide& inner = slides_.back();
+  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
+  for (Index group = 0; group < n_groups_; ++group)
+    for (Index c = 0; c < n_in_; ++c) {
+      T* channel = to + (group * n_in_ + c) * taps_per_channel_;
+      for_each_tap_row(w, taps_of(w, group, 0, c),
+                       [&](Index tap, const std::byte* from) { load(channel + tap, from, stride, n_inner); });
+    }
+  packed.is_finite = are_finite(to, n_groups_ * n_in_ * taps_per_channel_);
+}
+
+template <class T>
+void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const {
+  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const Slide& inner = slides_.back();
+  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
+  const Index w_taps = n_in_ * taps_per_channel_, n_packed = n_out_ * parts, n_tasks = n_groups_ * n_packed;
+  const int max_block = std::max(kernel_.max_block, static_cast<int>(parts));
+  std::atomic<bool> all_finite{true}, all_real{true};
+
+  const auto pack_channel = [&](Index task) {
+    const Index group = task / n_packed, channel = task % n_packed, part = channel % parts;
+    T few[32];
+    std::vector<T> many;
+    if (n_inner > 32) many.resize(static_cast<std::size_t>(n_inner));
+    T* row = many.empty() ? few : many.data();
+    Index first = 0;
+    int block = fs_block(n_packed, max_block);
+    while (first + block <= channel) {
+      first += block;
+      block = fs_block(n_packed - first, max_block);
+    }
+    T* block_taps = to + (group * n_packed + first) * w_taps + (channel - first);
+    const bool negate = part == 1 && spec_.conj_w;
+    bool finite = true, zero = true;
+    for (Index c = 0; c < n_in_; ++c)
+      for_each_tap_row(w, taps_of(w, group, channel / parts, c), [&](Index tap, const std::byte* from) {
+        T* taps = block_taps + (c * taps_per_channel_ + tap) * block;
+        T* read = block == 1 ? taps : row;
+        load(read, from + part * kTypeBytes[types_.w], stride, n_inner);
+        finite = finite && are_finite(read, n_inner);
+        zero = zero && part == 1 && are_zero(read, n_inner);
+        for (Index j = 0; block > 1 && j < n_inner; ++j) taps[j * block] = negate ? T(0) - row[j] : row[j];
+      });
+    if (!finite) all_finite = false;
+    if (part == 1 && !zero) all_real = false;
+  };
+  parallel_for(n_tasks, n_tasks * w_taps <= kMostUnshared ? 1 : threads, pack_channel);
+  packed.is_finite = packed.is_finite && all_finite;
+  if (parts == 1 || !all_real || transform_ != Transform::none) return;
+  T* real = to + n_tasks * w_taps;
+  packed.real = reinterpret_cast<const std::byte*>(real);
+  pack_parts(w, 1, real, packed, threads);
+}
+
 void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   packed.is_finite = true;
   packed.negative = false;
   packed.magnitude_sum = 0;
-  const Index w_taps = n_in_ * taps_per_channel_;
+  packed.real = nullptr;
   const Index n_channels = n_groups_ * n_out_;
-  std::byte* data = packed.storage.reserve<std::byte>(n_channels * w_taps * kComputeBytes[types_.compute]);
+  const Index n_taps = n_channels * n_in_ * taps_per_channel_ * (parts_ == 2 ? 3 : 1);
+  std::byte* data = packed.storage.reserve<std::byte>(n_taps * kComputeBytes[types_.compute]);
   packed.data = data;
 
   const auto pack_as = [&]<class T>(T) {
     T* to = reinterpret_cast<T*>(data);
-    const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
-    const Index n_inner = slides_.back().axis.w;
-    Index inner_stride = w.stride(slides_.back().axis.w_dim);
-    if (slides_.back().w_reversed) inner_stride = -inner_stride;
-    const Index part = kTypeBytes[types_.w];
-    const bool is_short = n_channels * w_taps <= kMostUnshared;
-    if (is_short && parts_ == 1 && n_out_ == 1 && (is_integer(types_.w) || same_bits(types_.w, types_.compute))) {
-      // One output channel: the kernel reads the taps as they lie, and no number changes its value.
-      for (Index group = 0; group < n_groups_; ++group)
-        for (Index c = 0; c < n_in_; ++c) {
-          T* channel = to + (group * n_in_ + c) * taps_per_channel_;
-          for_each_tap_row(w, taps_of(w, group, 0, c),
-                           [&](Index tap, const std::byte* from) { load(channel + tap, from, inner_stride, n_inner); });
-        }
-      if constexpr (std::is_floating_point_v<T>)
-        for (Index t = 0; t < n_channels * w_taps; ++t) packed.is_finite = packed.is_finite && std::isfinite(to[t]);
-      return;
-    }
-    std::atomic<bool> all_finite{true};
-
-    // One task per output channel of the arrays (two of the kernel's when complex).
-    const auto pack_channel = [&](Index task) {
-      const Index group = task / (n_out_ / parts_), k = task % (n_out_ / parts_);
-      T few[32];
-      std::vector<T> many;
-      if (n_inner * parts_ > 32) many.resize(static_cast<std::size_t>(n_inner * parts_));
-      T* row = many.empty() ? few : many.data();
-      bool finite = true;
-      for (Index p = 0; p < parts_; ++p) {
-        const Index channel = k * parts_ + p;
-        Index first = 0;
-        int block = fs_block(n_out_, kernel_.max_block);
-        while (first + block <= channel) {
-          first += block;
-          block = fs_block(n_out_ - first, kernel_.max_block);
-        }
-        T* block_taps = to + (group * n_out_ + first) * w_taps + (channel - first);
-        for (Index c = 0; c < n_in_ / parts_; ++c) {
-          for_each_tap_row(w, taps_of(w, group, k, c), [&](Index tap, const std::byte* from) {
-            if (parts_ == 1 && block == 1) {
-              T* taps = block_taps + c * taps_per_channel_ + tap;
-              load(taps, from, inner_stride, n_inner);
-              if constexpr (std::is_floating_point_v<T>) finite = finite && are_finite(taps, n_inner);
-              return;
-            }
-            for (Index q = 0; q < parts_; ++q) load(&row[q * n_inner], from + q * part, inner_stride, n_inner);
-            for (Index q = 0; q < parts_; ++q)
-              for (Index j = 0; j < n_inner; ++j) {
-                const T value =
-                    parts_ == 1 ? row[j] : complex_entry(row[j], row[n_inner + j], p, q, spec_.conj_x, spec_.conj_w);
-                if constexpr (std::is_floating_point_v<T>) finite = finite && std::isfinite(value);
-                block_taps[((c * parts_ + q) * taps_per_channel_ + tap + j) * block] = value;
-              }
-          });
-        }
-      }
-      if (!finite) all_finite = false;
-    };
-    const Index n_tasks = n_channels / parts_;
-    parallel_for(n_tasks, is_short ? 1 : threads, pack_channel);
-    packed.is_finite = all_finite;
+    const bool keeps_values = is_integer(types_.w) || same_bits(types_.w, types_.compute);
+    if (n_taps <= kMostUnshared && parts_ == 1 && n_out_ == 1 && keeps_values)
+      pack_single(w, to, packed);
+    else
+      pack_parts(w, parts_, to, packed, threads);
   };
   switch (types_.compute) {
     case FS_F32: pack_as(float{}); break;

@@ -53,6 +53,7 @@ class Scratch {
 struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
+  const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
   const std::byte* spectrum = nullptr;  // transforms only
   std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
   Index rank = 1;                       // terms: the taps are the sum of so many products
@@ -128,6 +129,11 @@ class Convolution {
     Index overhang() const { return axis.dilation * (axis.w - 1); }
   };
 
+  template <class T>
+  void pack_single(const View& w, T* to, PackedTaps& packed) const;
+  // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
+  template <class T>
+  void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
   // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
   // last axis with its address.
   template <class Visit>
@@ -145,10 +151,10 @@ class Convolution {
   const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;
-  Index n_batch_, n_groups_, n_out_, n_in_;  // as the kernel counts: complex channels count twice
+  Index n_batch_, n_groups_, n_out_, n_in_;
   Index taps_per_channel_;
-  Index parts_;
-  double products_;
+  Index parts_;      // of a number: 2 where they are complex
+  double products_;  // of real numbers
   std::shared_ptr<RecipeBook> recipes_;
 };
 

@@ -58,8 +58,7 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
 struct Workspace {
   Scratch x, y, row, halfway[2], box_rows[2], box_sums;
   std::vector<Index> taps;
-  std::vector<Index> spoilt;     // channels of a tile with outputs that are not finite
-  std::vector<std::byte> zeros;  // taps
+  std::vector<Index> spoilt;  // channels of a tile with outputs that are not finite
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
@@ -80,21 +79,24 @@ class TileRun {
         w_(w),
         bias_(static_cast<const std::byte*>(bias)),
         y_(y),
-        bytes_(kComputeBytes[of.types_.compute]) {
+        parts_(of.parts_),
+        part_bytes_(kComputeBytes[of.types_.compute]),
+        bytes_(parts_ * part_bytes_) {
     place_axes();
     is_separable_ = !w.factors.empty() && !region;
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
-    shares_rows_ = c_.kernel_.shares_rows && has_tap_rows() &&
+    takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
+    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
                    (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
                   !(shares_rows_ && rows_collide(&Slide::x_stride));
     y_in_place_ = y_can_be_written_in_place();
-    streams_ = y_in_place_ && bytes_of_y() >= kStreamBytes;
+    streams_ = y_in_place_ && !takes_real_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
     channel_block_ = std::min<Index>(c_.n_out_, kChannelsPerTask);
     n_channel_blocks_ = (c_.n_out_ + channel_block_ - 1) / channel_block_;
@@ -114,14 +116,14 @@ class TileRun {
 
   // Does the call, and notes its steps.
   void note(Recipe& recipe) {
-    if (is_separable_) recipe.give_up();
+    if (is_separable_ || conjugates_x()) recipe.give_up();
     recipe_ = &recipe;
     for (Index task = 0; task < n_tasks(); ++task) (*this)(task);
     recipe_ = nullptr;
   }
 
   void redo(const Region& region) const {
-    const TaskPlace place{region.batch, region.group, region.out * c_.parts_, (region.out + 1) * c_.parts_};
+    const TaskPlace place{region.batch, region.group, region.out, region.out + 1};
     for (Index tile = 0; tile < n_tiles_; ++tile) run_tile(place, tile);
   }
 
@@ -146,6 +148,9 @@ class TileRun {
   static constexpr Index kTapRowsWorthPacking = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
+  // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
+  // 262 us with the imaginary parts, 275 without; by 16 647 and 451; 2026-11, AVX-512, 2 cores).
+  static constexpr Index kTapsWorthChecking = 8;
 
   struct Slide {
     Axis axis;
@@ -163,7 +168,7 @@ class TileRun {
   const PackedTaps& w_;
   const std::byte* bias_;
   const View& y_;
-  const Index bytes_;
+  const Index parts_, part_bytes_, bytes_;  // of a number of the sum; lengths and steps are in numbers
   const std::byte* x_base_ = nullptr;
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
@@ -171,6 +176,7 @@ class TileRun {
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
   bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
+  bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
   Index n_tiles_ = 0;
@@ -198,8 +204,8 @@ class TileRun {
   void merge_interleaved_batch() {
     Slide& slide = slides_[inner()];
     Axis& axis = slide.axis;
-    const Index x_bytes = kTypeBytes[c_.types_.x], y_bytes = kTypeBytes[c_.types_.y];
-    if (c_.types_.is_complex || axis.stride != 1 || axis.up != 1 || batch_.empty()) return;
+    const Index x_bytes = parts_ * kTypeBytes[c_.types_.x], y_bytes = parts_ * kTypeBytes[c_.types_.y];
+    if (axis.stride != 1 || axis.up != 1 || batch_.empty()) return;
     const Loop& loop = batch_.back();
     const Index n = loop.size;
     if (n < 2 || x_.stride(loop.x_dim) != x_bytes || slide.x_stride != n * x_bytes) return;
@@ -234,9 +240,9 @@ class TileRun {
   bool fits_elements(Index offset) const { return offset % bytes_ == 0; }
 
   bool x_can_be_read_in_place() const {
-    if (c_.types_.is_complex || !same_bits(c_.types_.x, c_.types_.compute)) return false;
+    if (conjugates_x() || !same_bits(c_.types_.x, c_.types_.compute)) return false;
     if (slides_[inner()].x_stride != bytes_ || slides_[inner()].axis.stride != 1) return false;
-    bool fits = fits_elements(reinterpret_cast<Index>(x_.data));
+    bool fits = reinterpret_cast<Index>(x_.data) % part_bytes_ == 0;
     for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && fits_elements(slides_[a].x_stride);
     for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(x_.stride(loop.x_dim));
     return fits;
@@ -254,7 +260,7 @@ class TileRun {
   bool rows_collide(Index Slide::* stride) const { return slides_[n_axes_ - 2].*stride % 2048 == 0; }
 
   bool y_can_be_written_in_place() const {
-    if (c_.types_.is_complex || c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
+    if (c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
     bool fits = fits_elements(reinterpret_cast<Index>(y_.data)) && slides_[inner()].y_stride == bytes_;
     for (int a = 0; a < n_axes_; ++a) fits = fits && fits_elements(slides_[a].y_stride);
     for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(y_.stride(loop.y_dim));
@@ -356,7 +362,7 @@ class TileRun {
   void choose_extents(Box& box) const {
     if (is_separable_) return choose_separable_extents(box);
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
-    const double products = static_cast<double>(c_.n_in_) * static_cast<double>(c_.taps_per_channel_) *
+    const double products = static_cast<double>(parts_ * parts_ * c_.n_in_ * c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
     double window = channels * static_cast<double>(bytes_), work = products;
     for (int a = 0; a < n_axes_; ++a) window *= static_cast<double>(1 + slides_[a].overhang);
@@ -406,10 +412,9 @@ class TileRun {
     TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
 
     FsTile tile{};
-    tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
     tile.w_taps = w_taps();
     tile.n_out = place.end_channel - place.first_channel;
-    tile.length = shape.length;
+    tile.length = shape.length * parts_;
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
 
     std::byte* y =
@@ -421,11 +426,11 @@ class TileRun {
     tile.streams = write_in_place && streams_;
     find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
-      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / bytes_;
-      tile.y = y + place.first_channel * tile.y_channel * bytes_;
+      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / part_bytes_;
+      tile.y = y + place.first_channel * tile.y_channel * part_bytes_;
     } else {
-      tile.y_channel = tile.n_runs * shape.run_pitch;
-      tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * bytes_);
+      tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
+      tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
     }
 
     const std::byte* x =
@@ -433,33 +438,13 @@ class TileRun {
     if (is_separable_) {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
       run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
-      if (!write_in_place) store_y(shape, place, tile, y, low, extent);
-      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
-      return;
+    } else {
+      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
+      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
     }
-    const Index per_pass = channels_per_pass();
-    Index first = 0;
-    do {
-      const Index end = std::min(c_.n_in_, first + per_pass);
-      tile.first_tap = first * c_.taps_per_channel_;
-      tile.n_taps = (end - first) * c_.taps_per_channel_;
-      tile.x = box->in_place ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
-      tile.taps = work.taps.data();
-      c_.kernel_.run[c_.types_.compute](&tile);
-      if (recipe_) note_kernel(place, tile, box->in_place, write_in_place);
-      tile.accumulate = 1;
-      first = end;
-    } while (first < c_.n_in_);
-
-    if (!write_in_place) store_y(shape, place, tile, y, low, extent);
-  }
-
-  void note_kernel(const TaskPlace& place, const FsTile& tile, bool x_in_place, bool y_in_place) const {
-    const auto* x = static_cast<const std::byte*>(tile.x);
-    const auto* w = static_cast<const std::byte*>(tile.w);
-    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
-                     y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
-                     (place.group * c_.n_out_ + place.first_channel) * bytes_);
+    if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
+    if (is_separable_)
+      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
   }
 
   Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
@@ -473,6 +458,46 @@ class TileRun {
     Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
     Index plane;             // elements of a packed channel
   };
+
+  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps.
+  void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
+                    const std::byte* w, Index w_parts) const {
+    tile.w = w + (place.group * c_.n_out_ + place.first_channel) * w_taps() * w_parts * part_bytes_;
+    tile.complex_taps = w_parts == 2;
+    const Index per_pass = channels_per_pass();
+    Index first = 0;
+    do {
+      const Index end = std::min(c_.n_in_, first + per_pass);
+      tile.first_tap = first * c_.taps_per_channel_;
+      tile.n_taps = (end - first) * c_.taps_per_channel_;
+      tile.x = shape.plane == 0 ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
+      tile.taps = work.taps.data();
+      c_.kernel_.run[c_.types_.compute](&tile);
+      if (recipe_) note_kernel(shape, place, tile);
+      tile.accumulate = 1;
+      first = end;
+    } while (first < c_.n_in_);
+  }
+
+  void note_kernel(const TileShape& shape, const TaskPlace& place, const FsTile& tile) const {
+    const bool x_in_place = shape.plane == 0, y_in_place = y_in_place_ && shape.rows_per_run == 1;
+    const auto* x = static_cast<const std::byte*>(tile.x);
+    const auto* w = static_cast<const std::byte*>(tile.w);
+    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
+                     y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
+                     (place.group * c_.n_out_ + place.first_channel) * bytes_);
+  }
+
+  // By the definition an imaginary part of 0 turns an infinite sample into NaN.
+  bool is_finite(const FsTile& tile) const {
+    const FsFiniteFn finite = c_.isa_.elements->finite[c_.types_.compute];
+    for (Index k = 0; k < tile.n_out; ++k)
+      for (Index i = 0; i < tile.n_runs; ++i)
+        if (!finite(static_cast<const std::byte*>(tile.y) + (k * tile.y_channel + tile.runs[i].y) * part_bytes_,
+                    tile.length))
+          return false;
+    return true;
+  }
 
   // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
   // its outputs along the axes done and its window along the others, a row per place of the outer axes.
@@ -540,7 +565,7 @@ class TileRun {
         first = {0, 0};
         std::copy(to_step, to_step + n_axes_, from_step);
       }
-      if (!w_.are_products && !is_finite(work, pass)) work.spoilt.push_back(k);
+      if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back(k);
     }
   }
 
@@ -551,31 +576,6 @@ class TileRun {
     pass.n_taps = pass.w_taps = pass.w_taps * w_.rank;
     if (pass.tap_rows == 1) pass.tap_columns = pass.n_taps;
     pass.taps = work.taps.data();
-  }
-
-  // Nothing times zero is something only where it is not finite: one more pass, whose taps are the rows of y.
-  bool is_finite(Workspace& work, const FsTile& made) const {
-    work.zeros.assign(static_cast<std::size_t>(made.n_runs * bytes_), std::byte{0});
-    work.taps.clear();
-    for (Index i = 0; i < made.n_runs; ++i) work.taps.push_back(made.runs[i].y);
-    const FsRun run{0, 0};
-    FsTile sum{};
-    sum.x = made.y;
-    sum.y = work.row.reserve_bytes(made.length * bytes_);
-    sum.taps = work.taps.data();
-    sum.n_taps = sum.w_taps = sum.tap_columns = made.n_runs;
-    sum.w = work.zeros.data();
-    sum.n_out = sum.n_runs = sum.rows = sum.tap_rows = 1;
-    sum.runs = &run;
-    sum.length = made.length;
-    c_.kernel_.run[c_.types_.compute](&sum);
-    return bytes_ == 4 ? are_zeros<float>(sum) : are_zeros<double>(sum);
-  }
-
-  template <class T>
-  static bool are_zeros(const FsTile& tile) {
-    const T* y = static_cast<const T*>(tile.y);
-    return std::all_of(y, y + tile.length, [](T value) { return value == 0; });
   }
 
   // The outputs of signals that take turns are those of as many batches.
@@ -874,21 +874,29 @@ class TileRun {
   // Copies the window of channels [first, end) and lists where their taps look.
   const void* pack_x(Workspace& work, const TileShape& shape, const std::byte* x, Index first, Index end) const {
     std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * bytes_ + 64);
-    const Index part = kTypeBytes[c_.types_.x];
-    for (Index c = first; c < end; ++c) {
-      const std::byte* channel = x + locate(c_.in_, &Loop::x_dim, c / c_.parts_, x_) + c % c_.parts_ * part;
-      pack_axis(work, 0, channel, packed + (c - first) * shape.plane * bytes_, false, c % c_.parts_);
-    }
-    list_taps(work, end - first, shape.plane, [&](int a, Index j) { return work.windows[a].tap_offset[j]; });
+    for (Index c = first; c < end; ++c)
+      pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * bytes_, false);
+    if (conjugates_x()) conjugate(packed, (end - first) * shape.plane);
+    list_taps(work, end - first, shape.plane * parts_,
+              [&](int a, Index j) { return work.windows[a].tap_offset[j] * parts_; });
     return packed;
   }
 
-  void pack_axis(Workspace& work, int a, const std::byte* from, std::byte* to, bool filled, Index part) const {
+  bool conjugates_x() const { return c_.spec_.conj_x && parts_ == 2; }
+
+  void conjugate(std::byte* numbers, Index n) const {
+    const auto negate = [&]<class T>(T* parts) {
+      for (Index i = 0; i < n; ++i) parts[2 * i + 1] = -parts[2 * i + 1];
+    };
+    part_bytes_ == 4 ? negate(reinterpret_cast<float*>(numbers)) : negate(reinterpret_cast<double*>(numbers));
+  }
+
+  void pack_axis(Workspace& work, int a, const std::byte* from, std::byte* to, bool filled) const {
     const Window& window = work.windows[a];
     for (Index phase = 0; phase < window.n_phases; ++phase) {
       std::byte* at = to + phase * window.phase * bytes_;
       if (a == inner()) {
-        pack_row(work, phase, from, at, filled, part);
+        pack_row(work, phase, from, at, filled);
         continue;
       }
       for (Index q = 0; q < window.length; ++q) {
@@ -897,8 +905,7 @@ class TileRun {
         if (source == kGap)
           clear_axes(work, a + 1, row);
         else
-          pack_axis(work, a + 1, from + (source < 0 ? 0 : source) * slides_[a].x_stride, row, filled || source < 0,
-                    part);
+          pack_axis(work, a + 1, from + (source < 0 ? 0 : source) * slides_[a].x_stride, row, filled || source < 0);
       }
     }
   }
@@ -915,54 +922,83 @@ class TileRun {
     }
   }
 
-  void pack_row(Workspace& work, Index phase, const std::byte* from, std::byte* to, bool filled, Index part) const {
-    const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
+  void pack_row(Workspace& work, Index phase, const std::byte* from, std::byte* to, bool filled) const {
     const std::vector<Segment>& segments = work.segments[static_cast<std::size_t>(phase)];
     const Index stride = slides_[inner()].x_stride;
     for (const Blank& blank : work.blanks[static_cast<std::size_t>(phase)])
       if (blank.is_fill)
-        fill(work, to, blank.to, 1, blank.n, part);
+        fill(work, to, blank.to, 1, blank.n);
       else
         clear(work, to + blank.to * bytes_, blank.n * bytes_);
     if (filled) {
-      for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n, part);
+      for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n);
       return;
     }
     for (const Segment& segment : segments) {
-      const std::byte* first = from + segment.from * stride;
-      if (recipe_) note_segment(work, segment, to, first, stride);
-      if (segment.to_step == 1) {
-        load(to + segment.to * bytes_, first, segment.from_step * stride, segment.n);
-        continue;
-      }
-      std::byte* apart = work.row.reserve<std::byte>(segment.n * bytes_);
-      load(apart, first, segment.from_step * stride, segment.n);
-      for (Index i = 0; i < segment.n; ++i)
-        std::memcpy(to + (segment.to + i * segment.to_step) * bytes_, apart + i * bytes_,
-                    static_cast<std::size_t>(bytes_));
+      load_numbers(work, to + segment.to * bytes_, segment.to_step * bytes_, from + segment.from * stride,
+                   segment.from_step * stride, segment.n);
     }
   }
 
-  void fill(Workspace& work, std::byte* row, Index first, Index step, Index n, Index part) const {
-    for (Index i = 0; i < n; ++i) {
-      std::byte* at = row + (first + i * step) * bytes_;
-      std::memcpy(at, c_.fill_.parts[part], static_cast<std::size_t>(bytes_));
-      if (recipe_) recipe_->fill(place_of(work, at), part);
+  // Steps in bytes. At once, or part by part.
+  void load_numbers(Workspace& work, std::byte* to, Index to_step, const std::byte* from, Index from_step,
+                    Index n) const {
+    const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
+    const Index part = kTypeBytes[c_.types_.x];
+    if (to_step == bytes_ && (parts_ == 1 || from_step == 2 * part)) {
+      const Index step = parts_ == 1 ? from_step : part;
+      if (recipe_) recipe_->load(place_of(work, to), from - x_.data, step, n * parts_);
+      return load(to, from, step, n * parts_);
     }
+    std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
+    for (Index p = 0; p < parts_; ++p, to += part_bytes_, from += part) {
+      load(apart, from, from_step, n);
+      move_parts(to, to_step, apart, part_bytes_, n);
+      for (Index i = 0; recipe_ && i < n; ++i)
+        recipe_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
+    }
+  }
+
+  void store_numbers(Workspace& work, const FsTile& tile, std::byte* to, Index to_step, const std::byte* from,
+                     Index n) const {
+    const FsStoreFn store = c_.types_.saturate ? c_.isa_.elements->store_saturated[c_.types_.y]
+                                               : c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
+    const Index part = kTypeBytes[c_.types_.y];
+    const auto place_in_tile = [&](const std::byte* at) { return at - static_cast<const std::byte*>(tile.y); };
+    if (parts_ == 1 || to_step == 2 * part) {
+      const Index step = parts_ == 1 ? to_step : part;
+      if (recipe_) recipe_->store(to - y_.data, step, place_in_tile(from), n * parts_);
+      return store(to, step, from, n * parts_);
+    }
+    std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
+    for (Index p = 0; p < parts_; ++p, to += part, from += part_bytes_) {
+      move_parts(apart, part_bytes_, from, bytes_, n);
+      store(to, to_step, apart, n);
+      for (Index i = 0; recipe_ && i < n; ++i)
+        recipe_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
+    }
+  }
+
+  // Real numbers of the sum's type.
+  void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n) const {
+    if (part_bytes_ == 4)
+      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 4);
+    else
+      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 8);
+  }
+
+  void fill(Workspace& work, std::byte* row, Index first, Index step, Index n) const {
+    for (Index i = 0; i < n; ++i)
+      for (Index p = 0; p < parts_; ++p) {
+        std::byte* at = row + (first + i * step) * bytes_ + p * part_bytes_;
+        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(part_bytes_));
+        if (recipe_) recipe_->fill(place_of(work, at), p);
+      }
   }
 
   void clear(Workspace& work, std::byte* at, Index n_bytes) const {
     std::memset(at, 0, static_cast<std::size_t>(n_bytes));
     if (recipe_) recipe_->clear(place_of(work, at), n_bytes);
-  }
-
-  void note_segment(Workspace& work, const Segment& segment, std::byte* row, const std::byte* first,
-                    Index stride) const {
-    const bool is_whole = segment.to_step == 1;
-    for (Index i = 0; i < (is_whole ? 1 : segment.n); ++i)
-      recipe_->load(place_of(work, row + (segment.to + i * segment.to_step) * bytes_),
-                    first + i * segment.from_step * stride - x_.data, segment.from_step * stride,
-                    is_whole ? segment.n : 1);
   }
 
   static Index place_of(Workspace& work, const std::byte* at) { return at - work.x.reserve<std::byte>(0); }
@@ -989,8 +1025,10 @@ class TileRun {
   const void* list_taps_in_place(Workspace& work, const std::byte* x, Index first, Index end) const {
     work.taps.resize(static_cast<std::size_t>((end - first) * c_.taps_per_channel_));
     Index* to = work.taps.data();
-    const auto offset = [&](int a, Index j) { return j * slides_[a].axis.dilation * slides_[a].x_stride / bytes_; };
-    for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / bytes_, offset);
+    const auto offset = [&](int a, Index j) {
+      return j * slides_[a].axis.dilation * slides_[a].x_stride / part_bytes_;
+    };
+    for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / part_bytes_, offset);
     return x;
   }
 
@@ -1005,12 +1043,12 @@ class TileRun {
     const Axis& axis = slides_[inner()].axis;
     tile.rows = tile.tap_rows = 1;
     tile.tap_columns = axis.w;
-    tile.tap_step = axis.stride == 1 ? axis.dilation : 0;
+    tile.tap_step = axis.stride == 1 ? axis.dilation * parts_ : 0;
     if (shape.rows_per_run > 1 || !shares_rows_) return;
     const int a = n_axes_ - 2;
     tile.rows = extent[a];
-    tile.row_x = shape.x_step[a];
-    tile.row_y = write_in_place ? slides_[a].y_stride / bytes_ : shape.run_pitch;
+    tile.row_x = shape.x_step[a] * parts_;
+    tile.row_y = write_in_place ? slides_[a].y_stride / part_bytes_ : shape.run_pitch * parts_;
     tile.tap_rows = slides_[a].axis.w;
   }
 
@@ -1031,7 +1069,7 @@ class TileRun {
         run.x += m[a] * shape.x_step[a];
         if (write_in_place) run.y += m[a] * slides_[a].y_stride / bytes_;
       }
-      work.runs.push_back(run);
+      work.runs.push_back({run.x * parts_, run.y * parts_});
       int a = shape.n_outer;
       while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
       if (a < 0) return;
@@ -1039,28 +1077,20 @@ class TileRun {
   }
 
   // From the kernel's rows to the array's, in the array's type.
-  void store_y(const TileShape& shape, const TaskPlace& place, const FsTile& tile, std::byte* y, const Index* low,
-               const Index* extent) const {
-    const FsStoreFn store = c_.types_.saturate ? c_.isa_.elements->store_saturated[c_.types_.y]
-                                               : c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
-    const Index part = kTypeBytes[c_.types_.y];
+  void store_y(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& tile, std::byte* y,
+               const Index* low, const Index* extent) const {
     for (int a = 0; a < n_axes_; ++a) y += low[a] * slides_[a].y_stride;
     for (Index k = 0; k < tile.n_out; ++k) {
-      const Index channel = place.first_channel + k;
-      std::byte* to = y + locate(c_.out_, &Loop::y_dim, channel / c_.parts_, y_) + channel % c_.parts_ * part;
-      const std::byte* from = static_cast<const std::byte*>(tile.y) + k * tile.y_channel * bytes_;
+      std::byte* to = y + locate(c_.out_, &Loop::y_dim, place.first_channel + k, y_);
+      const std::byte* from = static_cast<const std::byte*>(tile.y) + k * tile.y_channel * part_bytes_;
       Index m[kMaxAxes] = {};
       for (Index number = 0; number < tile.n_runs; ++number) {
         std::byte* run = to;
         for (int a = 0; a < shape.n_outer; ++a) run += m[a] * slides_[a].y_stride;
-        for (Index row = 0; row < shape.rows_per_run; ++row) {
-          std::byte* out = run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0);
-          const std::byte* in = from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_;
-          store(out, slides_[inner()].y_stride, in, extent[inner()]);
-          if (recipe_)
-            recipe_->store(out - y_.data, slides_[inner()].y_stride, in - static_cast<const std::byte*>(tile.y),
-                           extent[inner()]);
-        }
+        for (Index row = 0; row < shape.rows_per_run; ++row)
+          store_numbers(work, tile, run + (shape.rows_per_run > 1 ? row * slides_[inner() - 1].y_stride : 0),
+                        slides_[inner()].y_stride, from + (number * shape.run_pitch + row * shape.row_pitch) * bytes_,
+                        extent[inner()]);
         int a = shape.n_outer;
         while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
       }

@@ -322,6 +322,26 @@ def test_not_finite_samples_stay_where_they_belong(method: str, shape: tuple[int
         np.testing.assert_array_equal(is_special(y), is_special(direct))
 
 
+@pytest.mark.parametrize("method", ["direct", "gemm"])
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+@pytest.mark.parametrize("shape", [(1, 20_001), (150, 181)])
+@pytest.mark.parametrize("is_real", [False, True])
+def test_large_complex_sums(method: str, dtype: str, shape: tuple[int, int], is_real: bool) -> None:
+    """Infinite parts, also where imaginary parts of taps are 0; several tiles, in place and packed."""
+    rng = np.random.default_rng(5)
+    x = (rng.integers(-9, 9, shape) + 1j * rng.integers(-9, 9, shape)).astype(dtype)
+    w = rng.integers(-9, 9, (2, 1, min(shape[0], 4), 12)) * (1 if is_real else 1 + 2j)
+    w = w.astype(dtype)[: 1 if method == "direct" else 2]
+    x.real[0, 8], x.imag[-1, -9], x.real[-1, 7000 % shape[1]] = np.inf, -np.inf, np.nan
+    y = fs.convolve(x[None, None], w, "valid", axes=(2, 3), method=method, threads=2)
+    with np.errstate(invalid="ignore"):
+        for k in range(w.shape[0]):
+            windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:])
+            products = windows * w[k, 0, ::-1, ::-1]
+            np.testing.assert_array_equal(y[k, 0].real, products.real.sum((2, 3)))
+            np.testing.assert_array_equal(y[k, 0].imag, products.imag.sum((2, 3)))
+
+
 @pytest.mark.parametrize("method", ["overlap", "fft"])
 def test_infinite_taps_are_summed_directly(method: str) -> None:
     x, w = np.arange(1.0, 400.0), np.array([1.0, np.inf, 2.0])

@@ -26,7 +26,7 @@ Transformer::Transformer(const Convolution& c)
       is_complex_(c.types_.is_complex),
       n_axes_(static_cast<int>(c.slides_.size())),
       parts_(c.parts_),
-      n_out_(c.n_out_ / c.parts_),
+      n_out_(c.n_out_),
       n_tiles_(c.n_batch_),
       folded_(c.tile_.back() / (is_complex_ ? 1 : 2)) {
   if (!is_complex_ && c.tile_.back() % 2) throw std::invalid_argument("the last axis of a real tile is odd");

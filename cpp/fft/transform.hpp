@@ -66,8 +66,8 @@ class Transformer {
   const FsLanes& f_;
   const bool is_complex_;
   const int n_axes_;
-  const Index parts_;        // numbers of a sample: 1 or 2
-  const Index n_out_;        // channels, a complex one counting once
+  const Index parts_;  // numbers of a sample: 1 or 2
+  const Index n_out_;
   Index outputs_[kMaxAxes];  // of a tile
   Index blocks_[kMaxAxes];
   Index samples_ = 1, n_tiles_;  // of a tile; of a group, all batches

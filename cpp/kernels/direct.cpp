@@ -9,6 +9,7 @@
 namespace {
 
 constexpr int kStripVectors = kManyRegisters ? 12 : 8;
+constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
 
 template <class T>
 FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
@@ -19,7 +20,7 @@ FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
 template <class T>
 static void stencil_over_runs(const FsTile& tile, int64_t k) {
   constexpr int64_t lanes = Vec<T>::lanes;
-  const Strip<T> strip = strip_of<T, 1>(tile, k);
+  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
   const int64_t plane = tile.tap_rows * tile.tap_columns;
   // The last vector of a row may overlap the one before, unless it would add to y twice.
   const int64_t last = tile.length - lanes,
@@ -47,7 +48,7 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
     }
     for (int64_t i = 0; i < tile.rows; ++i) {
       const int64_t from = i < r ? whole : 0;
-      if (from < tile.length) rest_of_run<T, 1, kStripVectors>(strip, tile, k, runs[i], from);
+      if (from < tile.length) rest_of_run<T, 1, kStripVectors, 1>(strip, tile, k, runs[i], from);
     }
   }
 }
@@ -56,7 +57,7 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
 template <class T>
 static void stencil_over_vectors(const FsTile& tile, int64_t k) {
   constexpr int64_t lanes = Vec<T>::lanes;
-  const Strip<T> strip = strip_of<T, 1>(tile, k);
+  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
   const int64_t n = tile.tap_columns, columns = lanes / tile.tap_step, odd = n % columns;
   // The first columns have one tap more than the others.
   const int64_t rows = n / columns, planes = tile.n_taps / n;
@@ -72,30 +73,44 @@ static void stencil_over_vectors(const FsTile& tile, int64_t k) {
     if (streams && until_aligned(y) && tile.length >= lanes) {
       FsTile head = tile;
       head.length = at = until_aligned(y);
-      rest_of_run<T, 1, kStripVectors>(strip, head, k, tile.runs[i], 0);
+      rest_of_run<T, 1, kStripVectors, 1>(strip, head, k, tile.runs[i], 0);
     }
     while (const int64_t vectors = rows_of_block((tile.length - at) / lanes, kStencilRows)) {
       if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, false, bias);
       stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, streams, bias);
       at += vectors * lanes;
     }
-    if (at < tile.length) rest_of_run<T, 1, kStripVectors>(strip, tile, k, tile.runs[i], at);
+    if (at < tile.length) rest_of_run<T, 1, kStripVectors, 1>(strip, tile, k, tile.runs[i], at);
   }
 }
 
 template <class T>
-static void direct_tile(const FsTile* tile) {
-  const int64_t step = tile->tap_step;
-  const int64_t vectors = step > 0 && Vec<T>::lanes % step == 0 ? tile->tap_columns * step / Vec<T>::lanes : 0;
-  const int64_t rows = tile->rows >= kFewestRows ? tile->tap_rows : 1;
-  for (int64_t k = 0; k < tile->n_out; ++k) {
+static void real_taps(const FsTile& tile) {
+  const int64_t step = tile.tap_step;
+  const int64_t vectors = step > 0 && Vec<T>::lanes % step == 0 ? tile.tap_columns * step / Vec<T>::lanes : 0;
+  const int64_t rows = tile.rows >= kFewestRows ? tile.tap_rows : 1;
+  for (int64_t k = 0; k < tile.n_out; ++k) {
     if (rows > 1 && rows >= vectors)
-      stencil_over_runs<T>(*tile, k);
-    else if (vectors > 0 && tile->tap_columns * step > Vec<T>::lanes)
-      stencil_over_vectors<T>(*tile, k);
+      stencil_over_runs<T>(tile, k);
+    else if (vectors > 0 && tile.tap_columns * step > Vec<T>::lanes)
+      stencil_over_vectors<T>(tile, k);
     else
-      block_of_runs<T, 1, kStripVectors>(*tile, k);
+      block_of_runs<T, 1, kStripVectors, 1>(tile, k);
   }
+}
+
+// Each load of x meets two taps: the load ports keep up without shared rows.
+template <class T>
+static void complex_taps(const FsTile& tile) {
+  for (int64_t k = 0; k < tile.n_out; ++k) block_of_runs<T, 2, kComplexVectors, 2>(tile, k);
+}
+
+template <class T>
+static void direct_tile(const FsTile* tile) {
+  if (!tile->complex_taps)
+    real_taps<T>(*tile);
+  else if constexpr (kHasComplex<T>)
+    complex_taps<T>(*tile);
   if (tile->streams) end_of_stream();
 }
 

@@ -114,6 +114,19 @@ static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t
   if (high > *largest) *largest = high;
 }
 
+// Bits of an infinity or a NaN: an exponent of ones.
+template <class Bits, Bits exponent>
+static int finite(const void* from, int64_t n) {
+  const char* in = (const char*)from;
+  Bits found = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    Bits bits;
+    __builtin_memcpy(&bits, in + i * (int64_t)sizeof(Bits), sizeof(Bits));
+    found |= (bits & exponent) == exponent;
+  }
+  return !found;
+}
+
 }  // namespace
 
 #define FS_INTEGER_LOADS(To)                                                                                       \
@@ -138,4 +151,5 @@ extern "C" const struct FsElements FS_SYMBOL(elements) = {
      store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>, store_saturated<uint64_t>, nullptr,
      nullptr, nullptr},
     {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
-     range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr}};
+     range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr},
+    {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr}};

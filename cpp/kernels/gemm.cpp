@@ -7,21 +7,29 @@
 namespace {
 
 // Registers: 8 x 3 sums + 3 x + 1 tap of 32; 4 x 3 sums of 16 leave 1 for the tap.
-constexpr int kMaxBlock = FS_VECTOR_BYTES == 64 ? 8 : 4;
+constexpr bool kWide = FS_VECTOR_BYTES == 64;
+constexpr int kMaxBlock = kWide ? 8 : 4;
+
+template <class T, int parts>
+static void gemm_channels(const FsTile& tile) {
+  for (int64_t k = 0; k < tile.n_out;) {
+    const int block = fs_block((tile.n_out - k) * parts, kMaxBlock);
+    switch (block) {
+      case 8: block_of_runs<T, kWide ? 8 : parts, 3, parts>(tile, k); break;
+      case 4: block_of_runs<T, 4, kWide ? 6 : 3, parts>(tile, k); break;
+      case 2: block_of_runs<T, 2, kWide ? 8 : 4, parts>(tile, k); break;
+      default: block_of_runs<T, parts, kWide ? 12 : 8, parts>(tile, k); break;
+    }
+    k += block / parts;
+  }
+}
 
 template <class T>
 static void gemm_tile(const FsTile* tile) {
-  constexpr bool wide = FS_VECTOR_BYTES == 64;
-  for (int64_t k = 0; k < tile->n_out;) {
-    const int block = fs_block(tile->n_out - k, kMaxBlock);
-    switch (block) {
-      case 8: block_of_runs<T, wide ? 8 : 1, 3>(*tile, k); break;
-      case 4: block_of_runs<T, 4, wide ? 6 : 3>(*tile, k); break;
-      case 2: block_of_runs<T, 2, wide ? 8 : 4>(*tile, k); break;
-      default: block_of_runs<T, 1, wide ? 12 : 8>(*tile, k); break;
-    }
-    k += block;
-  }
+  if (!tile->complex_taps)
+    gemm_channels<T, 1>(*tile);
+  else if constexpr (kHasComplex<T>)
+    gemm_channels<T, 2>(*tile);
   if (tile->streams) end_of_stream();
 }
 

@@ -8,8 +8,8 @@
 
 // ------------------------------------------------------------------------------- types
 
-// The types that sums are made in. Complex numbers are pairs of real channels; narrow
-// integers are widened on load; unsigned sums wrap like signed ones, modulo 2^bits.
+// The types that sums are made in. Complex numbers are pairs of neighbours; narrow integers
+// are widened on load; unsigned sums wrap like signed ones, modulo 2^bits.
 enum FsCompute { FS_F32, FS_F64, FS_I32, FS_I64, FS_N_COMPUTE };
 
 // The types that arrays may have. A complex array is read as an array of its parts.
@@ -43,6 +43,13 @@ struct FsRun {
 //   y[k][run.y + i] = bias[k] + sum_t w[k][t] x[run.x + taps[t] + i],   i = 0 .. length-1
 //
 // for every output channel k, run and i. With `accumulate`, y takes the place of bias.
+//
+// With `complex_taps` the numbers of x, y and bias are pairs (re, im) that lie as neighbours, and w has
+// two channels for each output channel, the real and the imaginary parts of its taps:
+//
+//   y = sum re(w) x + i sum im(w) x,   i (re, im) = (-im, re)
+//
+// so that both sums read x as it lies, and pairs are turned once for each output.
 struct FsTile {
   const void* x;
   const int64_t* taps;
@@ -58,6 +65,7 @@ struct FsTile {
   int64_t n_runs;
   int64_t length;
   int accumulate;
+  int complex_taps;
   int streams;  // y is so large that it should not pass through the caches
   // The lattice on which taps and runs lie, for kernels that share what they load.
   //
@@ -79,9 +87,9 @@ struct FsKernel {
   FsTileFn run[FS_N_COMPUTE];
 };
 
-// Output channels are packed in blocks of 8, 4, 2 or 1, the largest that fits first. Inside
-// a block of b channels starting at channel k, tap t of channel k + r lies at
-// w[k * w_taps + t * b + r].
+// The channels of w are packed in blocks of 8, 4, 2 or 1, the largest that fits first: at most the
+// kernel's max_block, or 2 where taps are complex. Inside a block of b channels starting at channel k, tap t of channel
+// k + r lies at w[k * w_taps + t * b + r].
 static inline int fs_block(int64_t remaining, int max_block) {
   int block = max_block;
   while (block > remaining) block /= 2;
@@ -96,12 +104,15 @@ typedef void (*FsLoadFn)(void* to, const void* from, int64_t stride, int64_t n);
 typedef void (*FsStoreFn)(void* to, int64_t stride, const void* from, int64_t n);
 // Raises *largest to the largest magnitude among n integers, and *negative if one is.
 typedef void (*FsRangeFn)(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative);
+// Whether n numbers of the compute type are finite.
+typedef int (*FsFiniteFn)(const void* from, int64_t n);
 
 struct FsElements {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store_saturated[FS_N_TYPES];  // from FS_I64
   FsRangeFn range[FS_N_TYPES];
+  FsFiniteFn finite[FS_N_COMPUTE];  // floats only
 };
 
 // ------------------------------------------------------------------------------ registry

@@ -99,6 +99,12 @@ FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
   return {{a.lane[2], b.lane[2], a.lane[3], b.lane[3]}};
 }
 
+// a1 a0 a3 a2.
+template <class T>
+FS_INLINE Vec<T> swap_pairs(Vec<T> a) {
+  return {{a.lane[1], a.lane[0], a.lane[3], a.lane[2]}};
+}
+
 // a0 a2 b0 b2 and a1 a3 b1 b3.
 template <class T>
 FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
@@ -183,6 +189,19 @@ FS_INLINE Vec<T> zip_high(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)};
 }
 
+// a1 a0 a3 a2 ...
+template <class T>
+FS_INLINE Vec<T> swap_pairs(Vec<T> a) {
+  if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, a.v, 1, 0)};
+  else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, a.v, 1, 0, 3, 2)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, a.v, 1, 0, 3, 2, 5, 4, 7, 6)};
+  else
+    return {__builtin_shufflevector(a.v, a.v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)};
+}
+
 // Every second lane of a, then of b: what zip_low and zip_high have zipped.
 template <class T>
 FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
@@ -255,6 +274,18 @@ FS_INLINE void store_part(T* to, Vec<T> v, int n) {
 }
 
 #endif
+
+// a b a b ...
+template <class T>
+FS_INLINE Vec<T> splat_pair(T a, T b) {
+  return zip_low(splat(a), splat(b));
+}
+
+// a + i b for vectors of pairs (re, im).
+template <class T>
+FS_INLINE Vec<T> add_turned(Vec<T> a, Vec<T> b) {
+  return multiply_add(splat_pair(T(-1), T(1)), swap_pairs(b), a);
+}
 
 // How many numbers lie before the next whole vector of memory.
 template <class T>

@@ -50,8 +50,8 @@ MOST_RANK, RANK_TAP = 8, 1.0
 TERM_SHARE = {"float32": 0.7, "float64": 0.9}
 
 #: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
-#: what storing an output and packing what it reads costs, in products.
-STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS = 8, 0.6, 2
+#: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
+STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS, PASS_PRODUCTS = 8, 0.6, 2, 8
 
 
 # --------------------------------------------------------------------------------- methods
@@ -108,7 +108,7 @@ def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 
 
 def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if spec.loop_size("out") < 2 and not arithmetic.is_complex:
+    if spec.loop_size("out") < 2:
         return "one output channel, nothing to share"
     return _compiled(spec, arithmetic)
 
@@ -151,7 +151,7 @@ def _passes_cost(spec: ConvSpec, arithmetic: Arithmetic, rank: int) -> Estimate:
     table = costs()
     # Passes for each axis; what they leave goes through the second-level cache. Terms share what they load.
     terms = 1 + TERM_SHARE[_part_name(arithmetic.sum)] * (rank - 1)
-    products = spec.n_outputs * sum(terms * axis.w + 4 for axis in spec.axes)
+    products = spec.n_outputs * sum(terms * axis.w + PASS_PRODUCTS for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
     return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, rank * 3 << 20)
 
@@ -175,8 +175,8 @@ def _gemm_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
 
 def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: float) -> Estimate:
     table = costs()
-    products = (spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS) * (4 if arithmetic.is_complex else 1)
-    work = products * table["product"][method][_part_name(arithmetic.sum)]
+    products = spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS
+    work = products * table["product"][method][arithmetic.sum.name]
     # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
     taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
     return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
@@ -188,12 +188,15 @@ def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
     R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product. Rows are those of the
     last axis but one, or the vectors of a row.
     """
+    if spec.loop_size("in") > 1:
+        return 1.0  # whose sums do not stay in registers
+    if arithmetic.is_complex:
+        return 1.0  # whose two products share a load already
     rows, vectors, last = 1.0, 1.0, spec.axes[-1]
     if len(spec.axes) > 1 and abs(spec.axes[-2].stride) == abs(spec.axes[-2].dilation) == spec.axes[-2].up == 1:
         rows = spec.axes[-2].w
     if abs(last.stride) == last.up == 1:
-        item_bytes = arithmetic.sum.itemsize // (2 if arithmetic.is_complex else 1)
-        vectors = last.w * abs(last.dilation) * item_bytes / costs()["vector_bytes"]
+        vectors = last.w * abs(last.dilation) * arithmetic.sum.itemsize / costs()["vector_bytes"]
     shared = min(max(rows, vectors, 1.0), STENCIL_ROWS)
     return max(LEAST_SHARE, (STENCIL_ROWS + shared - 1) / (STENCIL_ROWS * shared))
 

@@ -23,6 +23,9 @@ __all__ = ["USUAL_THREADS", "Estimate", "Machine", "rank_tiles"]
 #: Choices are made for this many threads, whatever number a call has.
 USUAL_THREADS = 2
 
+#: What a level of `fft` costs beside one of `overlap`: pieces of a tile come from further away.
+FFT_LEVELS = 1.25
+
 #: Nanoseconds of a call that transforms next to nothing.
 CALL, FFT_CALL = 4000.0, 3000.0
 
@@ -177,7 +180,7 @@ def _weigh_overlap(
     held = points * 2 * machine.lanes * item_bytes * (2 if channels > 1 else 1)
     tasks = groups * -(-blocks * loops.batch // machine.lanes)
     # Only the last axis is contiguous, the others work across the cache.
-    steps = (1 if len(tile) == 1 else 1.5) * (1 if held <= CACHE_BYTES else 1.3)
+    steps = (1 if len(tile) == 1 else 1.3) * (1 if held <= CACHE_BYTES else 1.3)
     levels = machine.level * (math.log2(max(points, 2)) + 1) * steps
     each = points * (levels + machine.move) * (1 + channels) / 2
     rows = points * unit // tile[-1] * machine.lanes * machine.row
@@ -197,7 +200,7 @@ def _weigh_fft(
     held = whole * (1 + (channels > 1))
     tiles = groups * blocks * loops.batch
     # Between the two transforms, squares are turned over and back.
-    levels = machine.level * (math.log2(max(points, 2)) + 1) * (1 if held <= CACHE_BYTES else 1.3)
+    levels = FFT_LEVELS * machine.level * (math.log2(max(points, 2)) + 1) * (1 if held <= CACHE_BYTES else 1.3)
     each = vectors * (levels + 2 * machine.move) * (1 + channels) / 2
     rows = points * unit // tile[-1] * machine.row
     spectra = groups * channels * vectors * (levels / 2 + machine.move)
