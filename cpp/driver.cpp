@@ -94,16 +94,16 @@ const std::vector<std::string>& transform_names() {
 }
 
 Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile,
-                         Separate separate, std::uint64_t most_reach)
+                         Separation separation, std::uint64_t most_reach)
     : spec_(std::move(spec)),
       types_(types),
       fill_(fill),
       isa_(chosen_isa()),
       transform_(find_transform(kernel)),
       tile_(std::move(tile)),
-      separate_(kernel == "separable" ? Separate::products
-                : kernel == "box"     ? Separate::boxes
-                                      : separate),
+      separation_(kernel == "separable" ? Separation{Separate::products}
+                  : kernel == "box"     ? Separation{Separate::boxes}
+                                        : separation),
       must_separate_(kernel == "separable" || kernel == "box"),
       most_reach_(most_reach),
       kernel_([&]() -> const FsKernel& {
@@ -291,10 +291,10 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     packed.negative = negative;
   }
   packed.factors.clear();
-  if (separate_ != Separate::never && packed.is_finite) {
+  if (separation_.which != Separate::never && packed.is_finite) {
     std::vector<Index> extents;
     for (const Slide& slide : slides_) extents.push_back(slide.axis.w);
-    if (find_factors(types_.compute, extents, n_channels, packed, separate_ == Separate::boxes)) return;
+    if (find_factors(types_.compute, extents, n_channels, packed, separation_, isa_.find("gemm")->max_block)) return;
   }
   if (transform_ != Transform::none) pack_spectra(*this, w, packed, threads);
 }

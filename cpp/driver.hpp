@@ -55,7 +55,9 @@ struct PackedTaps {
   const std::byte* data = nullptr;
   const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
   const std::byte* spectrum = nullptr;  // transforms only
-  std::vector<std::byte> factors;       // taps that are products: of each channel, those of each axis
+  std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
+  Index rank = 1;                       // terms: the taps are the sum of so many products
+  bool are_products = true;             // each tap within its own roundings, not those of all taps
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
@@ -74,6 +76,14 @@ enum class Transform { none, overlap, fft };
 // single axes.
 enum class Separate { never, boxes, products };
 
+// Taps along two axes may also be a sum of up to `rank` products, if |computed - exact| stays within `error`
+// times the sum of |w| times the norm of the samples. 0: single products only, with the direct sum's bound.
+struct Separation {
+  Separate which = Separate::never;
+  Index rank = 0;
+  double error = 0;
+};
+
 // The names that `Convolution` knows beside those of the registry.
 const std::vector<std::string>& transform_names();
 
@@ -84,7 +94,7 @@ class Convolution {
   // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis. Integers are
   // transformed as long as max|x| * sum |w| is at most `most_reach`, and summed directly beyond.
   Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile = {},
-              Separate separate = Separate::never, std::uint64_t most_reach = 0);
+              Separation separation = {}, std::uint64_t most_reach = 0);
 
   // Storage that `packed` already has is used again.
   void pack(const View& w, PackedTaps& packed, int threads) const;
@@ -144,7 +154,7 @@ class Convolution {
   const InstructionSet& isa_;
   Transform transform_;
   std::vector<Index> tile_;
-  Separate separate_;
+  Separation separation_;
   bool must_separate_;  // by the name of the method
   std::uint64_t most_reach_;
   const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
@@ -187,9 +197,10 @@ void run_region(const Convolution& c, const View& x, const PackedTaps& w, const 
                 const Region& region);
 void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
                    int threads);
-// The taps of each channel as products; false (and no factors) where one channel's are not.
+// The taps of each channel as products, or sums of them whose rows come in blocks; false (and no factors) where one
+// channel's are not.
 bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed,
-                  bool only_boxes);
+                  const Separation& wanted, int max_block);
 void pack_spectra(const Convolution& c, const View& w, PackedTaps& packed, int threads);
 
 }  // namespace flipslide

@@ -6,6 +6,7 @@ tested by existing: the list comes from the compiled registry.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from strategies import Call, calls, layers
 
 import flipslide as fs
 from flipslide import _core
+from flipslide.arrays import arithmetic_of
 from flipslide.errors import IntegerOverflowError, ParameterError
-from flipslide.plan import METHODS
+from flipslide.execute import Program
+from flipslide.plan import METHODS, Plan, choose
 from flipslide.spec import ConvSpec
 
 COMPILED = tuple(_core.kernels())
@@ -180,7 +183,7 @@ def test_boxes_are_found() -> None:
 
 @pytest.mark.parametrize("rank", [1, 2])
 def test_taps_are_separated_when_they_can_be(rank: int) -> None:
-    """The default takes a Gaussian apart, and not the sum of two."""
+    """The default takes a Gaussian apart; as a method by name, "separable" is for single products."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((300, 400))
     gauss = [np.exp(-(np.arange(-12, 13) ** 2) / s) for s in (20, 60)]
@@ -193,6 +196,118 @@ def test_taps_are_separated_when_they_can_be(rank: int) -> None:
     else:
         with pytest.raises(ParameterError, match="not a product of taps along single axes"):
             fs.convolve(x, w, "same", method="separable")
+
+
+def of_rank(rank: int, w_shape: tuple[int, int], dtype: str, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((w_shape[0], rank)) @ rng.standard_normal((rank, w_shape[1]))).astype(dtype)
+
+
+def low_rank_program(x: np.ndarray, w: np.ndarray, rank: int = 8, method: str = "overlap", **words: Any) -> Program:
+    """A transform's program that looks for taps of this rank, whether or not that would pay."""
+    spec = ConvSpec.of(x.shape, w.shape, **words)
+    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), 2, method)
+    return Program(LowRank(**(vars(plan) | {"separates": "products"}), rank_wanted=rank))
+
+
+@dataclasses.dataclass(frozen=True)
+class LowRank(Plan):
+    rank_wanted: int = 0
+
+    @property
+    def rank(self) -> int:
+        return self.rank_wanted
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rank", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("x_shape", "w_shape", "axes"),
+    [((14, 40), (5, 7), None), ((2, 9, 17), (8, 6), None), ((12, 11, 3), (6, 7), (0, 1)), ((9, 17), (6, 10), None)],
+)
+@pytest.mark.parametrize("boundary", ["zero", "mirror", "constant"])
+def test_taps_of_low_rank_are_the_definition(
+    dtype: str, rank: int, x_shape: Any, w_shape: Any, axes: Any, boundary: str
+) -> None:
+    """Sums of products, with the bound of the transform that they stand for, in any layout."""
+    x = np.random.default_rng(1).standard_normal((*x_shape[:-1], 2 * x_shape[-1])).astype(dtype)[::-1, ..., ::2]
+    w = of_rank(rank, w_shape, dtype)
+    words = dict(mode="same", axes=axes, boundary=boundary, fill_value=1.5 if boundary == "constant" else 0)
+    y, reference = low_rank_program(x, w, **words)(x, w), low_rank_program(x, w, rank=0, **words)(x, w)
+    assert_is_definition(y, ConvSpec.of(x.shape, w.shape, **words), x, w, method="overlap")
+    assert np.array_equal(y, reference) == (rank == 1)  # a single product needs no looking
+
+
+def test_terms_are_found_up_to_the_rank_that_pays() -> None:
+    x = np.random.default_rng(1).standard_normal((300, 300))
+    for rank in (2, 3):
+        w = of_rank(rank, (20, 20), "float64")
+        transformed = low_rank_program(x, w, rank=0)(x, w)
+        for most in (1, 2, 3):
+            y = low_rank_program(x, w, rank=most)(x, w)
+            assert np.array_equal(y, transformed) == (most < rank)
+            np.testing.assert_allclose(y, transformed, atol=1e-12 * np.abs(w).sum())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_terms_that_cancel_are_no_terms(dtype: str) -> None:
+    """Two products whose difference is below their roundings leave taps of full rank, which are transformed."""
+    x = np.random.default_rng(1).standard_normal((90, 90)).astype(dtype)
+    big = of_rank(1, (20, 20), dtype)
+    w = big - (big * (1 + np.linspace(0, 40, 20) * np.finfo(dtype).eps)).astype(dtype)
+    np.testing.assert_array_equal(low_rank_program(x, w)(x, w), low_rank_program(x, w, rank=0)(x, w))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_terms_of_several_channels(bias: bool) -> None:
+    """A bank of taps, each of its own rank: all zeros, a product, a sum of three."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((2, 1, 12, 15))
+    w = np.stack([of_rank(rank, (5, 6), "float64", rank) for rank in (1, 3, 0, 2)])[:, None]
+    added = rng.standard_normal(4) if bias else None
+    spec = fs.nn._layer_spec(x.shape, w.shape, 1, "same", 1, 1, "channels_first")
+    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), 2, "overlap")
+    program = Program(LowRank(**(vars(plan) | {"separates": "products"}), rank_wanted=8))
+    x, w = fs.nn._split(x, 1, False), fs.nn._split_taps(w, 1)
+    assert_is_definition(program(x, w, added), spec, x, w, added, method="overlap")
+
+
+@pytest.mark.parametrize("shape", [(130, 700), (60, 80, 3)])
+def test_terms_leave_what_is_not_finite_where_it_belongs(shape: tuple[int, ...]) -> None:
+    """A tile of a sum of products that is not finite is summed directly: zeros of the factors, taps that cancel
+    to zero, and sums of one term that overflow would all say something else."""
+    x = np.random.default_rng(1).standard_normal(shape)
+    w = np.zeros((11, 9))
+    w[2, 3], w[5, 5], w[2, 5] = 1.0, -2.0, 1e-3
+    axes = (0, 1)
+    assert not np.array_equal(low_rank_program(x, w, axes=axes)(x, w), low_rank_program(x, w, 0, axes=axes)(x, w))
+    for value, place in ((np.nan, 7), (np.inf, x.size // 2), (-np.inf, x.size // 2 + 3), (1.7e308, x.size - 40)):
+        x.flat[place] = value
+    y, direct = low_rank_program(x, w, axes=axes)(x, w), fs.convolve(x, w, axes=axes, method="direct")
+    for is_special in (np.isnan, np.isposinf, np.isneginf):
+        np.testing.assert_array_equal(is_special(y), is_special(direct))
+
+
+def test_products_overflow_only_where_the_sum_does() -> None:
+    """Gaussian taps of sum 1 over the largest numbers: what the first pass leaves must not be larger than they."""
+    line = np.exp(-(np.linspace(-3, 3, 25) ** 2) / 2).astype("float32")
+    w = np.multiply.outer(line, line) / (line.sum() ** 2 * np.float32(1.01))
+    x = np.full((40, 40), np.finfo("float32").max)
+    y = fs.convolve(x, np.multiply.outer(w[12], w[:, 12] / w[12, 12]), "same", method="separable")
+    assert np.isfinite(y).all()
+
+
+def test_the_plan_says_which_rank_it_looks_for() -> None:
+    plan = fs.plan((512, 512), (9, 11), "float64", method="overlap")
+    assert plan.rank == 0  # as named
+    plan = choose(ConvSpec.of((256, 256), (11, 11)), arithmetic_of(np.dtype("f4"), np.dtype("f4")), 1)
+    assert plan.tile
+    assert plan.rank >= 2
+    assert f"taps of rank {plan.rank} or less" in str(plan)
+    strict = choose(plan.spec, plan.arithmetic, 1, accuracy="strict")
+    assert strict.separates == "products"
+    assert strict.rank == 0
+    assert "rank" not in str(strict)
 
 
 @pytest.mark.parametrize("method", ["overlap", "fft"])

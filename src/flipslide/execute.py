@@ -14,7 +14,7 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import SEPARATIONS, Plan, choose, forgetters
+from .plan import METHODS, SEPARATIONS, Plan, choose, forgetters
 from .spec import ConvSpec
 from .threads import get_num_threads
 
@@ -264,6 +264,8 @@ def _runner(plan: Plan) -> Any:
         tile=plan.tile,
         most_reach=plan.most_reach,
         separates=SEPARATIONS.index(plan.separates),
+        rank=plan.rank,
+        rank_error=METHODS[plan.method].bound.gamma(spec, numbers, plan.tile),
         fill=fill.tobytes(),
         fill_magnitude=magnitude,
         fill_negative=negative,

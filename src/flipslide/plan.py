@@ -42,6 +42,12 @@ MAX_AXES = 16
 #: Predictions within this factor of the best are near-ties; so many tiles of one method at most.
 NEAR, MOST_NEAR = 1.5, 6
 
+#: Taps of a higher rank are not looked for; looking costs so many nanoseconds for each tap and rank.
+MOST_RANK, RANK_TAP = 8, 1.0
+
+#: What the passes of a further term cost beside those of the first: 0.55 to 0.6 were measured in float32, 0.7 to
+#: 1.2 in float64, for ranks of two; more do not fit the second-level cache as well (2026-11, AVX-512, 2 cores).
+TERM_SHARE = {"float32": 0.7, "float64": 0.9}
 
 #: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
 #: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
@@ -148,11 +154,16 @@ def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 
 
 def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
+    return [_passes_cost(spec, arithmetic, 1)]
+
+
+def _passes_cost(spec: ConvSpec, arithmetic: Arithmetic, rank: int) -> Estimate:
     table = costs()
-    # A pass for each axis; what it leaves goes through the second-level cache.
-    products = spec.n_outputs * sum(axis.w + PASS_PRODUCTS for axis in spec.axes)
+    # Passes for each axis; what they leave goes through the second-level cache. Terms share what they load.
+    terms = 1 + TERM_SHARE[_part_name(arithmetic.sum)] * (rank - 1)
+    products = spec.n_outputs * sum(terms * axis.w + PASS_PRODUCTS for axis in spec.axes)
     work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
-    return [Estimate(float(table["call"]["direct"]), work, spec.n_outputs, 3 << 20)]
+    return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, rank * 3 << 20)
 
 
 def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
@@ -316,6 +327,23 @@ class Plan:
         return METHODS[self.method].bound.of
 
     @property
+    def rank(self) -> int:
+        """Taps along two axes go axis by axis up to this rank; 0: only single products, each within its own roundings.
+
+        A sum of products is bounded like a transform, so none is looked for where a direct sum is planned.
+        """
+        taps = [axis.w for axis in self.spec.axes if axis.w > 1]
+        if self.separates != "products" or not self.tile or len(taps) != 2:
+            return 0
+        scale, best = _scale_of("separable", self.arithmetic), _usual_time(self.chosen)
+
+        def pays(rank: int) -> bool:
+            passes = _passes_cost(self.spec, self.arithmetic, rank).scaled(scale)
+            return passes.nanoseconds(USUAL_THREADS) + RANK_TAP * rank * math.prod(taps) < best
+
+        return max(filter(pays, range(1, MOST_RANK + 1)), default=0)
+
+    @property
     def tile(self) -> tuple[int, ...]:
         """Points of a transform along each axis; empty for direct sums."""
         return self.chosen.estimate.tile
@@ -348,7 +376,8 @@ class Plan:
             f"error: {self._describe_error()}",
         ]
         if self.separates == "products":
-            lines.append("taps that are a product along the axes are applied axis by axis (separable, box)")
+            kind = f"of rank {self.rank} or less" if self.rank > 1 else "that are a product along the axes"
+            lines.append(f"taps {kind} are applied axis by axis (separable, box)")
         if self.separates == "boxes":
             lines.append("taps that are all the same are summed as they run (box)")
         if self.exchanged:
@@ -474,13 +503,18 @@ def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str, mos
         return [
             Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
         ]
-    scale = costs()["scale"].get(name, {}).get(_part_of(name, arithmetic), 1.0)
+    scale = _scale_of(name, arithmetic)
     # float16 results are summed in float32 and rounded once more.
     last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
     return [
         Candidate(name, "", e.scaled(scale), method.bound.gamma(spec, arithmetic, e.tile) + last_rounding)
         for e in estimates[:most]
     ]
+
+
+def _scale_of(name: str, arithmetic: Arithmetic) -> float:
+    """How much longer this machine takes than the constants say."""
+    return float(costs()["scale"].get(name, {}).get(_part_of(name, arithmetic), 1.0))
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

@@ -18,6 +18,8 @@ class Runner:
         kernel: str,
         tile: Sequence[int],
         separates: int,
+        rank: int,
+        rank_error: float,
         fill: bytes,
         fill_magnitude: int,
         fill_negative: bool,
