@@ -17,6 +17,7 @@ class Runner:
         needs_finite: bool,
         kernel: str,
         tile: Sequence[int],
+        most_reach: int,
         separates: int,
         rank: int,
         rank_error: float,
