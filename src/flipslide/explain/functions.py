@@ -28,7 +28,7 @@ __all__ = ["FUNCTIONS", "FunctionsReport", "Sampled", "explain_functions"]
 SCHEMA = "flipslide-functions/1"
 MAX_SAMPLES = 20_000
 #: Pictures in a series, rows of the table, and points of a drawn curve.
-N_FRAMES, N_ROWS, N_POINTS = 25, 9, 160
+N_FRAMES, N_ROWS, N_POINTS = 25, 9, 320
 
 #: Functions that have a name, of area 1.
 FUNCTIONS: dict[str, Callable[[float], float]] = {
@@ -207,11 +207,11 @@ def _support(curve: Sampled) -> tuple[float, float]:
 
 
 def _curve(curve: Sampled, ink: str, fill: str = "", until: float = math.inf) -> Curve:
-    """The curve as points: as many as a drawing can show, and both ends of every jump."""
+    """The curve as points: as many as a drawing can show, its summit, and both ends of every jump."""
     size = np.abs(np.diff(curve.values))
     jumps = np.flatnonzero(size > 0.05 * max(float(np.abs(curve.values).max()), 1e-300))
-    step = -(-len(curve.values) // N_POINTS)
-    kept = np.unique(np.concatenate([np.arange(0, len(curve.values), step), jumps, jumps + 1]))
+    step, summit = -(-len(curve.values) // N_POINTS), int(np.argmax(np.abs(curve.values)))
+    kept = np.unique(np.concatenate([np.arange(0, len(curve.values), step), jumps, jumps + 1, [summit]]))
     kept = kept[curve.times[kept] <= until]
     points = tuple(zip(curve.times[kept].tolist(), curve.values[kept].tolist(), strict=True))
     return Curve(points, ink, "" if ink == "grid" else curve.name, fill)

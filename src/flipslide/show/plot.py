@@ -122,9 +122,10 @@ class _Frame:
         at = self.left + self.width
         for curve in reversed([curve for curve in self.panel.curves if curve.name]):
             self.board.add(Label(at, self.top - 14, curve.name, curve.ink, 13, "end", True))
-            # Room for a font that is wider than ours.
-            at -= 8.6 * len(curve.name) + 40
-            self.board.wire(at + 14, self.top - 14, at + 34, self.top - 14, curve.ink, 2.5)
+            # Bold, and room for a font that is wider than ours.
+            at -= 1.12 * text_width(curve.name, 13) + 8
+            self.board.wire(at - 20, self.top - 14, at, self.top - 14, curve.ink, 2.5)
+            at -= 36
 
 
 def _within(curve: Curve, low: float, high: float) -> list[tuple[float, float]]:
