@@ -548,7 +548,7 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
                  const std::vector<Number>& bias, const std::vector<Index>& tile = {}) {
   // Sums of these few small integers are far below it; every fourth is summed directly all the same.
   const std::uint64_t most_reach = problem.x_shape[0] % 4 ? std::uint64_t(1) << 30 : 0;
-  const Convolution convolution(problem.spec, problem.types, kernel, make_fill(problem), tile, Separate::never,
+  const Convolution convolution(problem.spec, problem.types, kernel, make_fill(problem), tile, Separation{},
                                 most_reach);
   const long double allowed = transform_error(problem, tile);
   PackedTaps taps;
