@@ -1,4 +1,4 @@
-# make test, demo, bench, lint: each from a fresh clone, with python3, g++ and make.
+# make test, demo, bench, docs, lint: each from a fresh clone, with python3, g++ and make.
 #
 # `.venv` is made when it is missing. A stamp per extra says that the project is installed with
 # it; the stamps are stale when something that is compiled, or the list of packages, changed.
@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip -qq --disable-pip-version-check
 CORE := pyproject.toml CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 
-.PHONY: test demo bench lint install clean
+.PHONY: test demo bench docs lint install clean
 
 test: .venv/stamp-test
 	$(PYTHON) -m pytest
@@ -19,15 +19,21 @@ demo: .venv/stamp-demo
 bench: .venv/stamp-bench
 	$(PYTHON) -m benchmarks.run
 
+# The pages run their own code; a block that fails, or a warning, ends the build.
+docs: .venv/stamp-docs
+	$(PYTHON) -m sphinx --fresh-env --quiet --nitpicky --fail-on-warning --keep-going \
+	  --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 lint:
 	.ci/run lint
 
 # What CI works with: the demo's packages too, so that its tests run.
-install: .venv/stamp-test,demo
-	touch .venv/stamp-test .venv/stamp-demo
+install: .venv/stamp-test,demo,docs
+	touch .venv/stamp-test .venv/stamp-demo .venv/stamp-docs
 
 clean:
-	rm -rf .venv build demo
+	rm -rf .venv build demo docs/_build
 
 .venv/stamp-pip:
 	$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "flipslide needs Python 3.11 or newer")'

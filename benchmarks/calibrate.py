@@ -9,7 +9,6 @@ wherever both apply and there are eight output channels.
 from __future__ import annotations
 
 import json
-import math
 import platform
 import statistics
 import time
@@ -88,18 +87,26 @@ def transform_costs(dtype: str) -> list[float]:
     A straight line through the times of one signal in tiles of several sizes; the cost of a row of a
     tile, the third constant, is what its smallest tiles take beyond that line and is kept as it is.
     """
+    sizes = (512, 1024, 2048, 4096)
+    level, move = np.polyfit(np.log2(sizes), [vector_cost(dtype, n) for n in sizes], 1)
+    return [round(float(level), 2), round(float(move), 2), costs()["transform"][dtype][2]]
+
+
+def vector_cost(dtype: str, n: int) -> float:
+    """Nanoseconds of a vector of complex points in tiles of n samples, without finding their rows."""
     x, w = small(1_000_000, dtype), small(64, dtype)
     spec, numbers = ConvSpec.of(x.shape, w.shape, mode="same"), arithmetic_of(x.dtype, w.dtype)
-    lanes, row = costs()["vector_bytes"] // x.itemsize, costs()["transform"][dtype][2]
-    doublings, per_vector = [], []
-    for n in (512, 1024, 2048, 4096):
-        program = Program(with_tile(choose(spec, numbers, 1, "overlap"), (n,)))
-        tiles = -(-x.size // (n - w.size + 1))
-        seconds = median_seconds(lambda program=program: program(x, w, None, None, 1))
-        doublings.append(math.log2(n))
-        per_vector.append((seconds * 1e9 - tiles * row) * 2 * lanes / (tiles * n))
-    level, move = np.polyfit(doublings, per_vector, 1)
-    return [round(float(level), 2), round(float(move), 2), row]
+    part = np.dtype("float32" if dtype == "float32" else "float64")
+    program = Program(with_tile(choose(spec, numbers, 1, "overlap"), (n,)))
+    tiles = -(-x.size // (n - w.size + 1))
+    rows = tiles * costs()["transform"][part.name][2]
+    seconds = median_seconds(lambda: program(x, w, None, None, 1))
+    return (seconds * 1e9 - rows) * 2 * (costs()["vector_bytes"] // part.itemsize) / (tiles * n)
+
+
+def integer_cost() -> float:
+    """Nanoseconds that such a vector takes longer where samples are integers and outputs are rounded to some."""
+    return round(vector_cost("int32", 2048) - vector_cost("float64", 2048), 2)
 
 
 def with_tile(plan: Plan, tile: tuple[int, ...]) -> Plan:
@@ -128,7 +135,8 @@ def main() -> None:
                 "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
                 "numpy": dict.fromkeys(SUMS, round(per_product, 2)),
             },
-            "transform": {dtype: transform_costs(dtype) for dtype in ("float32", "float64")},
+            "transform": {dtype: transform_costs(dtype) for dtype in ("float32", "float64")}
+            | {"integers": integer_cost()},
             "numpy_tap": round(per_tap),
         }
     TARGET.write_text(json.dumps(table, indent=2) + "\n")

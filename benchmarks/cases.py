@@ -247,7 +247,7 @@ def signals() -> Iterator[Case]:
                 quick = (dtype, n, k) in QUICK_SIGNALS
                 both = quick or (n == 10**6 and k in (16, 101, 1000))
                 yield Case(f"1-D {dtype}", (n,), (k,), dtype, dtype, mode="full", scaling=both, quick=quick)
-    for n, k in ((10**6, 16), (10**6, 64), (480_000, 101)):
+    for n, k in ((10**6, 16), (10**6, 64), (480_000, 101), (10**6, 1000), (10**6, 20_000)):
         yield Case("1-D int16", (n,), (k,), "int16", "int16", "int32", mode="full", quick=k == 64)
 
 
@@ -282,6 +282,8 @@ def images() -> Iterator[Case]:
         yield Case("2-D uint8", (n, n), (k, k), "uint8", quick=k == 3)
     for k in (3, 5):
         yield Case("2-D uint8", (1024, 1024), (k, k), "uint8", "int16", "int16")
+    for k in (31, 101):
+        yield Case("2-D uint8", (1024, 1024), (k, k), "uint8", "int16", "int32")
 
 
 def photographs() -> Iterator[Case]:

@@ -94,7 +94,7 @@ const std::vector<std::string>& transform_names() {
 }
 
 Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile,
-                         Separate separate)
+                         Separate separate, std::uint64_t most_reach)
     : spec_(std::move(spec)),
       types_(types),
       fill_(fill),
@@ -105,6 +105,7 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
                 : kernel == "box"     ? Separate::boxes
                                       : separate),
       must_separate_(kernel == "separable" || kernel == "box"),
+      most_reach_(most_reach),
       kernel_([&]() -> const FsKernel& {
         const FsKernel* found = isa_.find(transform_ == Transform::none && !must_separate_ ? kernel : "direct");
         if (!found) throw std::invalid_argument("no kernel is called " + kernel);
@@ -263,20 +264,25 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   }
 
   if (is_integer(types_.w)) {
-    const FsRangeFn range = isa_.elements->range[types_.w];
+    const FsLoadFn load = isa_.elements->load[FS_I64][types_.w];
+    const bool is_signed = types_.w >= FS_T_I8 && types_.w <= FS_T_I64;
     const Index n_inner = slides_.back().axis.w;
-    const Index inner_stride = w.stride(slides_.back().axis.w_dim);
-    int negative = 0;
+    const Index step = w.stride(slides_.back().axis.w_dim) * (slides_.back().w_reversed ? -1 : 1);
+    bool negative = false;
     for (Index group = 0; group < n_groups_; ++group)
       for (Index k = 0; k < n_out_; ++k) {
         unsigned __int128 sum = 0;
         for (Index c = 0; c < n_in_; ++c) {
           for_each_tap_row(w, taps_of(w, group, k, c), [&](Index, const std::byte* from) {
-            const Index step = slides_.back().w_reversed ? -inner_stride : inner_stride;
-            for (Index j = 0; j < n_inner; ++j) {
-              std::uint64_t magnitude = 0;
-              range(from + j * step, 0, 1, &magnitude, &negative);
-              sum += magnitude;
+            std::uint64_t taps[256];
+            for (Index j = 0; j < n_inner; j += std::ssize(taps)) {
+              const Index n = std::min(n_inner - j, std::ssize(taps));
+              load(taps, from + j * step, step, n);
+              for (Index i = 0; i < n; ++i) {
+                const bool is_below = is_signed && taps[i] >> 63;
+                sum += is_below ? 0 - taps[i] : taps[i];
+                negative = negative || is_below;
+              }
             }
           });
         }
@@ -369,11 +375,40 @@ Bound Convolution::bound(const View& x, const PackedTaps& w, std::uint64_t bias_
   return result;
 }
 
-void Convolution::run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) const {
+std::int64_t Convolution::whole_fill() const {
+  std::int64_t wide;
+  std::int32_t narrow;
+  std::memcpy(&wide, fill_.parts[0], sizeof wide);
+  std::memcpy(&narrow, fill_.parts[0], sizeof narrow);
+  return types_.compute == FS_I32 ? narrow : wide;
+}
+
+// Every sum and every error of a transform is bounded by a multiple of max|x| * sum |w|: see
+// `most_reach` in src/flipslide/plan.py.
+bool Convolution::rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const {
+  if (reach <= most_reach_) return true;
+  const auto holds = [&](std::uint64_t largest) {
+    return static_cast<unsigned __int128>(largest) * w.magnitude_sum <= most_reach_;
+  };
+  const std::int64_t fill = whole_fill();
+  const std::uint64_t outside =
+      fill < 0 ? std::uint64_t(0) - static_cast<std::uint64_t>(fill) : static_cast<std::uint64_t>(fill);
+  bool negative = false;
+  if (holds(std::max(outside, largest_of(types_.x, negative)))) return true;
+  std::uint64_t largest = outside;
+  if (!holds(std::max<std::uint64_t>(largest, 1))) return false;
+  range_of(x, isa_.elements->range[types_.x], largest, negative, threads);
+  return holds(largest);
+}
+
+void Convolution::run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
+                      std::uint64_t reach) const {
   if (n_batch_ * n_groups_ * n_out_ == 0) return;
   for (const Slide& slide : slides_)
     if (slide.axis.y == 0) return;
-  (transform_ == Transform::none || !w.factors.empty() ? run_tiles : run_transform)(*this, x, w, bias, y, threads);
+  const bool transforms =
+      transform_ != Transform::none && w.factors.empty() && (!rounds() || rounds_right(x, w, reach, threads));
+  (transforms ? run_transform : run_tiles)(*this, x, w, bias, y, threads);
 }
 
 }  // namespace flipslide

@@ -64,8 +64,8 @@ struct PackedTaps {
 // How far an integer result may go, and whether this one stays inside.
 struct Bound {
   bool fits = true;
-  bool below_zero = false;      // a negative sum is possible where the type has none
-  std::uint64_t magnitude = 0;  // saturates
+  bool below_zero = false;          // a negative sum is possible where the type has none
+  std::uint64_t magnitude = kMost;  // saturates; kMost also where there is none
 };
 
 enum class Transform { none, overlap, fft };
@@ -81,9 +81,10 @@ class RecipeBook;
 
 class Convolution {
  public:
-  // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis.
+  // `kernel` is a name of the registry, or a transform's; then `tile` has its points per axis. Integers are
+  // transformed as long as max|x| * sum |w| is at most `most_reach`, and summed directly beyond.
   Convolution(Spec spec, Types types, const std::string& kernel, Fill fill, std::vector<Index> tile = {},
-              Separate separate = Separate::never);
+              Separate separate = Separate::never, std::uint64_t most_reach = 0);
 
   // Storage that `packed` already has is used again.
   void pack(const View& w, PackedTaps& packed, int threads) const;
@@ -91,13 +92,17 @@ class Convolution {
   // The bound of the sum against the type of y (or of the exact double for a double).
   Bound bound(const View& x, const PackedTaps& w, std::uint64_t bias_magnitude, bool bias_negative, int threads) const;
 
-  // bias: one number (two when complex) of the compute type per output channel, or null.
-  void run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) const;
+  // bias: one number (two when complex) of the compute type per output channel, or null. `reach`: what
+  // max|x| * sum |w| is known to stay within.
+  void run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
+           std::uint64_t reach = kMost) const;
 
   double products() const { return products_; }
   const Spec& spec() const { return spec_; }
   const Types& types() const { return types_; }
   Transform transform() const { return transform_; }
+  // Whether integers are transformed: as doubles, each output rounded to the nearest integer.
+  bool rounds() const { return transform_ != Transform::none && types_.compute >= FS_I32; }
   bool must_separate() const { return must_separate_; }
   const std::vector<Index>& tile() const { return tile_; }
   const InstructionSet& isa() const { return isa_; }
@@ -129,6 +134,9 @@ class Convolution {
   template <class Visit>
   void for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const;
   const std::byte* taps_of(const View& w, Index group, Index out, Index in) const;
+  // Whether the nearest integers are the right ones, whatever the roundings of a transform.
+  bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
+  std::int64_t whole_fill() const;
 
   Spec spec_;
   Types types_;
@@ -137,7 +145,8 @@ class Convolution {
   Transform transform_;
   std::vector<Index> tile_;
   Separate separate_;
-  bool must_separate_;      // by the name of the method
+  bool must_separate_;  // by the name of the method
+  std::uint64_t most_reach_;
   const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,12 @@ from click.testing import CliRunner, Result
 
 import flipslide as fs
 from flipslide.cli import blocks, doctor, main, streams
-from flipslide.io import Content, decode, encode, read
+from flipslide.cli import explain as explain_command
+from flipslide.cli.output import Output
+from flipslide.explain import demos
+from flipslide.explain.chapters import CHAPTERS
+from flipslide.explain.code import LANGUAGES
+from flipslide.io import Content, WriteError, decode, encode, read
 
 PROGRAM = [sys.executable, "-m", "flipslide"]
 RNG = np.random.default_rng(1)
@@ -50,7 +56,9 @@ except SystemExit as end:
 """
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["apply", "--help"], ["shape", "5", "-k", "3"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--version"], ["apply", "--help"], ["explain", "--help"], ["shape", "5", "-k", "3"]]
+)
 def test_help_imports_no_numpy(args: list[str]) -> None:
     # The package's own __init__ is left out: this is about what the command line imports.
     done = subprocess.run([sys.executable, "-c", _WITHOUT_PACKAGE.format(args=args)], capture_output=True, check=False)
@@ -122,11 +130,153 @@ def test_explain_fails_in_words(args: list[str], code: int, words: str) -> None:
     assert not result.stdout
 
 
+@pytest.mark.parametrize(
+    ("args", "method"),
+    [
+        (["--step", "1"], lambda e: e.step(1)),
+        (["--chapter", "scatter"], lambda e: e.scatter()),
+        (["--im2col"], lambda e: e.im2col()),
+        (["--compare"], lambda e: e.compare()),
+        (["--code", "matlab"], lambda e: e.code("matlab")),
+        (["--graph"], lambda e: e.graph()),
+        (["--grad"], lambda e: e.grad()),
+        (["--grad=1,2,3"], lambda e: e.grad([1, 2, 3])),
+        (["--graph", "--grad", "-1,2,3"], lambda e: e.grad([-1, 2, 3])),
+    ],
+)
+def test_explain_opens_a_view(args: list[str], method: Callable[[Any], Any]) -> None:
+    wanted = method(fs.explain([0, 1, 2, 3, 4], [1, -1, 2]))
+    assert call("explain", "0,1,2,3,4", "1,-1,2", *args).stdout == str(wanted) + "\n"
+
+
+def test_explain_opens_one_view_only() -> None:
+    assert "different views" in call("explain", "1,2", "1", "--code", "c", "--im2col", code=2).stderr
+    assert "numbers 0 to 1" in call("explain", "1,2", "1", "--step", "9", code=4).stderr
+    assert "no output" in call("explain", "1,2", "1", "--step", "one", code=2).stderr
+
+
+def test_explain_a_layer() -> None:
+    layer = call("explain", "1,2,3", "1,1", "-p", "1", "--bias", "5").stdout
+    assert layer == str(fs.explain_layer([[1, 2, 3]], [[[1, 1]]], [5], padding=(1, 1))) + "\n"
+    assert "leave out --mode" in call("explain", "1,2,3", "1,1", "-p", "1", "-m", "full", code=2).stderr
+
+
+def test_explain_a_layer_of_files(tmp_path: Path) -> None:
+    x, w = RNG.integers(0, 5, (2, 4)), RNG.integers(-2, 3, (3, 2, 2))
+    paths = [f"@{save(tmp_path / f'{name}.npy', Content(array, 'table'))}" for name, array in (("x", x), ("w", w))]
+    assert call("explain", *paths, "-p", "same").stdout == str(fs.explain_layer(x, w, padding="same")) + "\n"
+
+
+def test_explain_around() -> None:
+    numbers = ",".join(map(str, range(600)))
+    assert "around=" in call("explain", numbers, "1,1", code=4).stderr
+    assert "300" in call("explain", numbers, "1,1", "--around", "300").stdout
+
+
+@pytest.mark.parametrize("kind", ["txt", "text", "md", "markdown", "tex", "latex", "svg", "html", "json"])
+def test_explain_writes_text_to_stdout(kind: str) -> None:
+    e = fs.explain([0, 1, 2, 3, 4], [1, -1, 2])
+    short = {"text": "txt", "markdown": "md", "latex": "tex"}.get(kind, kind)
+    assert call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind).stdout == e.render(short)
+
+
+@pytest.mark.parametrize("kind", ["dot", "mmd", "mermaid"])
+def test_explain_writes_graphs_for_other_programs(kind: str) -> None:
+    g = fs.graph([0, 1, 2, 3, 4], [1, -1, 2])
+    wanted = g.to_dot() if kind == "dot" else g.to_mermaid()
+    assert call("explain", "0,1,2,3,4", "1,-1,2", "--graph", "-F", kind).stdout == wanted
+    assert "'txt', 'md'" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"), [("png", b"\x89PNG"), ("gif", b"GIF8"), ("apng", b"\x89PNG"), ("webp", b"RIFF")]
+)
+def test_explain_writes_pictures(tmp_path: Path, ending: str, start: bytes) -> None:
+    out = tmp_path / f"a.{ending}"
+    call("explain", "1,2", "1", "-o", str(out))
+    assert out.read_bytes().startswith(start)
+    assert "exists" in call("explain", "1,2", "1", "-o", str(out), code=6).stderr
+    call("explain", "1,2", "1", "-o", str(out), "-f")
+
+
+def test_explain_themes() -> None:
+    themes = {t: call("explain", "1,2", "1", "-F", "svg", "--theme", t).stdout for t in ("light", "dark", "auto")}
+    assert "#14181f" in themes["dark"]
+    assert "#14181f" not in themes["light"]
+    assert "prefers-color-scheme" in themes["auto"]
+    assert "@keyframes" in call("explain", "1,2", "1", "--animate").stdout
+    for args, words in (
+        (["-F", "png", "--theme", "auto"], "either light or dark"),
+        (["--theme", "dark"], "txt is none"),
+        (["--animate", "-F", "gif"], "by themselves"),
+        (["--animate", "--theme", "dark"], "leave out --theme"),
+    ):
+        assert words in call("explain", "1,2", "1", *args, code=2).stderr
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_explain_sends_no_pixels_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    with pytest.raises(WriteError, match="would upset the terminal"):
+        Output.of("png", None, False, "-", False)
+    assert Output.of("svg", None, False, "-", False).kind == "svg"
+
+
+def test_explain_knows_a_format_by_its_ending(tmp_path: Path) -> None:
+    call("explain", "1,2", "1", "-o", str(tmp_path / "a.html"))
+    assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+    assert "ends in none of" in call("explain", "1,2", "1", "-o", str(tmp_path / "a.doc"), code=2).stderr
+
+
+def test_explain_in_ascii() -> None:
+    env = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [*PROGRAM, "explain", "0,1,2", "1,2", "--grad"]
+    done = subprocess.run(command, capture_output=True, env=env, check=True)
+    assert b"y0 = w0*x1 + w1*x0 = 1 + 0 = 1" in done.stdout
+
+
+@pytest.mark.parametrize("name", demos.DEMOS)
+def test_explain_shows_its_demos(name: str) -> None:
+    assert call("explain", "--demo", name).stdout == str(demos.open_demo(name)) + "\n"
+    assert "leave out X, W" in call("explain", "1", "1", "--demo", name, code=2).stderr
+    assert "leave out --stride" in call("explain", "--demo", name, "-s", "2", code=2).stderr
+
+
+def test_explain_opens_views_of_demos() -> None:
+    layer = demos.make_demo("cs231n")
+    assert call("explain", "--demo", "cs231n", "--im2col").stdout == str(layer.im2col()) + "\n"
+    assert call("explain", "--demo", "cs231n", "--step", "0,1,1").stdout == str(layer.step((0, 1, 1))) + "\n"
+    assert "no other views" in call("explain", "--demo", "stride", "--graph", code=2).stderr
+    assert "or a --demo" in call("explain", code=2).stderr
+
+
+def test_the_demos_hold_the_golden_numbers() -> None:
+    assert demos.make_demo("cs231n").y.tolist() == [
+        [[1, 2, 9], [8, 12, 12], [7, 8, 11]],
+        [[2, 0, 2], [4, -3, -2], [-2, -3, -5]],
+    ]
+    assert demos.make_demo("1d").y.tolist() == [1, 3, 5]
+    assert demos.make_demo("2d").y.tolist() == [[11, 13, 10], [7, 14, 17], [11, 5, 6]]
+    assert demos.open_demo("graph").dw.tolist() == [9, 6, 3]
+    assert demos.make_demo("stride").outputs == (3,)
+
+
+def test_explain_names_what_there_is() -> None:
+    """The lists that --help spells out are those of the library."""
+    assert tuple(demos.DEMOS) == explain_command.DEMOS
+    assert set(explain_command.CHAPTERS) == set(CHAPTERS)
+    assert tuple(LANGUAGES) == explain_command.LANGUAGES
+
+
 # ------------------------------------------------------------------------------------ shape
 
 
 def test_shape_puts_the_numbers_in() -> None:
-    assert call("shape", "5", "-k", "3", "-s", "2", "-p", "1").stdout.splitlines() == [
+    assert call("shape", "5", "-k", "3", "-s", "2", "-p", "1").stdout.splitlines()[:3] == [
         "o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1",
         "o = ⌊(5 + 1 + 1 − 1·(3 − 1) − 1)/2⌋ + 1 = ⌊4/2⌋ + 1 = 2 + 1 = 3",
         "5 -> 3",
@@ -137,7 +287,7 @@ def test_shape_says_what_the_floor_drops() -> None:
     out = call("shape", "7x5", "-k", "3x2", "-s", "3x2").stdout
     assert "axis 0: ⌊(7 + 0 + 0 − 1·(3 − 1) − 1)/3⌋ + 1 = ⌊4/3⌋ + 1 = 1 + 1 = 2" in out
     assert "the floor drops 1/3: the last sample is never read" in out
-    assert out.endswith("7x5 -> 2x2\n")
+    assert "7x5 -> 2x2" in out.splitlines()
 
 
 @pytest.mark.parametrize("n", [1, 4, 9])
@@ -151,15 +301,38 @@ def test_shape_is_output_shape(n: int, padding: str, k: int, s: int, d: int) -> 
     except fs.ShapeError:
         assert "spans" in call(*args, code=4).stderr
         return
-    assert call(*args).stdout.endswith(f"{n} -> {wanted[0]}\n")
+    assert f"{n} -> {wanted[0]}" in call(*args).stdout.splitlines()
 
 
 def test_shape_pads_per_axis() -> None:
-    assert call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.endswith("5x6 -> 4x8\n")
+    assert "5x6 -> 4x8" in call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.splitlines()
     assert "2 axes" in call("shape", "5x6", "-k", "3x3x3", code=4).stderr
     assert "at least 1" in call("shape", "5", "-k", "3", "-s", "0", code=4).stderr
     assert "at least 0" in call("shape", "-5", "-k", "3", code=4).stderr
     assert "no padding" in call("shape", "5", "-k", "3", "-p", "x", code=2).stderr
+
+
+def test_shape_counts_what_a_layer_costs() -> None:
+    out = call("shape", "5x5", "-k", "3", "-s", "2", "-p", "1", "-c", "3", "-n", "2").stdout
+    assert re.search(r"parameters +56 ", out)
+    assert re.search(r"multiply-adds +486 ", out)
+    assert re.search(r"parameters +54 ", call("shape", "5x5", "-k", "3", "-c", "3", "-n", "2", "--no-bias").stdout)
+
+
+def test_shape_of_transposed_layers_and_chains() -> None:
+    transposed = call("shape", "4", "-k", "3", "-s", "2", "-p", "1", "--transposed", "--output-padding", "1").stdout
+    assert "4 -> 8" in transposed.splitlines()
+    assert "5 -> 7" in call("shape", "5", "-k", "3", "-m", "full").stdout.splitlines()
+    chain = call("shape", "224", "-l", "7,2,3", "-l", "3,2,1", "-l", "3").stdout
+    assert "One output of the last layer sees 19 samples" in chain
+    assert "leave out --stride" in call("shape", "224", "-l", "7", "-s", "2", code=2).stderr
+    assert "no layer" in call("shape", "224", "-l", "7,2,3,1,1", code=2).stderr
+
+
+def test_shape_in_other_formats(tmp_path: Path) -> None:
+    assert call("shape", "5", "-k", "3", "-F", "json").stdout.startswith("{")
+    call("shape", "5", "-k", "3", "-s", "2", "-o", str(tmp_path / "ruler.svg"))
+    assert (tmp_path / "ruler.svg").read_text().startswith("<svg")
 
 
 def test_shape_without_unicode() -> None:
@@ -398,11 +571,6 @@ def test_blocks_change_nothing(
     assert seen[-1] == (got.shape[axes[0]], got.shape[axes[0]])
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_the_bar_is_for_people_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     def shown(patience: float, quiet: bool, stream: io.StringIO) -> str:
         monkeypatch.setattr(sys, "stderr", stream)
@@ -465,14 +633,15 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_doctor_is_well() -> None:
     out = call("doctor").stdout
     for words in (
-        f"flipslide     {fs.__version__}",
-        f"numpy         {np.__version__}",
+        f"flipslide       {fs.__version__}",
+        f"numpy           {np.__version__}",
         "instructions",
         "threads",
         "extra audio",
+        "extra pictures  font-roboto",
     ):
         assert words in out
-    assert "self-test     ok" in out
+    assert "self-test       ok" in out
 
 
 def test_doctor_notices_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,7 +225,7 @@ def test_nothing_to_show() -> None:
 def test_refuses_what_it_cannot_show() -> None:
     with pytest.raises(fs.ShapeError, match="at most 64; take"):
         fs.explain(np.ones(100), np.ones(65))
-    with pytest.raises(fs.ShapeError, match="at most 512 cells"):
+    with pytest.raises(fs.ShapeError, match=r"at most 512 outputs.*around="):
         fs.explain(np.ones(600), np.ones(3))
     with pytest.raises(fs.ShapeError, match=r"x\[0\]"):
         fs.explain(np.ones((2, 3, 4)), np.ones((2, 2)))
@@ -241,3 +241,135 @@ def test_the_function_is_not_hidden_by_its_package() -> None:
     assert callable(fs.explain)
     assert callable(fs.graph)
     assert repr(fs.explain(X, W)) == "<Explanation: convolve, mode 'valid', x (5,), w (3,), y (3,)>"
+
+
+# ------------------------------------------------------------------- pieces of large calls
+
+
+@pytest.mark.parametrize("boundary", ["zero", "mirror"])
+@pytest.mark.parametrize("mode", MODES)
+def test_some_outputs_of_a_long_signal(mode: str, boundary: str) -> None:
+    x = np.random.default_rng(7).integers(-9, 10, 5000)
+    y, other = (verb(x, W, mode, boundary=boundary, stride=3) for verb in (fs.convolve, fs.correlate))
+    e = fs.explain(x, W, mode, boundary=boundary, stride=3, around=700)
+    assert e.y.tolist() == y[696:705].tolist()
+    assert e.trace.other.y == tuple(other[696:705].tolist())
+    assert e.trace.y_origin == (696,)
+    assert not e.trace.is_whole
+    low = e.trace.x_origin[0]
+    assert e.trace.x == tuple(x[low : low + len(e.trace.x)].tolist())
+    assert f"x[{low}:{low + len(e.trace.x)}] = " in str(e)
+    e = fs.explain(x, W, mode, boundary=boundary, stride=3, cells=[2, 0])
+    assert e.y.tolist() == [y[0], None, y[2]]
+
+
+def test_some_outputs_of_a_picture() -> None:
+    x = np.random.default_rng(7).integers(-9, 10, (100, 120))
+    y = fs.convolve(x, W2, "same")
+    assert fs.explain(x, W2, "same", around=(50, 60)).y.tolist() == y[48:53, 58:63].tolist()
+    assert fs.explain(x, W2, "same", around=(0, -1)).y.tolist() == y[:3, -3:].tolist()
+    text = str(fs.explain(x, W2, "same", around=(50, 60)))
+    assert "x[47:53, 57:63]" in text
+    assert "y[48:53, 58:63]" in text
+
+
+def test_pieces_that_are_no_pieces() -> None:
+    for keywords, words in (
+        ({"around": 3}, "lies outside y"),
+        ({"around": (0, 0)}, "has 2 numbers, and y has 1 axes"),
+        ({"cells": []}, "names no output"),
+        ({"around": 0, "cells": [0]}, "give one of them"),
+    ):
+        with pytest.raises(fs.ParameterError, match=words):
+            fs.explain(X, W, **keywords)
+    with pytest.raises(fs.ParameterError, match="dy= needs every output"):
+        fs.explain(range(30), W, around=0, dy=[1])
+    with pytest.raises(fs.ShapeError, match="too far apart"):
+        fs.explain(np.arange(10_000), W, cells=[0, 9000])
+
+
+# --------------------------------------------------------------------------------- layers
+
+
+def _layer() -> tuple[np.ndarray, np.ndarray, list[int]]:
+    rng = np.random.default_rng(231)
+    return rng.integers(0, 3, (3, 5, 5)), rng.integers(-1, 2, (2, 3, 3, 3)), [1, 0]
+
+
+def test_the_layer_of_the_storyboard() -> None:
+    x, w, bias = _layer()
+    e = fs.explain_layer(x, w, bias, stride=2, padding=1)
+    assert e.y.tolist() == [
+        [[1, 2, 9], [8, 12, 12], [7, 8, 11]],
+        [[2, 0, 2], [4, -3, -2], [-2, -3, -5]],
+    ]
+    step = next(step for step in e.trace.steps if step.y == (0, 1, 1))
+    assert (step.partials, step.bias, step.value) == ((7, 3, 1), 1, 12)
+    assert "channel 0: 7, channel 1: 3, channel 2: 1, plus bias 1 = 12" in str(e.step((0, 1, 1)))
+    assert "rows: ⌊(5 + 1 + 1 − 3)/2⌋ + 1 = ⌊4/2⌋ + 1 = 3" in str(e)
+    assert repr(e) == "<Explanation: layer, mode '1', x (3, 5, 5), w (2, 3, 3, 3), y (2, 3, 3)>"
+    assert max(map(len, str(e).splitlines())) <= 72
+
+
+def test_a_layer_agrees_with_the_engine() -> None:
+    x, w, bias = _layer()
+    for keywords in ({"stride": 2, "padding": 1}, {"padding": "same", "dilation": 2}, {"padding": ((0, 2), (1, 0))}):
+        e = fs.explain_layer(x, w, bias, **keywords)
+        np.testing.assert_array_equal(e.y, fs.nn.conv(x[None], w, bias, **keywords)[0])
+        dy = np.random.default_rng(3).integers(-3, 4, e.y.shape)
+        dx, dw, db = fs.nn.conv_grads(dy[None], x[None], w, **keywords)
+        gradients = fs.explain_layer(x, w, bias, dy=dy, **keywords).trace.gradients
+        assert np.array(gradients.dx).tolist() == dx[0].tolist()
+        assert np.array(gradients.dw).tolist() == dw.tolist()
+        assert np.array(gradients.db).tolist() == db.tolist()
+
+
+def test_groups_and_pieces_of_a_layer() -> None:
+    rng = np.random.default_rng(5)
+    x, w = rng.integers(-5, 6, (4, 40)), rng.integers(-5, 6, (6, 2, 3))
+    y = fs.nn.conv(x[None], w, groups=2, padding=1)[0]
+    e = fs.explain_layer(x, w, groups=2, padding=1)
+    assert e.y.tolist() == y.tolist()
+    assert {term.x[0] for step in e.trace.steps if step.y[0] == 4 for term in step.terms if term.x} == {2, 3}
+    piece = fs.explain_layer(x, w, groups=2, padding=1, around=(4, 20))
+    assert piece.y.tolist() == y[4:5, 16:25].tolist()
+    assert "y[4][16:25]" in str(piece)
+
+
+def test_gradients_are_in_the_trace_when_asked_for() -> None:
+    assert fs.explain(X, W).trace.gradients is None
+    gradients = fs.explain(X, W, dy=[1, 2, 3]).trace.gradients
+    assert (gradients.dx, gradients.dw, gradients.db) == ((2, 3, 5, -1, 3), (20, 14, 8), None)
+    assert gradients.loss == 1 + 2 * 3 + 3 * 5
+    data = json.loads(fs.explain(X, W, dy=[1, 1, 1]).to_json())
+    assert data["gradients"]["dw"] == [9, 6, 3]
+    assert {"label": "w0", "kind": "w", "value": 1, "grad": 9} in data["gradients"]["nodes"]
+    assert {"source": "w0·x2", "target": "+0", "local": 1} in data["gradients"]["edges"]
+
+
+def test_an_explanation_does_not_change() -> None:
+    x = np.arange(5)
+    e = fs.explain(x, W)
+    x[:] = 9
+    assert e.y.tolist() == [1, 3, 5]
+    hash(e.trace)
+    with pytest.raises(AttributeError):
+        e.trace.x = ()  # type: ignore[misc]
+    assert e.grad().dw.tolist() == [9, 6, 3]
+
+
+def test_steps_are_found_by_number_and_by_index() -> None:
+    e = fs.explain(X2, W2)
+    assert str(e.step(4)) == str(e.step((1, 1)))
+    assert str(e.step(-1)) == str(e.step([2, 2]))
+    for n in (9, (3, 0), "one"):
+        with pytest.raises(fs.ParameterError, match="step"):
+            e.step(n)
+
+
+@pytest.mark.parametrize("kind", ["txt", "md", "tex", "html", "json"])
+def test_saves(tmp_path: Any, kind: str) -> None:
+    for e in (fs.explain(X, W), fs.explain(X2, W2), fs.explain_layer(*_layer(), stride=2, padding=1)):
+        e.save(tmp_path / f"e.{kind}")
+        assert (tmp_path / f"e.{kind}").stat().st_size > 100
+        assert set(e._repr_mimebundle_()) == {"text/plain", "text/html"}

@@ -112,7 +112,7 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     rng = np.random.default_rng(7)
     x = rng.integers(0, 3, (3, 130, 700)).astype(dtype)
     w = rng.integers(0, 2, (1 if method in ("direct", "box") else 5, 1, 5, 4)).astype(dtype)
-    if method in ("overlap", "fft", "separable") and "int" in dtype:
+    if method == "separable" and "int" in dtype:
         pytest.skip("for real numbers only")
     if method == "separable":
         w[:] = np.multiply.outer([1, 2, 0, 1, 1], [1, 1, 0, 2])
@@ -225,6 +225,84 @@ def test_large_complex_sums(method: str, dtype: str, shape: tuple[int, int], is_
             products = windows * w[k, 0, ::-1, ::-1]
             np.testing.assert_array_equal(y[k, 0].real, products.real.sum((2, 3)))
             np.testing.assert_array_equal(y[k, 0].imag, products.imag.sum((2, 3)))
+
+
+def near_the_limit(n: int, k: int, method: str, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Integers whose max|x|·Σ|w| is that share of what the proof of the nearest integer admits."""
+    rng = np.random.default_rng(n + k)
+    limit = fs.plan((n,), (k,), np.int64, method=method).most_reach
+    w = rng.integers(-1000, 1001, k)
+    most = int(share * limit) // int(np.abs(w).sum())
+    x = rng.integers(-most, most, n, endpoint=True)
+    x[n // 2] = most
+    return x, w
+
+
+@pytest.mark.parametrize("method", ["overlap", "fft"])
+@pytest.mark.parametrize("share", [1.0, 1.01, 1e6])
+@pytest.mark.parametrize(("n", "k"), [(2000, 5), (30_000, 700), (20_000, 20_000)])
+def test_integers_are_exact_up_to_the_limit_and_beyond(method: str, share: float, n: int, k: int) -> None:
+    """Transformed while the nearest integer is sure to be right, summed directly from there on."""
+    x, w = near_the_limit(n, k, method, share)
+    expected = fs.convolve(x, w, method="direct")
+    np.testing.assert_array_equal(fs.convolve(x, w, method=method), expected)
+    np.testing.assert_array_equal(fs.plan((n,), w, np.int64, method=method)(x), expected)
+
+
+def test_a_transform_beyond_the_limit_would_be_wrong() -> None:
+    """The limit is needed: the same sums as doubles are off by whole numbers not far above it."""
+    x, w = near_the_limit(30_000, 700, "overlap", 1e6)
+    rounded = np.rint(fs.convolve(x.astype(float), w.astype(float), method="overlap")).astype(np.int64)
+    assert (rounded != fs.convolve(x, w, method="overlap")).any()
+
+
+@pytest.mark.parametrize("method", ["overlap", "fft"])
+@pytest.mark.parametrize("x_dtype", ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("overflow", ["wrap", "saturate"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint32", "int64"])
+def test_integers_wrap_and_saturate(method: str, x_dtype: str, overflow: str, dtype: str) -> None:
+    """The whole range of x, and sums far beyond that of the result."""
+    rng = np.random.default_rng(5)
+    limits = (0, 1) if x_dtype == "bool" else (np.iinfo(x_dtype).min, np.iinfo(x_dtype).max)
+    x = rng.integers(*limits, (3, 900), x_dtype, endpoint=True)
+    if overflow == "saturate" and x.itemsize == 8:
+        x >>= 20
+    w = rng.integers(-100, 101, 150).astype(np.int16)
+    w = np.abs(w).astype(np.uint64) if x_dtype == "uint64" else w
+    words: dict[str, Any] = dict(overflow=overflow, dtype=dtype, boundary="constant", fill_value=-3)
+    y = fs.convolve(x, w, method=method, **words)
+    np.testing.assert_array_equal(y, fs.convolve(x, w, method="direct", **words))
+
+
+@pytest.mark.parametrize("method", ["overlap", "fft"])
+def test_a_bias_is_added_to_integers(method: str) -> None:
+    """Also one that a double cannot hold."""
+    rng = np.random.default_rng(6)
+    x, w = rng.integers(-9, 10, (2, 1, 40, 50)), rng.integers(-9, 10, (3, 1, 7, 9))
+    bias = np.array([1, -(2**61) + 1, 2**53 + 1])
+    y = fs.nn.conv(x, w, bias, padding="same", method=method)
+    np.testing.assert_array_equal(y, fs.nn.conv(x, w, bias, padding="same", method="direct"))
+
+
+@pytest.mark.parametrize("accuracy", ["default", "strict"])
+def test_long_integer_taps_are_transformed(accuracy: str) -> None:
+    rng = np.random.default_rng(8)
+    x, w = rng.integers(-(2**15), 2**15, 100_000, np.int16), rng.integers(-50, 50, 1000, np.int16)
+    plan = fs.plan(x.shape, w, x.dtype, accuracy=accuracy)
+    assert plan.tile
+    assert plan.error_bound == 0
+    assert f"is at most {plan.most_reach:,}" in str(plan)
+    y = fs.convolve(x, w, dtype=np.int32, accuracy=accuracy)
+    np.testing.assert_array_equal(y, np.convolve(x.astype(np.int32), w.astype(np.int32)))
+
+
+def test_integers_that_become_doubles_stay_exact() -> None:
+    """uint64 with int64: promised exact, so that no transform may round them."""
+    rng = np.random.default_rng(9)
+    x, w = rng.integers(0, 1000, 50_000, np.uint64), rng.integers(-1000, 1000, 3000)
+    y = fs.convolve(x, w)
+    assert y.dtype == np.float64
+    np.testing.assert_array_equal(y, fs.convolve(x.astype(np.int64), w))
 
 
 @pytest.mark.parametrize("method", ["overlap", "fft"])

@@ -99,8 +99,8 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
              bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, int separates,
-             const nb::bytes& fill, std::uint64_t fill_magnitude, bool fill_negative) {
+             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, std::uint64_t most_reach,
+             int separates, const nb::bytes& fill, std::uint64_t fill_magnitude, bool fill_negative) {
             const auto [x, w, y, compute] = types;
             const Types given{static_cast<FsType>(x),
                               static_cast<FsType>(w),
@@ -110,13 +110,13 @@ NB_MODULE(_ext, m) {
                               saturate};
             new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
                                           make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile,
-                                          static_cast<Separate>(separates)),
+                                          static_cast<Separate>(separates), most_reach),
                               checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
           nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
-          nb::arg("kernel"), nb::arg("tile"), nb::arg("separates"), nb::arg("fill"), nb::arg("fill_magnitude"),
-          nb::arg("fill_negative"))
+          nb::arg("kernel"), nb::arg("tile"), nb::arg("most_reach"), nb::arg("separates"), nb::arg("fill"),
+          nb::arg("fill_magnitude"), nb::arg("fill_negative"))
       .def("pack", &pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));

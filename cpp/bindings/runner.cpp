@@ -43,7 +43,7 @@ Outcome Runner::run(const Array& x, const Taps& w, const Bias& bias, const Array
   Bound bound;
   const auto work = [&] {
     if (checks_bound_) bound = convolution_.bound(x.view, w.packed, bias.magnitude, bias.negative, n_threads);
-    if (bound.fits) convolution_.run(x.view, w.packed, bias.data, y.view, n_threads);
+    if (bound.fits) convolution_.run(x.view, w.packed, bias.data, y.view, n_threads, bound.magnitude);
   };
   // Releasing the GIL costs about 0.1 microseconds; below this much work it buys nothing.
   if (convolution_.products() < 20000) {

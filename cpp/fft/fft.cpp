@@ -10,6 +10,8 @@
 //   one axis       n = along · across, with neighbours across; between the two transforms stands a
 //                  factor e^(−2πi·k·c/n), k the frequency along and c the place across. Of an angled
 //                  transform (kernels/lanes.hpp) the one along is angled, and the factor has k − 1/4.
+//                  Neighbours across are few, so samples of another type, and outputs that become one, are
+//                  converted in long pieces beside the matrix.
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -406,7 +408,10 @@ class FftTaps : Transformer {
 class FftCall : TransformCall {
  public:
   FftCall(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y)
-      : TransformCall(c, x, w, bias, y), m_(folded_tile(), f_, bytes_, !is_complex_) {}
+      : TransformCall(c, x, w, bias, y),
+        m_(folded_tile(), f_, bytes_, !is_complex_),
+        stages_x_(m_.folding && !same_bits(c.types().x, compute_)),
+        stages_y_(m_.folding && !same_bits(c.types().y, compute_)) {}
 
   // Tasks are tiles; where these cannot be shared well, the threads share each.
   void run(int threads) const {
@@ -420,16 +425,20 @@ class FftCall : TransformCall {
   }
 
  private:
+  static constexpr Index kPiece = 16 * kStretch;
   const Matrix m_;
+  const bool stages_x_, stages_y_;
 
   template <class T>
   void run_tile(Index group, const Tile& tile, int threads) const {
     const Passes<T> passes(m_, f_);
     TransformScratch& scratch = transform_scratch();
     T* data = scratch.data.reserve<T>(m_.size());
+    T* staged = stages_x_ || stages_y_ ? scratch.staged.reserve<T>(samples_ * parts_) : nullptr;
     std::vector<char> used(static_cast<std::size_t>(m_.groups), 1), needed(used);
+    if (stages_x_) stage_x(tile, group, staged, threads);
     parallel_for(m_.groups, threads, [&](Index g) {
-      used[g] = load(tile, group, g, data + g * m_.group);
+      used[g] = load(tile, group, g, staged, data + g * m_.group);
       needed[g] = is_needed(tile, g);
       if (used[g]) passes.forward_along(data + g * m_.group);
     });
@@ -459,12 +468,50 @@ class FftCall : TransformCall {
       parallel_for(m_.groups, threads, [&](Index g) {
         if (!needed[g]) return;
         passes.inverse_along(data + g * m_.group);
-        if (!store(tile, group, k, g, data + g * m_.group)) bad = true;
+        if (!store(tile, group, k, g, data + g * m_.group, staged)) bad = true;
       });
+      if (stages_y_) store_staged(tile, group, k, staged, threads);
       if (bad) redo(tile, group, k);
     }
     scratch.data.trim();
     scratch.product.trim();
+    scratch.staged.trim();
+  }
+
+  // Places of a tile from `low` on, below `high`, in pieces.
+  template <class Visit>
+  void each_piece(Index low, Index high, int threads, const Visit& visit) const {
+    parallel_for((high - low + kPiece - 1) / kPiece, threads, [&](Index piece) {
+      const Index at = low + piece * kPiece;
+      visit(at, std::min(high, at + kPiece));
+    });
+  }
+
+  // Those of the places that have samples.
+  template <class T>
+  void stage_x(const Tile& tile, Index group, T* staged, int threads) const {
+    const Samples<T> have = samples_of(tile, staged);
+    const Row row{x_of(tile, group), 0};
+    const Index first = axis(0).start + tile.low[0];
+    each_piece(std::clamp<Index>(have.low, 0, samples_), std::clamp<Index>(have.high, 0, samples_), threads,
+               [&](Index at, Index end) { stretch(row, first + at, end - at, staged + at * parts_); });
+  }
+
+  template <class T>
+  Samples<T> samples_of(const Tile& tile, const T* at) const {
+    const Index first = axis(0).start + tile.low[0];
+    const bool is_zero_outside = axis(0).boundary == Boundary::zero;
+    const bool is_whole = stages_x_ && !is_zero_outside;
+    return {at, is_whole ? 0 : -first, is_whole ? samples_ : axis(0).x - first, is_zero_outside};
+  }
+
+  template <class T>
+  void store_staged(const Tile& tile, Index group, Index k, T* staged, int threads) const {
+    std::byte* y = y_of(tile, group, k);
+    each_piece(0, tile.count[0], threads, [&](Index at, Index end) {
+      for (Index q = at; q < end; q += kStretch)
+        put(y, bias_of(group, k), q, staged + q * parts_, std::min(kStretch, end - q));
+    });
   }
 
   // Whether a group has a row of outputs.
@@ -484,18 +531,17 @@ class FftCall : TransformCall {
 
   // False if the group has no samples.
   template <class T>
-  bool load(const Tile& tile, Index group, Index g, T* to) const {
-    return m_.folding ? load_places(tile, group, g, to) : load_rows(tile, group, g, to);
+  bool load(const Tile& tile, Index group, Index g, const T* staged, T* to) const {
+    return m_.folding ? load_places(tile, group, g, staged, to) : load_rows(tile, group, g, to);
   }
 
   template <class T>
-  bool load_places(const Tile& tile, Index group, Index g, T* to) const {
+  bool load_places(const Tile& tile, Index group, Index g, const T* staged, T* to) const {
     const Row row{x_of(tile, group), 0};
     const Index first = axis(0).start + tile.low[0];
-    const bool is_zero_outside = axis(0).boundary == Boundary::zero;
-    const T* at = x_in_place_ ? reinterpret_cast<const T*>(row.at + first * x_stride_[0]) : nullptr;
+    const T* in_x = x_in_place_ ? reinterpret_cast<const T*>(row.at + first * x_stride_[0]) : nullptr;
     load_group(
-        m_, f_, parts_, g, Samples<T>{at, -first, axis(0).x - first, is_zero_outside},
+        m_, f_, parts_, g, samples_of(tile, stages_x_ ? staged : in_x),
         [&](Index p, Index n, T* some) { return stretch(row, first + p, n, some); }, to);
     return true;
   }
@@ -522,23 +568,25 @@ class FftCall : TransformCall {
 
   // False if a number is not finite.
   template <class T>
-  bool store(const Tile& tile, Index group, Index k, Index g, const T* from) const {
+  bool store(const Tile& tile, Index group, Index k, Index g, const T* from, T* staged) const {
     std::byte* y = y_of(tile, group, k);
-    return m_.folding ? store_places(tile, bias_of(group, k), g, from, y)
+    return m_.folding ? store_places(tile, bias_of(group, k), g, from, y, stages_y_ ? staged : nullptr)
                       : store_rows(tile, bias_of(group, k), g, from, y);
   }
 
   template <class T>
-  bool store_places(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y) const {
+  bool store_places(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y, T* staged) const {
+    std::byte* to = staged ? reinterpret_cast<std::byte*>(staged) : y;
+    const Index step = staged ? parts_ * bytes_ : y_stride_[0];
     const Index lanes = f_.lanes, width = std::min(lanes, m_.across - g * lanes), count = tile.count[0];
     bool is_good = true;
     for (Index half = 0; half < 3 - parts_; ++half) {
       const Index begin = half * folded_ + g * lanes;
       const T* part = from + half * lanes;
       Index r = 0;
-      if (y_in_place_ && width == lanes) {
+      if ((staged || y_in_place_) && width == lanes) {
         r = std::clamp<Index>(floor_div(count - lanes - begin, m_.across) + 1, 0, m_.along);
-        is_good &= !f_.store_rows(part, m_.point, r, y + begin * y_stride_[0], m_.across * parts_, parts_ == 2);
+        is_good &= !f_.store_rows(part, m_.point, r, to + begin * step, m_.across * parts_, parts_ == 2);
       }
       for (; r < m_.along && begin + r * m_.across < count; ++r) {
         const T* row = part + r * m_.point;
@@ -546,7 +594,7 @@ class FftCall : TransformCall {
         T some[2 * kMaxLanes];
         parts_ == 2 ? zip(row, row + lanes, n, some) : void(std::copy(row, row + n, some));
         for (Index i = 0; i < n * parts_; ++i) is_good &= some[i] - some[i] == 0;
-        put(y, bias, place, some, n);
+        staged ? void(std::copy(some, some + n * parts_, staged + place * parts_)) : put(y, bias, place, some, n);
       }
     }
     return is_good;

@@ -21,7 +21,8 @@ static Index outputs_of(Index n, Index overhang, const Axis& axis) {
 
 Transformer::Transformer(const Convolution& c)
     : c_(c),
-      bytes_(kComputeBytes[c.types_.compute]),
+      compute_(c.rounds() ? FS_F64 : c.types_.compute),
+      bytes_(kComputeBytes[compute_]),
       f_(c.isa_.lanes[bytes_ == 8]),
       is_complex_(c.types_.is_complex),
       n_axes_(static_cast<int>(c.slides_.size())),
@@ -61,8 +62,8 @@ TransformCall::TransformCall(const Convolution& c, const View& x, const PackedTa
       y_stride_[a] = -y_stride_[a];
     }
   }
-  x_in_place_ = same_bits(c.types_.x, c.types_.compute) && x_stride_[last()] == parts_ * bytes_;
-  y_in_place_ = same_bits(c.types_.y, c.types_.compute) && y_stride_[last()] == parts_ * bytes_ && !bias;
+  x_in_place_ = same_bits(c.types_.x, compute_) && x_stride_[last()] == parts_ * bytes_;
+  y_in_place_ = same_bits(c.types_.y, compute_) && y_stride_[last()] == parts_ * bytes_ && !bias;
 }
 
 void TransformCall::set_inner(Inner& inner, int lane, const Tile& tile) const {
@@ -92,7 +93,20 @@ std::byte* TransformCall::y_of(const Tile& tile, Index group, Index k) const {
 }
 
 const std::byte* TransformCall::bias_of(Index group, Index k) const {
-  return bias_ ? bias_ + (group * n_out_ + k) * c_.parts_ * bytes_ : nullptr;
+  return bias_ ? bias_ + (group * n_out_ + k) * c_.parts_ * kComputeBytes[c_.types_.compute] : nullptr;
+}
+
+// The bias is added to integers: as a double it might not be exact.
+void TransformCall::put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const {
+  const FsElements& elements = *c_.isa_.elements;
+  std::uint64_t whole[kStretch], added = 0;
+  elements.round(whole, from, n);
+  if (bias) elements.load[FS_I64][c_.types_.compute == FS_I32 ? FS_T_I32 : FS_T_I64](&added, bias, 0, 1);
+  if (bias)
+    for (Index i = 0; i < n; ++i) whole[i] += added;
+  const FsStoreFn store =
+      c_.types_.saturate ? elements.store_saturated[c_.types_.y] : elements.store[FS_I64][c_.types_.y];
+  store(y, y_stride_[last()], whole, n);
 }
 
 void TransformCall::redo(const Tile& tile, Index group, Index k) const {

@@ -14,6 +14,9 @@
 //   overlap   each lane has a tile of its own; a group of tiles fits the second-level cache
 //   fft       one tile, the lanes are neighbours inside it: for long taps
 //
+// Integers are doubles here, and an output is the nearest integer: Convolution::rounds_right has made sure
+// that it is the right one.
+//
 // A tile with an output that is not finite is done again by the direct kernel, so that infinities
 // and NaNs stand where the definition puts them.
 #pragma once
@@ -35,7 +38,7 @@ inline constexpr int kMaxLanes = 16;
 
 // Scratch that a thread keeps from call to call.
 struct TransformScratch {
-  Scratch data, product, rows, line, factors, taps;
+  Scratch data, product, rows, line, factors, taps, staged;
 };
 
 TransformScratch& transform_scratch();
@@ -62,6 +65,7 @@ class Transformer {
   };
 
   const Convolution& c_;
+  const FsCompute compute_;  // of the points
   const Index bytes_;
   const FsLanes& f_;
   const bool is_complex_;
@@ -146,6 +150,8 @@ class TransformCall : protected Transformer {
   void redo(const Tile& tile, Index group, Index k) const;
 
  private:
+  // At most kStretch integers.
+  void put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const;
   template <class T>
   void read(const Row& row, Index at, Index n, T* to) const;
   template <class T>
@@ -180,7 +186,7 @@ bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* t
     from += (c_.slides_[a].w_reversed ? -tap : tap) * w.stride(axis(a).w_dim);
   }
   const Convolution::Slide& inner = c_.slides_.back();
-  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.w];
+  const FsLoadFn load = c_.isa_.elements->load[compute_][c_.types_.w];
   const Index stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1), step = inner.axis.dilation * parts_;
   std::fill(to, to + reach() * parts_, T(0));
   T some[kStretch];
@@ -276,6 +282,8 @@ void TransformCall::extend_row(const Row& row, Index first, Index n, T* to) cons
       for (int part = 0; part < parts_; ++part) {
         if (from == kGap)
           to[part] = T(0);
+        else if (c_.rounds())
+          to[part] = static_cast<T>(c_.whole_fill());
         else
           std::memcpy(to + part, c_.fill_.parts[part], sizeof(T));
       }
@@ -284,7 +292,7 @@ void TransformCall::extend_row(const Row& row, Index first, Index n, T* to) cons
 
 template <class T>
 void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
-  const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
+  const FsLoadFn load = c_.isa_.elements->load[compute_][c_.types_.x];
   const Index stride = x_stride_[last()], part = kTypeBytes[c_.types_.x];
   const std::byte* from = row.at + at * stride;
   if (!is_complex_) return load(to, from, stride, n);
@@ -303,7 +311,8 @@ void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
 
 template <class T>
 void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const {
-  const FsStoreFn store = c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
+  if (c_.rounds()) return put_whole(y + q * y_stride_[last()], bias, from, n);
+  const FsStoreFn store = c_.isa_.elements->store[compute_][c_.types_.y];
   T value[2] = {};
   if (bias) std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
   if (bias)

@@ -74,6 +74,21 @@ static void store_saturated(void* to, int64_t stride, const void* from, int64_t 
   }
 }
 
+// Beside 1.5 * 2^52 doubles are 1 apart: adding it rounds, and the integer is left in the last bits.
+static void round_whole(void* to, const void* from, int64_t n) {
+  const double shift = 0x1.8p52;
+  uint64_t base;
+  __builtin_memcpy(&base, &shift, sizeof(base));
+  uint64_t* out = (uint64_t*)to;
+  const double* in = (const double*)from;
+  for (int64_t i = 0; i < n; ++i) {
+    const double shifted = in[i] + shift;
+    uint64_t bits;
+    __builtin_memcpy(&bits, &shifted, sizeof(bits));
+    out[i] = bits - base;
+  }
+}
+
 // Neighbours have a loop of their own, whose constant step becomes loads of whole vectors.
 template <class T>
 static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least,
@@ -152,4 +167,5 @@ extern "C" const struct FsElements FS_SYMBOL(elements) = {
      nullptr, nullptr},
     {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
      range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr},
-    {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr}};
+    {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr},
+    round_whole};

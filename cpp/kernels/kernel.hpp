@@ -107,12 +107,16 @@ typedef void (*FsRangeFn)(const void* from, int64_t stride, int64_t n, uint64_t*
 // Whether n numbers of the compute type are finite.
 typedef int (*FsFiniteFn)(const void* from, int64_t n);
 
+// The integers of FS_I64 nearest to n doubles, whose magnitudes are below 2^51.
+typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
+
 struct FsElements {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store_saturated[FS_N_TYPES];  // from FS_I64
   FsRangeFn range[FS_N_TYPES];
   FsFiniteFn finite[FS_N_COMPUTE];  // floats only
+  FsRoundFn round;
 };
 
 // ------------------------------------------------------------------------------ registry

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
         ParameterError,
         ShapeError,
     )
-    from .explain import Explanation, explain
-    from .graph import Graph, graph
+    from .explain import (
+        Explanation,
+        FunctionsReport,
+        ShapeReport,
+        Trace,
+        explain,
+        explain_functions,
+        explain_layer,
+        explain_shape,
+    )
+    from .graph import Graph, graph, graph_layer
     from .padding import pad
     from .plan import Plan
     from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
@@ -35,12 +44,15 @@ __all__ = [
     "DtypeError",
     "Explanation",
     "FlipslideError",
+    "FunctionsReport",
     "Graph",
     "IntegerOverflowError",
     "MissingExtraError",
     "ParameterError",
     "Plan",
     "ShapeError",
+    "ShapeReport",
+    "Trace",
     "__version__",
     "calibrate",
     "convolve",
@@ -48,9 +60,13 @@ __all__ = [
     "correlate",
     "correlate_grads",
     "explain",
+    "explain_functions",
+    "explain_layer",
+    "explain_shape",
     "export_wisdom",
     "get_num_threads",
     "graph",
+    "graph_layer",
     "import_wisdom",
     "nn",
     "output_shape",
@@ -73,8 +89,17 @@ _HOMES = {
         "ParameterError",
         "ShapeError",
     ],
-    "explain": ["Explanation", "explain"],
-    "graph": ["Graph", "graph"],
+    "explain": [
+        "Explanation",
+        "FunctionsReport",
+        "ShapeReport",
+        "Trace",
+        "explain",
+        "explain_functions",
+        "explain_layer",
+        "explain_shape",
+    ],
+    "graph": ["Graph", "graph", "graph_layer"],
     "padding": ["pad"],
     "plan": ["Plan"],
     "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],

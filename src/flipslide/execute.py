@@ -262,6 +262,7 @@ def _runner(plan: Plan) -> Any:
         needs_finite=_needs_finite_taps(plan),
         kernel=plan.method,
         tile=plan.tile,
+        most_reach=plan.most_reach,
         separates=SEPARATIONS.index(plan.separates),
         fill=fill.tobytes(),
         fill_magnitude=magnitude,

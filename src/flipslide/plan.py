@@ -86,6 +86,16 @@ def _transform_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ..
     return (21 * levels + 8) * arithmetic.unit_roundoff
 
 
+def _most_reach(tile: tuple[int, ...]) -> int:
+    """Up to which max|x|·Σ|w| the integer nearest to each transformed sum is the sum itself.
+
+    The norm of a tile of n samples is at most √n·max|x|, so γ·√n·max|x|·Σ|w| bounds the error; a half
+    would do, a quarter leaves room for what γ neglects. No sum is beyond 2^48 then, and none is cut.
+    """
+    gamma = (21 * sum(math.log2(n) for n in tile) + 8) * 2.0**-53
+    return int(0.25 / (gamma * math.sqrt(math.prod(tile))))
+
+
 _BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
 _BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile", False)
 
@@ -108,8 +118,8 @@ def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:
 
 
 def _compiled_transform(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if arithmetic.sum.kind not in "fc":
-        return "transforms round, integers are exact"
+    if arithmetic.sum.kind == "f" and arithmetic.checks_bound:
+        return f"transforms round, and integers are exact also in {arithmetic.y}"
     if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
         return "strides other than 1"
     if spec.loop_size("in") > 1:
@@ -190,6 +200,20 @@ def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
     return max(LEAST_SHARE, (STENCIL_ROWS + shared - 1) / (STENCIL_ROWS * shared))
 
 
+def _array_bytes(spec: ConvSpec, arithmetic: Arithmetic) -> int:
+    """Of both inputs and the result. Integers count as they are, which may be far less than as doubles."""
+    is_rounded = arithmetic.sum.kind == "i"
+    x, w, y = (arithmetic.x, arithmetic.w, arithmetic.y) if is_rounded else (arithmetic.sum,) * 3
+    inputs = (math.prod(spec.x_shape) + math.prod(spec.w_shape)) * min(x.itemsize, w.itemsize)
+    return inputs + math.prod(spec.y_shape) * y.itemsize
+
+
+def _part_of(method: str, arithmetic: Arithmetic) -> str:
+    """The dtype that a method computes in: of a sum, or of its parts. Integers are transformed as doubles."""
+    is_rounded = arithmetic.sum.kind == "i" and method in _TRANSFORMS
+    return "float64" if is_rounded else _part_name(arithmetic.sum)
+
+
 @lru_cache(maxsize=64)
 def _part_name(total: np.dtype[Any]) -> str:
     """The dtype of a sum, or of its parts."""
@@ -199,9 +223,13 @@ def _part_name(total: np.dtype[Any]) -> str:
 def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
     def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
         table = costs()
-        item_bytes = arithmetic.sum.itemsize // (2 if arithmetic.is_complex else 1)
-        machine = Machine(table["vector_bytes"] // item_bytes, *table["transform"][_part_name(arithmetic.sum)])
-        return rank_tiles(method, spec, item_bytes, machine, arithmetic.is_complex)
+        part = np.dtype(_part_of(method, arithmetic))
+        machine = Machine(table["vector_bytes"] // part.itemsize, *table["transform"][part.name])
+        if arithmetic.sum.kind == "i":
+            machine = machine._replace(move=machine.move + table["transform"]["integers"])
+        is_converted = not arithmetic.x == arithmetic.y == arithmetic.sum or arithmetic.sum.kind == "i"
+        bytes_ = _array_bytes(spec, arithmetic)
+        return rank_tiles(method, spec, part.itemsize, machine, arithmetic.is_complex, bytes_, is_converted)
 
     return estimate
 
@@ -228,6 +256,7 @@ METHODS: dict[str, Method] = {
 
 #: What the core looks for in the values of the taps, in the order of its `Separate`.
 SEPARATIONS = ("", "boxes", "products")
+_TRANSFORMS = ("overlap", "fft")
 #: Methods for some values of the taps; whether these are such shows when they are there.
 _BY_VALUES = ("separable", "box")
 
@@ -292,6 +321,14 @@ class Plan:
         return self.chosen.estimate.tile
 
     @property
+    def most_reach(self) -> int:
+        """Integers: the largest max|x|·Σ|w| of a call that is transformed; beyond, it is summed directly.
+
+        0 where nothing is rounded to the nearest integer.
+        """
+        return _most_reach(self.tile) if self.tile and self.arithmetic.sum.kind == "i" else 0
+
+    @property
     def is_measured(self) -> bool:
         """Whether the choice was made by measuring, here or in an earlier process."""
         return self.chosen.measured > 0
@@ -318,6 +355,9 @@ class Plan:
             lines.append("x is slid over w: the same sum with fewer products")
         if self.tile:
             lines.append(f"tiles of {' by '.join(map(str, self.tile))} points")
+        if self.most_reach:
+            lines.append("transformed in float64 and rounded to whole numbers, which is exact while")
+            lines.append(f"max|x|·Σ|w| is at most {self.most_reach:,}; summed directly where it is more")
         if self.is_measured:
             lines.append("chosen by its measured time on arrays of these shapes")
         measured = f"{'measured':>12}" if self.is_measured else ""
@@ -426,14 +466,15 @@ def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str, mos
     """A method with its cheapest tiles; one candidate that says why not, if it cannot be used."""
     method = METHODS[name]
     refusal = method.supports(spec, arithmetic)
-    if not refusal and accuracy == "strict" and not method.bound.is_strict:
+    is_exact = arithmetic.unit_roundoff == 0
+    if not refusal and accuracy == "strict" and not (method.bound.is_strict or is_exact):
         refusal = "its error is not bounded output by output"
     estimates = [] if refusal else method.estimates(spec, arithmetic)
     if not estimates:
         return [
             Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
         ]
-    scale = costs()["scale"].get(name, {}).get(_part_name(arithmetic.sum), 1.0)
+    scale = costs()["scale"].get(name, {}).get(_part_of(name, arithmetic), 1.0)
     # float16 results are summed in float32 and rounded once more.
     last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
     return [

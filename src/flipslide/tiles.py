@@ -116,16 +116,30 @@ def _next_size(n: int) -> int:
     return sizes[min(bisect_left(sizes, n), len(sizes) - 1)]
 
 
-def rank_tiles(method: str, spec: ConvSpec, item_bytes: int, machine: Machine, is_complex: bool) -> list[Estimate]:
-    """Tiles for a transform, the cheapest first; empty if none of a bearable size holds the taps."""
+def rank_tiles(
+    method: str,
+    spec: ConvSpec,
+    item_bytes: int,
+    machine: Machine,
+    is_complex: bool,
+    array_bytes: int,
+    is_converted: bool,
+) -> list[Estimate]:
+    """Tiles for a transform, the cheapest first; empty if none of a bearable size holds the taps.
+
+    `is_converted`: x or y is not of the type that is transformed.
+    """
     loops = Loops(*(spec.loop_size(kind) for kind in Loops._fields))
-    arrays = (math.prod(spec.x_shape) + math.prod(spec.w_shape) + math.prod(spec.y_shape)) * item_bytes
-    allowed = max(MOST_BYTES, 2 * arrays)
+    allowed = max(MOST_BYTES, 2 * array_bytes)
     units = (1,) * (len(spec.axes) - 1) + (1 if is_complex else 2,)
     most, lanes = MOST_POINTS[method], machine.lanes
     options = [_candidates(axis, most, unit, lanes) for axis, unit in zip(spec.axes, units, strict=True)]
     tiles = _list_promising(spec.axes, options, loops.batch / (lanes if method == "overlap" else 1))
-    weighed = (_WEIGH[method](loops, tile, blocks, item_bytes, machine, units[-1]) for tile, blocks in tiles)
+    staged = item_bytes * (2 if is_complex else 1) if is_converted and method == "fft" and len(spec.axes) == 1 else 0
+    weighed = (
+        _stage(_WEIGH[method](loops, tile, blocks, item_bytes, machine, units[-1]), tile[0] * staged)
+        for tile, blocks in tiles
+    )
     bearable = islice((e for e in weighed if e.workspace(USUAL_THREADS) <= allowed), MOST_WEIGHED)
     return sorted(bearable, key=lambda estimate: estimate.nanoseconds(USUAL_THREADS))
 
@@ -212,6 +226,11 @@ def _weigh_fft(
     # Fewer tiles than threads are shared as well, in pieces.
     holders = tiles if tiles >= USUAL_THREADS else 1
     return Estimate(FFT_CALL, tiles * (each + rows) + spectra, max(tiles, 64), held, tile, taps, holders, piece)
+
+
+def _stage(estimate: Estimate, n_bytes: int) -> Estimate:
+    """With room beside each tile, where samples and outputs are converted (cpp/fft/fft.cpp)."""
+    return estimate._replace(scratch=estimate.scratch + n_bytes)
 
 
 def _fft_vectors(points: int, last: int, n_axes: int, lanes: int) -> float:

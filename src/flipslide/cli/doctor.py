@@ -11,7 +11,11 @@ import click
 __all__ = ["command"]
 
 #: The packages of each extra that this program imports.
-EXTRAS = {"audio": ("soundfile",), "image": ("imagecodecs", "tifffile")}
+EXTRAS = {
+    "audio": ("soundfile",),
+    "image": ("imagecodecs", "tifffile"),
+    "pictures": ("font-roboto", "pillow", "resvg-py"),
+}
 
 MODES = ("full", "same", "valid")
 
@@ -26,11 +30,11 @@ def command(calibrate: bool) -> None:
         measure()
     lines = [*_versions(), *_processor(), *_extras()]
     for name, value in lines:
-        click.echo(f"{name:<14}{value}")
+        click.echo(f"{name:<16}{value}")
     wrong = list(_self_test())
-    click.echo(f"{'self-test':<14}{'FAILED' if wrong else 'ok'}: 0,1,2,3,4 with 1,-1,2 both ways, in every mode")
+    click.echo(f"{'self-test':<16}{'FAILED' if wrong else 'ok'}: 0,1,2,3,4 with 1,-1,2 both ways, in every mode")
     for problem in wrong:
-        click.echo(f"{'':<14}{problem}")
+        click.echo(f"{'':<16}{problem}")
     if wrong:
         raise click.exceptions.Exit(1)
 

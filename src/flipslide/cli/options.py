@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from flipslide.geometry import MODES, check_boundary
+from flipslide.geometry import MODES, PADDINGS, check_boundary
 
-__all__ = ["BOUNDARY", "MODE", "SIZE", "NumbersCommand", "as_entries"]
+__all__ = ["BOUNDARY", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries", "refuse"]
 
 
 class NumbersCommand(click.Command):
@@ -54,9 +55,55 @@ class Boundary(click.ParamType[tuple[str, Any]]):
             return self.fail(f"constant={text}: {text!r} is not a number", param, ctx)
 
 
+class Padding(click.ParamType[Any]):
+    """A word, or per axis a number or lo:hi, with x between axes."""
+
+    name = "padding"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or value in PADDINGS:
+            return value
+        if not re.fullmatch(r"\s*\d+(:\d+)?(x\d+(:\d+)?)*", value):
+            self.fail(
+                f"{value!r} is no padding; write 1, 1:0 (lo:hi), 1x2, or one of {', '.join(PADDINGS)}", param, ctx
+            )
+        pads = tuple(_pair(entry) for entry in value.split("x"))
+        return pads[0] if len(pads) == 1 else pads
+
+
+def _pair(text: str) -> tuple[int, int]:
+    lo, _, hi = text.partition(":")
+    return int(lo), int(hi or lo)
+
+
+class Index(click.ParamType[Any]):
+    """The number of one output, or its index: 4, or 1,0."""
+
+    name = "index"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not re.fullmatch(r"\s*-?\d+(,-?\d+)*", value):
+            self.fail(f"{value!r} is no output; write 4, or 1,0 for one number per axis", param, ctx)
+        index = tuple(int(entry) for entry in value.split(","))
+        return index[0] if len(index) == 1 else index
+
+
 SIZE = Size()
+PADDING = Padding()
+INDEX = Index()
 MODE = click.Choice(MODES)
 BOUNDARY = Boundary()
+
+
+def refuse(names: tuple[str, ...], why: str) -> None:
+    """An error for options that were given and would be passed over."""
+    context = click.get_current_context()
+    given = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        spelled = [name.upper() if name in ("x", "w") else f"--{name.replace('_', '-')}" for name in given]
+        raise click.UsageError(f"{why}; leave out {', '.join(spelled)}")
 
 
 def as_entries(size: tuple[int, ...]) -> Any:

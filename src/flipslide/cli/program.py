@@ -69,6 +69,7 @@ def main() -> None:
 
     \b
     flipslide explain 0,1,2,3,4 1,-1,2       every step of a small convolution
+    flipslide explain --demo cs231n -o layer.html
     flipslide shape 5x5 -k 3 -s 2 -p 1       how large the output of a layer is
     flipslide apply in.png -k sharpen -o out.png
     """

@@ -1,137 +1,101 @@
-"""`flipslide shape`: the size formula of a layer with its numbers put in.
+"""`flipslide shape`: the size formula of a layer with its numbers put in, and what the layer costs.
 
-    o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1
-
-Integers only, so it imports no NumPy.
+Integers only, so that the text needs no NumPy.
 """
 
 from __future__ import annotations
 
-import re
-import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
-from flipslide.errors import ParameterError
-from flipslide.geometry import PADDINGS, ints_per_axis, layer_count, layer_pads, span_of, to_int
-
-from .options import SIZE, NumbersCommand, as_entries
+from .options import MODE, PADDING, SIZE, NumbersCommand, as_entries, refuse
+from .output import Output, output_options
 
 __all__ = ["command"]
 
-FORMULA = "⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1"
+#: The numbers of --layer, in their order.
+LAYER = ("kernel", "stride", "padding", "dilation")
 
 
-class Padding(click.ParamType[Any]):
-    """A word, or per axis a number or lo:hi, with x between axes."""
+class Layer(click.ParamType[dict[str, Any]]):
+    """One layer of a chain: taps, and if needed stride, padding and dilation."""
 
-    name = "padding"
+    name = "k,s,p,d"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str) or value in PADDINGS:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        if isinstance(value, dict):
             return value
-        if not re.fullmatch(r"\s*\d+(:\d+)?(x\d+(:\d+)?)*", value):
-            self.fail(
-                f"{value!r} is no padding; write 1, 1:0 (lo:hi), 1x2, or one of {', '.join(PADDINGS)}", param, ctx
-            )
-        pads = tuple(_pair(entry) for entry in value.split("x"))
-        return pads[0] if len(pads) == 1 else pads
+        entries = value.split(",")
+        if not 0 < len(entries) <= len(LAYER):
+            self.fail(f"{value!r} is no layer; write 3, or 3,2,1 for kernel, stride and padding", param, ctx)
+        return {
+            name: PADDING.convert(entry, param, ctx) if name == "padding" else _entries(entry, param, ctx)
+            for name, entry in zip(LAYER, entries, strict=False)
+        }
 
 
-def _pair(text: str) -> tuple[int, int]:
-    lo, _, hi = text.partition(":")
-    return int(lo), int(hi or lo)
-
-
-class Row(NamedTuple):
-    """One axis."""
-
-    size: int
-    taps: int
-    stride: int
-    dilation: int
-    lo: int
-    hi: int
-
-    @property
-    def room(self) -> int:
-        return self.size + self.lo + self.hi - span_of(self.taps, self.dilation)
-
-    @property
-    def outputs(self) -> int:
-        return layer_count(self.size, self.lo, self.hi, span_of(self.taps, self.dilation), self.stride)
-
-    def formula(self) -> str:
-        """The formula with this axis's numbers, the floor's fraction, and the result."""
-        padded = f"{self.size} + {self.lo} + {self.hi}"
-        inner = f"({padded} − {self.dilation}·({self.taps} − 1) − 1)/{self.stride}"
-        return f"⌊{inner}⌋ + 1 = ⌊{self.room}/{self.stride}⌋ + 1 = {self.room // self.stride} + 1 = {self.outputs}"
-
-    def left_over(self) -> str:
-        """What the floor drops."""
-        unused = self.room % self.stride
-        samples = "sample is" if unused == 1 else f"{unused} samples are"
-        return f"the floor drops {unused}/{self.stride}: the last {samples} never read" if unused else ""
-
-
-def _rows(sizes: tuple[int, ...], taps: Any, stride: Any, padding: Any, dilation: Any) -> list[Row]:
-    n_axes = len(sizes)
-    columns = [
-        ints_per_axis(entries, n_axes, name, 1)
-        for entries, name in ((taps, "kernel"), (stride, "stride"), (dilation, "dilation"))
-    ]
-    return [
-        Row(n, k, s, d, *layer_pads(pads, n, span_of(k, d), s))
-        for n, k, s, d, pads in zip(sizes, *columns, _paddings(padding, n_axes), strict=True)
-    ]
-
-
-def _paddings(padding: Any, n_axes: int) -> list[Any]:
-    """One word or pair per axis; a lone one stands for all of them."""
-    if isinstance(padding, str) or isinstance(padding[0], int):
-        return [padding] * n_axes
-    if len(padding) != n_axes:
-        raise ParameterError(f"the padding has {len(padding)} entries for {n_axes} axes; give one, or one per axis")
-    return list(padding)
-
-
-def _times(sizes: Any) -> str:
-    return "x".join(map(str, sizes))
-
-
-def _for_terminal(text: str) -> str:
-    """The text in what stdout can show."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for sign, plain in (("⌊", "floor("), ("⌋", ")"), ("−", "-"), ("·", "*")):
-            text = text.replace(sign, plain)
-    return text
+def _entries(text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    return as_entries(SIZE.convert(text, param, ctx))
 
 
 @click.command("shape", cls=NumbersCommand, short_help="How large the output of a layer is, and why.")
 @click.argument("size", type=SIZE)
-@click.option("-k", "--kernel", type=SIZE, required=True, help="Taps: 3, or 3x5.")
+@click.option("-k", "--kernel", type=SIZE, help="Taps: 3, or 3x5.")
 @click.option("-s", "--stride", type=SIZE, default="1", help="2, or 2x1.")
-@click.option("-p", "--padding", type=Padding(), default="0", help="1, lo:hi, 1x2, same, same_lower, valid or causal.")
+@click.option("-p", "--padding", type=PADDING, help="1, lo:hi, 1x2, same, same_lower, valid or causal.  [default: 0]")
 @click.option("-d", "--dilation", type=SIZE, default="1", help="2, or 2x1.")
+@click.option("-m", "--mode", type=MODE, help="Of a signal, in place of the padding.")
+@click.option("--transposed", is_flag=True, help="The size of a transposed layer.")
+@click.option("--output-padding", type=SIZE, default="0", help="Of a transposed layer.")
+@click.option("-c", "--channels", type=int, default=1, help="For the counts of parameters and products.")
+@click.option("-n", "--filters", type=int, default=1, help="The same.")
+@click.option("-g", "--groups", type=int, default=1, help="The same.")
+@click.option("--no-bias", is_flag=True, help="The same.")
+@click.option(
+    "-l", "--layer", "layers", type=Layer(), multiple=True,
+    help="One layer of a chain, 3,2,1 for kernel, stride and padding; give it several times.",
+)  # fmt: skip
+@output_options
 def command(
-    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: Any, dilation: tuple[int, ...]
-) -> None:
-    """Show how large the output of a layer is: the formula, its numbers, the result.
+    size: tuple[int, ...], kernel: tuple[int, ...] | None, stride: tuple[int, ...], padding: Any,
+    dilation: tuple[int, ...], mode: str | None, transposed: bool, output_padding: tuple[int, ...], channels: int,
+    filters: int, groups: int, no_bias: bool, layers: tuple[dict[str, Any], ...], **where: Any,
+) -> None:  # fmt: skip
+    """Show how large the output of a layer is: the formula, its numbers, the result, what it costs.
 
     \b
     flipslide shape 5 -k 3 -s 2 -p 1
-    flipslide shape 32x64 -k 3x5 -p same -s 2
-    flipslide shape 5 -k 3 -p 2:0 -d 2
+    flipslide shape 32x64 -k 3x5 -p same -s 2 -c 3 -n 16
+    flipslide shape 4 -k 3 -s 2 -p 1 --transposed --output-padding 1
+    flipslide shape 224 -l 7,2,3 -l 3,2,1 -l 3,1,1
+    flipslide shape 5 -k 3 -s 2 -p 1 -o ruler.svg
     """
-    sizes = tuple(to_int(n, "size", 0) for n in size)
-    rows = _rows(sizes, as_entries(kernel), as_entries(stride), padding, as_entries(dilation))
-    lines = [f"o = {FORMULA}"]
-    for number, row in enumerate(rows):
-        lines.append(f"{f'axis {number}: ' if len(rows) > 1 else 'o = '}{row.formula()}")
-        lines += [f"    {row.left_over()}"] if row.left_over() else []
-    lines.append(f"{_times(sizes)} -> {_times(row.outputs for row in rows)}")
-    click.echo(_for_terminal("\n".join(lines)))
+    from flipslide.explain import explain_shape
+
+    output = Output.of(**where)
+    if layers:
+        refuse(("kernel", "stride", "padding", "dilation", "mode", "transposed", "output_padding"), "--layer says it")
+    elif kernel is None:
+        raise click.UsageError("give the taps, as in: flipslide shape 5 -k 3; or the layers of a chain, -l 3,2,1")
+    report = explain_shape(
+        as_entries(size),
+        None if kernel is None else as_entries(kernel),
+        stride=as_entries(stride),
+        padding=padding if padding is None or isinstance(padding, str) else _pads(padding, len(size)),
+        dilation=as_entries(dilation),
+        mode=mode,
+        transposed=transposed,
+        output_padding=as_entries(output_padding),
+        channels=channels,
+        filters=filters,
+        groups=groups,
+        bias=not no_bias,
+        layers=layers or None,
+    )
+    output.write(report)
+
+
+def _pads(padding: Any, n_axes: int) -> Any:
+    """A lone pair stands for all axes."""
+    return (padding,) * n_axes if isinstance(padding[0], int) else padding

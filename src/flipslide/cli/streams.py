@@ -89,12 +89,15 @@ def _as_taps(content: Content) -> tuple[Array, dict[str, Any]]:
 
 def check_output(path: str, *, is_text: bool, force: bool) -> None:
     """Refuse before the work: a file that is in the way, or a terminal that cannot show the result."""
-    from flipslide.io import WriteError
-
+    problem = ""
     if path != "-" and Path(path).exists() and not force:
-        raise WriteError(f"{path} exists; choose another name, or overwrite it with --force (-f)")
+        problem = f"{path} exists; choose another name, or overwrite it with --force (-f)"
     if path == "-" and sys.stdout.isatty() and not is_text:
-        raise WriteError("the result is binary and would upset the terminal; name a file with -o OUT, or pipe it on")
+        problem = "the result is binary and would upset the terminal; name a file with -o OUT, or pipe it on"
+    if problem:
+        from flipslide.io import WriteError
+
+        raise WriteError(problem)
 
 
 def write_bytes(path: str, data: bytes, *, force: bool) -> None:

@@ -10,10 +10,11 @@ import itertools
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
-from ..graph import number_text
-from .trace import Length, Nested, Step, Term, Trace
+from ..exact import number_text
+from .trace import Length, Nested, Trace
+from .words import cell_text, index_text, other_name, piece_name, product_text, why_equal, window_name
 
-__all__ = ["render_text"]
+__all__ = ["legend_of", "render_text"]
 
 WIDTH = 72
 _GAP = " " * 6
@@ -39,7 +40,7 @@ def render_text(trace: Trace) -> str:
     y = 0 1 4
     without the flip (correlation, what PyTorch calls conv): 0 2 5
     """
-    parts = [_show_inputs(trace) + _show_lengths(trace), _show_steps(trace), _show_legend(trace), _show_answers(trace)]
+    parts = [_show_inputs(trace) + _show_lengths(trace), _show_steps(trace), legend_of(trace), _show_answers(trace)]
     return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
 
 
@@ -49,27 +50,29 @@ def render_text(trace: Trace) -> str:
 def _show_inputs(trace: Trace) -> Lines:
     if trace.ndim == 2:
         return _beside(_input_blocks(trace)) + [""]
-    arrays = [f"x = {_row(trace.x)}", f"w = {_row(trace.w)}"]
+    arrays = [f"{_x_name(trace)} = {_row(trace.x)}", f"w = {_row(trace.w)}"]
     if trace.operation == "convolve" or trace.window_w != trace.w:
-        arrays.append(f"{_window_name(trace)} = {_row(trace.window_w)}")
+        arrays.append(f"{window_name(trace)} = {_row(trace.window_w)}")
     joined = _GAP.join(arrays)
     return [joined] if len(joined) <= WIDTH else [line for array in arrays for line in _wrap(array)]
 
 
 def _input_blocks(trace: Trace) -> list[Lines]:
-    blocks = [_block("x", trace.x), _block("w", trace.w)]
+    blocks = [_block(_x_name(trace), trace.x), _block("w", trace.w)]
     if trace.operation == "convolve":
         mirrored = tuple(row[::-1] for row in trace.w)
         blocks += [_block("left-right", mirrored), _block("and up-down = flipped w", trace.window_w)]
     elif trace.window_w != trace.w:
-        blocks.append(_block(_window_name(trace), trace.window_w))
+        blocks.append(_block(window_name(trace), trace.window_w))
     return blocks
 
 
-def _window_name(trace: Trace) -> str:
-    if trace.operation == "convolve":
-        return "flipped w"
-    return "w" if trace.window_w == trace.w else "conj(w)"
+def _x_name(trace: Trace) -> str:
+    return "x" if trace.is_whole else piece_name("x", trace.x, trace.x_origin)
+
+
+def _y_name(trace: Trace) -> str:
+    return "y" if trace.is_whole else piece_name("y", trace.y, trace.y_origin)
 
 
 # ---------------------------------------------------------------------------- the formula
@@ -116,9 +119,9 @@ def _show_steps(trace: Trace) -> Lines:
 
 
 def _table(trace: Trace) -> Lines:
-    windows = _align([[_cell(term) for term in step.terms] for step in trace.steps])
+    windows = _align([[cell_text(term) for term in step.terms] for step in trace.steps])
     columns = [
-        _column("n" if trace.ndim == 1 else "m,n", [_index(step) for step in trace.steps], str.rjust),
+        _column("n" if trace.ndim == 1 else "m,n", [index_text(step.y) for step in trace.steps], str.rjust),
         _column("window of x", [_join_window(row, trace) for row in windows], str.ljust),
         *_sum_columns(trace),
     ]
@@ -126,28 +129,30 @@ def _table(trace: Trace) -> Lines:
 
 
 def _narrow_table(trace: Trace) -> Lines:
-    indices = _column("n" if trace.ndim == 1 else "m,n", [_index(step) for step in trace.steps], str.rjust)
+    indices = _column("n" if trace.ndim == 1 else "m,n", [index_text(step.y) for step in trace.steps], str.rjust)
     return [" " + "   ".join(row) for row in zip(indices, *_sum_columns(trace), strict=True)]
 
 
 def _sum_columns(trace: Trace) -> list[Lines]:
-    products = [" + ".join(row) for row in _align([[_product(term) for term in step.terms] for step in trace.steps])]
+    products = [
+        " + ".join(row) for row in _align([[product_text(term) for term in step.terms] for step in trace.steps])
+    ]
     sums = _column("sum", [number_text(step.value) for step in trace.steps], str.rjust)
     equals = [" ", *"=" * len(trace.steps)]
     totals = [f"{sign} {total}" for sign, total in zip(equals, sums, strict=True)]
-    return [_column(f"times {_window_name(trace)}", products, str.ljust), totals]
+    return [_column(f"times {window_name(trace)}", products, str.ljust), totals]
 
 
 def _blocks(trace: Trace) -> Lines:
-    products = _align([[_product(term) for term in step.terms] for step in trace.steps])
+    products = _align([[product_text(term) for term in step.terms] for step in trace.steps])
     width = max(len(entry) for row in products for entry in row)
     products = [[entry.rjust(width) for entry in row] for row in products]
     sums = _column("", [number_text(step.value) for step in trace.steps], str.rjust)[1:]
-    name_width = max(len(_index(step)) for step in trace.steps) + 3
+    name_width = max(len(index_text(step.y)) for step in trace.steps) + 3
     fits = max((WIDTH - name_width - len(sums[0]) - 6) // (len(products[0][0]) + 3), 1)
     chunk = min(fits, len(trace.w[0]) if trace.ndim == 2 else len(trace.w))
     blocks = [
-        _block_of(f"y[{_index(step)}]".ljust(name_width), row, total, chunk)
+        _block_of(f"y[{index_text(step.y)}]".ljust(name_width), row, total, chunk)
         for step, row, total in zip(trace.steps, products, sums, strict=True)
     ]
     return [line for block in blocks for line in ["", *block]][1:]
@@ -161,33 +166,16 @@ def _block_of(name: str, products: Lines, total: str, chunk: int) -> Iterator[st
     yield from [*lines, f"{last}   = {total}"]
 
 
-def _cell(term: Term) -> str:
-    """What stands in the window: "." for a zero of the padding, a quote after what is not x itself."""
-    if term.source == "zero":
-        return "."
-    return number_text(term.a) + ("" if term.source == "sample" else "'")
-
-
-def _product(term: Term) -> str:
-    cell = _cell(term)
-    number, mark = cell.rstrip("'"), "'" * cell.endswith("'")
-    return f"{number_text(term.b)}·" + (f"({number})" if number[0] == "-" else number) + mark
-
-
 def _join_window(cells: list[str], trace: Trace) -> str:
     if trace.ndim == 1:
         return "  ".join(cells)
     return " | ".join(" ".join(row) for row in itertools.zip_longest(*[iter(cells)] * len(trace.w[0])))
 
 
-def _index(step: Step) -> str:
-    return ",".join(map(str, step.y))
-
-
 # ------------------------------------------------------------------- legend and the answers
 
 
-def _show_legend(trace: Trace) -> Lines:
+def legend_of(trace: Trace) -> Lines:
     """A line for every sign in use."""
     terms = [term for step in trace.steps for term in step.terms]
     sources = {term.source for term in terms}
@@ -209,32 +197,14 @@ def _is_rounded(number: object) -> bool:
 
 
 def _show_answers(trace: Trace) -> Lines:
+    name = _y_name(trace)
+    assert trace.other is not None
     if not trace.other.differs:
-        answer = _beside([_block("y", trace.y)]) if trace.ndim == 2 else _wrap(f"y = {_row(trace.y)}")
-        return answer + [_why_equal(trace)]
+        answer = _beside([_block(name, trace.y)]) if trace.ndim == 2 else _wrap(f"{name} = {_row(trace.y)}")
+        return answer + [why_equal(trace)]
     if trace.ndim == 2:
-        return _beside([_block("y", trace.y), _block(_other_name(trace), trace.other.y)])
-    return _wrap(f"y = {_row(trace.y)}") + _wrap(f"{_other_name(trace)}: {_row(trace.other.y)}")
-
-
-def _other_name(trace: Trace) -> str:
-    if trace.other.operation == "convolve":
-        return "with the flip (convolution)"
-    if _is_real(trace.w):
-        return "without the flip (correlation, what PyTorch calls conv)"
-    return "without the flip, w conjugated (correlation)"
-
-
-def _why_equal(trace: Trace) -> str:
-    other = "correlation" if trace.other.operation == "correlate" else "convolution"
-    if trace.flip_matters or not _is_real(trace.w):
-        return f"{other} gives the same here"
-    itself = "w reads the same backwards" if trace.ndim == 1 else "w turned by 180° is w again"
-    return f"{itself}: the flip changes nothing"
-
-
-def _is_real(value: object) -> bool:
-    return all(map(_is_real, value)) if isinstance(value, tuple) else not isinstance(value, complex)
+        return _beside([_block(name, trace.y), _block(other_name(trace), trace.other.y)])
+    return _wrap(f"{name} = {_row(trace.y)}") + _wrap(f"{other_name(trace)}: {_row(trace.other.y)}")
 
 
 # ------------------------------------------------------------------------------ alignment

@@ -3,7 +3,7 @@
 A `Trace` holds what was asked, the length formula of each axis with its numbers, and for
 every output all taps in the order in which the window lies over x, so that any renderer
 (text, table, drawing, page) shows the same arithmetic and none of them computes. The values
-are sums over `ConvSpec.terms`; no kernel is involved.
+come from the rules of `spec.Axis`, tap by tap; no kernel is involved.
 """
 
 from __future__ import annotations
@@ -11,22 +11,37 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import enter
-from ..errors import ShapeError
-from ..geometry import span_of
-from ..graph import correlates, numbers_of, settings_of
-from ..spec import Axis, ConvSpec, Shape
+from ..arrays import Array, enter, freeze
+from ..errors import ParameterError, ShapeError
+from ..exact import numbers_of
+from ..geometry import is_sequence, layer_pads, span_of, to_int
+from ..graph import Graph, GraphEdge, GraphNode, correlates, enter_layer, settings_of
+from ..spec import Axis, ConvSpec, Shape, split_padding
 
-__all__ = ["Length", "Other", "Step", "Term", "Trace", "make_trace", "to_plain"]
+__all__ = [
+    "Gradients",
+    "Length",
+    "Other",
+    "Step",
+    "Term",
+    "Trace",
+    "freeze_array",
+    "make_layer_trace",
+    "make_trace",
+    "to_plain",
+]
 
 SCHEMA = "flipslide-trace/1"
 MAX_CELLS = 512
 MAX_TERMS = 64
+#: How far `around=` looks to each side: nine outputs on one axis, five by five on two.
+REACH = {1: 4, 2: 2}
 
 Nested = tuple[Any, ...]
 
@@ -35,7 +50,8 @@ class Term(NamedTuple):
     """One tap of one output. What stands there (`source`) is
 
     "sample" of x, a "copy" of one that the boundary rule placed outside, the "fill" value,
-    or a "zero" of the padding, which adds no product.
+    or a "zero" of the padding, which adds no product. In a layer each index begins with a
+    channel.
     """
 
     position: Shape  # in x, perhaps outside it
@@ -48,15 +64,25 @@ class Term(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One output: all its terms, in the order of the window, and their sum."""
+    """One output: all its terms, in the order of the window, and their sum.
+
+    A layer's outputs also have the sum of each input channel, and a bias where there is one:
+    value = Σ partials + bias.
+    """
 
     y: Shape
     terms: tuple[Term, ...]
+    partials: Nested
+    bias: Any
     value: Any
 
 
 class Length(NamedTuple):
-    """⌊(n + before + after − span)/stride⌋ + 1 of one axis, part by part."""
+    """⌊(n + before + after − span)/stride⌋ + 1 of one axis, part by part.
+
+    `n` samples; `taps` that span dilation·(taps − 1) + 1 = `span`; `before` and `after` say how
+    far the windows reach beyond x (negative: they leave samples out); `room` is the numerator.
+    """
 
     n: int
     taps: int
@@ -65,7 +91,7 @@ class Length(NamedTuple):
     before: int
     after: int
     stride: int
-    room: int  # the numerator
+    room: int
     outputs: int
 
 
@@ -77,8 +103,49 @@ class Other(NamedTuple):
     differs: bool
 
 
+class Gradients(NamedTuple):
+    """Of L = Σ dy·y: dx, dw and db (null without a bias), shaped as x, w and bias.
+
+    `nodes` and `edges` are the graph that they were walked back through: a node has a label, a
+    kind (x, w, b, fill, ×, +, y, L), a value and its gradient; an edge the labels of its ends and
+    the local derivative of the target with respect to the source.
+    """
+
+    dy: Nested
+    loss: Any
+    dx: Nested
+    dw: Nested
+    db: Nested | None
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
+
+
 class Trace(NamedTuple):
-    """Everything that `explain` knows about a call; immutable, and JSON through `to_json`."""
+    """Everything that `explain` knows about a call; immutable, and JSON through `to_json`.
+
+    Its fields, which are the keys of the JSON object (tuples are arrays there, records objects):
+
+        schema          "flipslide-trace/1"; a field that changes its meaning changes the number
+        operation       "convolve", "correlate" or "layer"
+        mode            "full", "same" or "valid"; of a layer its padding in words
+        boundary        the rule of each axis; fill_value belongs to "constant"
+        stride, dilation, groups
+        x, w, bias      the arrays as nested rows; bias is null where there is none
+        x_origin        where the piece of x that is shown begins
+        window_w        the taps as they lie over x: flipped along every axis, or conjugated
+        flip_matters    whether turned taps differ from the taps
+        lengths         one `Length` for each axis
+        steps           one `Step` for each output, in the order of y
+        y, y_origin     the result, or the piece of it that was asked for
+        other           what the other operation gives, an `Other`; null for a layer
+        gradients       `Gradients`, when dy was given
+
+    A layer's x is (channels, *axes), its w (filters, channels of a group, *axes) and its y
+    (filters, *axes). Where only some outputs were asked for, x and y are the pieces around them,
+    and the outputs of the piece that were not asked for are null. Integers are integers; a
+    fraction is a string "1/3", a float that is not finite a string "nan", "inf" or "-inf", a
+    complex number {"real": …, "imag": …}.
+    """
 
     schema: str
     operation: str
@@ -87,14 +154,19 @@ class Trace(NamedTuple):
     fill_value: Any
     stride: Shape
     dilation: Shape
+    groups: int
     x: Nested
+    x_origin: Shape
     w: Nested
-    window_w: Nested  # the taps as they lie over x: flipped along every axis, or conjugated
+    bias: Nested | None
+    window_w: Nested
     flip_matters: bool
     lengths: tuple[Length, ...]
     steps: tuple[Step, ...]
     y: Nested
-    other: Other
+    y_origin: Shape
+    other: Other | None
+    gradients: Gradients | None
 
     @property
     def ndim(self) -> int:
@@ -102,7 +174,16 @@ class Trace(NamedTuple):
 
     @property
     def y_shape(self) -> Shape:
-        return tuple(length.outputs for length in self.lengths)
+        """The shape of the whole result."""
+        outputs = tuple(length.outputs for length in self.lengths)
+        return (len(self.w), *outputs) if self.operation == "layer" else outputs
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every output is explained, and all of x is here."""
+        samples = math.prod(length.n for length in self.lengths)
+        channels = len(self.w[0]) * self.groups if self.operation == "layer" else 1
+        return len(self.steps) == math.prod(self.y_shape) and _count(self.x) == channels * samples
 
     def to_json(self, indent: int | None = None) -> str:
         """The trace as JSON. Fractions and whatever else JSON has no number for become strings.
@@ -128,6 +209,9 @@ def make_trace(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    around: Any = None,
+    cells: Any = None,
+    dy: Any = None,
 ) -> Trace:
     """The trace of a small call along one or two axes."""
     x, w = enter(x, "x"), enter(w, "w")
@@ -135,13 +219,21 @@ def make_trace(
     words = settings_of(mode, boundary, fill_value, center, stride, dilation)
     flips = not correlates(operation)
     spec = ConvSpec.of(x.shape, w.shape, correlate=not flips, **words)
-    _check_size(spec)
-    x, taps, fill = numbers_of(x, "x"), numbers_of(w, "w"), numbers_of(spec.fill, "fill_value")[()]
-    steps = _make_steps(spec, x, taps, fill)
-    y = _fold([step.value for step in steps], spec.y_shape)
     opposite = ConvSpec.of(x.shape, w.shape, correlate=flips, **words)
-    other = _fold([step.value for step in _make_steps(opposite, x, taps, fill)], opposite.y_shape)
+    check_terms(spec.n_taps)
+    chosen = choose_cells(spec.y_shape, spec.axes, around, cells)
+    piece = Piece(x, chosen.piece_of_x(spec.axes))
+    taps, fill = numbers_of(w, "w"), numbers_of(spec.fill, "fill_value")[()]
+    steps = tuple(_make_step(spec, m, piece, taps, fill) for m in chosen.cells)
+    y = chosen.fold([step.value for step in steps])
+    # The other operation looks at other samples of a piece; a whole x has them all.
+    other_piece = piece if chosen.are_all else Piece(x, chosen.piece_of_x(opposite.axes))
+    other = chosen.fold([_make_step(opposite, m, other_piece, taps, fill).value for m in chosen.cells])
     window = _turn(taps) if flips else _seen(spec, taps)
+    graph = None
+    if dy is not None:
+        _check_whole(chosen)
+        graph = Graph(spec, x, w, operation, mode).backward(dy)
     return Trace(
         schema=SCHEMA,
         operation=operation,
@@ -150,15 +242,99 @@ def make_trace(
         fill_value=fill,
         stride=tuple(axis.stride for axis in spec.axes),
         dilation=tuple(abs(axis.dilation) for axis in spec.axes),
-        x=_freeze(x),
-        w=_freeze(taps),
-        window_w=_freeze(window),
-        flip_matters=_freeze(_turn(taps)) != _freeze(_seen(spec if not flips else opposite, taps)),
+        groups=1,
+        x=freeze_array(piece.numbers),
+        x_origin=piece.origin,
+        w=freeze_array(taps),
+        bias=None,
+        window_w=freeze_array(window),
+        flip_matters=freeze_array(_turn(taps)) != freeze_array(_seen(spec if not flips else opposite, taps)),
         lengths=tuple(_measure(axis, mode) for axis in spec.axes),
         steps=steps,
         y=y,
+        y_origin=chosen.low,
         other=Other("correlate" if flips else "convolve", other, not _same(other, y)),
+        gradients=None if graph is None else gradients_of(graph),
     )
+
+
+def make_layer_trace(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    around: Any = None,
+    cells: Any = None,
+    dy: Any = None,
+) -> Trace:
+    """The trace of one example of a small layer with one spatial axis or two."""
+    x, w, bias, spec = enter_layer(x, w, bias, stride, padding, dilation, groups)
+    if len(spec.axes) > 2:
+        raise ShapeError(
+            f"explain shows layers with one spatial axis or two; x has shape {x.shape}. Take a slice: x[:, 0]"
+        )
+    check_terms(spec.n_taps)
+    y_shape = (w.shape[0], *(axis.y for axis in spec.axes))
+    chosen = choose_cells(y_shape, spec.axes, around, cells)
+    piece = Piece(x, chosen.piece_of_x(spec.axes))
+    taps = numbers_of(w, "w")
+    biases = None if bias is None else numbers_of(bias, "bias")
+    steps = tuple(_make_layer_step(spec, cell, piece, taps, biases) for cell in chosen.cells)
+    words = "valid" if padding == 0 else str(padding)
+    graph = None
+    if dy is not None:
+        _check_whole(chosen)
+        graph = Graph(spec, x, w, "layer", words, bias, y_shape).backward(dy)
+    return Trace(
+        schema=SCHEMA,
+        operation="layer",
+        mode=words,
+        boundary=("zero",) * len(spec.axes),
+        fill_value=0,
+        stride=tuple(axis.stride for axis in spec.axes),
+        dilation=tuple(axis.dilation for axis in spec.axes),
+        groups=spec.loop_size("group"),
+        x=freeze_array(piece.numbers),
+        x_origin=piece.origin,
+        w=freeze_array(taps),
+        bias=None if biases is None else freeze_array(biases),
+        window_w=freeze_array(taps),
+        flip_matters=_flip_matters(taps, len(spec.axes)),
+        lengths=tuple(map(_measure_layer, spec.axes, _pads(spec, padding))),
+        steps=steps,
+        y=chosen.fold([step.value for step in steps]),
+        y_origin=chosen.low,
+        other=None,
+        gradients=None if graph is None else gradients_of(graph),
+    )
+
+
+def _pads(spec: ConvSpec, padding: Any) -> list[tuple[int, int]]:
+    rows = zip(split_padding(freeze(padding), len(spec.axes)), spec.axes, strict=True)
+    return [layer_pads(pads, axis.x, span_of(axis.w, axis.dilation), axis.stride) for pads, axis in rows]
+
+
+def _measure_layer(axis: Axis, pads: tuple[int, int]) -> Length:
+    span = span_of(axis.w, axis.dilation)
+    room = axis.x + sum(pads) - span
+    return Length(axis.x, axis.w, axis.dilation, span, *pads, axis.stride, room, axis.y)
+
+
+def _check_whole(chosen: Cells) -> None:
+    if not chosen.are_all:
+        raise ParameterError("dy= needs every output; leave out around= and cells=")
+
+
+def gradients_of(graph: Graph) -> Gradients:
+    """The record of a graph that has been walked back."""
+    nodes, edges = graph.record()
+    db = None if graph.db is None else freeze_array(numbers_of(graph.db, "db"))
+    dy, dx, dw = (freeze_array(numbers_of(array, "d")) for array in (graph.dy, graph.dx, graph.dw))
+    return Gradients(dy, graph.loss, dx, dw, db, nodes, edges)
 
 
 def _check_axes(x_shape: Shape, w_shape: Shape) -> None:
@@ -169,41 +345,146 @@ def _check_axes(x_shape: Shape, w_shape: Shape) -> None:
         )
 
 
-def _check_size(spec: ConvSpec) -> None:
-    remedy = "take a smaller piece of x, a larger stride or a smaller w; fs.convolve itself has no such limit"
-    if spec.n_taps > MAX_TERMS:
-        raise ShapeError(f"each output would have {spec.n_taps} terms and explain shows at most {MAX_TERMS}; {remedy}")
-    cells = max(spec.n_outputs, math.prod(spec.x_shape) // 2)
-    if cells > MAX_CELLS:
+def check_terms(n_taps: int) -> None:
+    """Whether so many terms of one output can be shown."""
+    if n_taps > MAX_TERMS:
         raise ShapeError(
-            f"x has shape {spec.x_shape} and y would have {spec.y_shape}: explain shows at most "
-            f"{MAX_CELLS} cells of y and {2 * MAX_CELLS} of x; {remedy}"
+            f"each output would have {n_taps} terms and explain shows at most {MAX_TERMS}; take a smaller w. "
+            "fs.convolve itself has no such limit"
         )
 
 
-def _make_steps(spec: ConvSpec, x: Any, w: Any, fill: Any) -> tuple[Step, ...]:
+# ------------------------------------------------------------------------ which outputs
+
+
+class Cells(NamedTuple):
+    """The outputs to be explained, in order, and the box [low, high) around them."""
+
+    cells: tuple[Shape, ...]
+    low: Shape
+    high: Shape
+    are_all: bool
+
+    def piece_of_x(self, axes: tuple[Axis, ...]) -> tuple[slice, ...]:
+        """The samples that the outputs of the box read, and everything between them."""
+        ranges = zip(axes, self.low[-len(axes) :], self.high[-len(axes) :], strict=True)
+        return tuple(slice(0, axis.x) if self.are_all else _read_by(axis, low, high) for axis, low, high in ranges)
+
+    def fold(self, values: list[Any]) -> Nested:
+        """One value for each output, as nested tuples over the box; None for the others."""
+        box = np.full([high - low for low, high in zip(self.low, self.high, strict=True)], None, dtype=object)
+        for cell, value in zip(self.cells, values, strict=True):
+            box[tuple(i - low for i, low in zip(cell, self.low, strict=True))] = value
+        return freeze_array(box)
+
+
+def _read_by(axis: Axis, low: int, high: int) -> slice:
+    sources = [axis.source(m, j)[1] for m in range(low, high) for j in range(axis.w)]
+    read = [source for source in sources if source is not None]
+    return slice(min(read), max(read) + 1) if read else slice(0, 0)
+
+
+def choose_cells(y_shape: Shape, axes: tuple[Axis, ...], around: Any, cells: Any) -> Cells:
+    """All outputs, those `around` one, or the `cells` of a list."""
+    if around is not None and cells is not None:
+        raise ParameterError("around= and cells= both choose outputs; give one of them")
+    if around is not None:
+        center = _read_cell(around, y_shape, "around")
+        reach = (0,) * (len(y_shape) - len(axes)) + (REACH[len(axes)],) * len(axes)
+        low = tuple(max(c - r, 0) for c, r in zip(center, reach, strict=True))
+        high = tuple(min(c + r + 1, n) for c, r, n in zip(center, reach, y_shape, strict=True))
+        return Cells(_box(low, high), low, high, False)
+    if cells is not None:
+        return _choose_listed(y_shape, cells)
+    if max(math.prod(y_shape), math.prod(axis.x for axis in axes) // 2) > MAX_CELLS:
+        raise ShapeError(
+            f"y would have shape {y_shape}: explain shows at most {MAX_CELLS} outputs, and {2 * MAX_CELLS} samples of "
+            "x. Ask for some of the outputs: around=n for those near one, cells=[…] for a list"
+        )
+    low = (0,) * len(y_shape)
+    return Cells(_box(low, y_shape), low, y_shape, True)
+
+
+def _box(low: Shape, high: Shape) -> tuple[Shape, ...]:
+    return tuple(itertools.product(*map(range, low, high)))
+
+
+def _choose_listed(y_shape: Shape, cells: Any) -> Cells:
+    listed = tuple(sorted({_read_cell(cell, y_shape, "cells") for cell in cells}))
+    if not listed:
+        raise ParameterError("cells=[] names no output")
+    low = tuple(min(column) for column in zip(*listed, strict=True))
+    high = tuple(max(column) + 1 for column in zip(*listed, strict=True))
+    if math.prod(b - a for a, b in zip(low, high, strict=True)) > MAX_CELLS:
+        raise ShapeError(f"cells= lie too far apart: the box around them has more than {MAX_CELLS} outputs")
+    return Cells(listed, low, high, False)
+
+
+def _read_cell(value: Any, y_shape: Shape, name: str) -> Shape:
+    entries = tuple(value) if is_sequence(value) else (value,)
+    index = tuple(to_int(entry, name) for entry in entries)
+    if len(index) != len(y_shape):
+        raise ParameterError(f"{name}={value!r} has {len(index)} numbers, and y has {len(y_shape)} axes: {y_shape}")
+    index = tuple(i + n if i < 0 else i for i, n in zip(index, y_shape, strict=True))
+    if not all(0 <= i < n for i, n in zip(index, y_shape, strict=True)):
+        raise ParameterError(f"{name}={value!r} lies outside y, whose shape is {y_shape}")
+    return index
+
+
+class Piece:
+    """The piece of x that is shown, read with the indices of the whole."""
+
+    def __init__(self, array: Array, piece: tuple[slice, ...]) -> None:
+        whole = (slice(None),) * (array.ndim - len(piece))
+        self.numbers = numbers_of(array[whole + piece], "x")
+        self.origin = (0,) * len(whole) + tuple(part.start for part in piece)
+
+    def __getitem__(self, index: Shape) -> Any:
+        return self.numbers[tuple(i - first for i, first in zip(index, self.origin, strict=True))]
+
+
+# ------------------------------------------------------------------------------ one output
+
+
+def _make_step(spec: ConvSpec, m: Shape, x: Piece, w: Any, fill: Any) -> Step:
     taps = _seen(spec, w)
-    return tuple(_make_step(spec, m, x, taps, fill) for m in np.ndindex(*spec.y_shape))
+    terms = tuple(make_terms(spec.axes, m, x, taps, fill))
+    return Step(m, terms, (), None, sum_of(terms))
 
 
-def _make_step(spec: ConvSpec, m: Shape, x: Any, w: Any, fill: Any) -> Step:
-    sources = {w_index: x_index for x_index, w_index in spec.terms((), m)}
-    orders = [range(axis.w)[:: 1 if axis.dilation > 0 else -1] for axis in spec.axes]
-    terms = []
+def _make_layer_step(spec: ConvSpec, cell: Shape, x: Piece, w: Any, bias: Any) -> Step:
+    """One output of a layer: the sum of each channel of its group, and the bias."""
+    k, m = cell[0], cell[1:]
+    filters, channels = spec.loop_size("out"), spec.loop_size("in")
+    first = k // filters * channels
+    by_channel = [tuple(make_terms(spec.axes, m, x, w[k], 0, (first + c,), (c,))) for c in range(channels)]
+    partials = tuple(map(sum_of, by_channel))
+    offset = None if bias is None else bias[k]
+    value = sum(partials, 0) + (0 if offset is None else offset)
+    return Step(cell, tuple(itertools.chain(*by_channel)), partials, offset, value)
+
+
+def sum_of(terms: tuple[Term, ...]) -> Any:
+    """The sum of the products."""
+    return sum((term.product for term in terms if term.product is not None), 0)
+
+
+def make_terms(
+    axes: tuple[Axis, ...], m: Shape, x: Any, w: Any, fill: Any, x_front: Shape = (), w_front: Shape = ()
+) -> Iterator[Term]:
+    """All taps of one output as the window lies over x; the fronts are a layer's channels."""
+    orders = [range(axis.w)[:: 1 if axis.dilation > 0 else -1] for axis in axes]
     for j in itertools.product(*orders):
-        position = tuple(axis.position(i, k) for axis, i, k in zip(spec.axes, m, j, strict=True))
-        terms.append(_make_term(position, j, sources, x, w, fill))
-    return Step(m, tuple(terms), sum((term.product for term in terms if term.product is not None), 0))
-
-
-def _make_term(position: Shape, j: Shape, sources: dict[Shape, Shape | None], x: Any, w: Any, fill: Any) -> Term:
-    b = w[j]
-    if j not in sources:
-        return Term(position, "zero", None, j, 0, b, None)
-    source = sources[j]
-    if source is None:
-        return Term(position, "fill", None, j, fill, b, b * fill)
-    return Term(position, "sample" if source == position else "copy", source, j, x[source], b, b * x[source])
+        position = x_front + tuple(axis.position(i, k) for axis, i, k in zip(axes, m, j, strict=True))
+        sources = [axis.source(i, k) for axis, i, k in zip(axes, m, j, strict=True)]
+        tap, b = w_front + j, w[w_front + j]
+        index = x_front + tuple(-1 if sample is None else sample for _, sample in sources)
+        if not all(exists for exists, _ in sources):
+            yield Term(position, "zero", None, tap, 0, b, None)
+        elif any(sample is None for _, sample in sources):
+            yield Term(position, "fill", None, tap, fill, b, b * fill)
+        else:
+            yield Term(position, "sample" if index == position else "copy", index, tap, x[index], b, b * x[index])
 
 
 def _measure(axis: Axis, mode: str) -> Length:
@@ -231,16 +512,18 @@ def _turn(w: Any) -> Any:
     return w[(slice(None, None, -1),) * w.ndim]
 
 
-def _fold(values: list[Any], shape: Shape) -> Nested:
-    """A flat list of numbers as nested tuples."""
-    if len(shape) == 1:
-        return tuple(values)
-    width = shape[1]
-    return tuple(tuple(values[i * width : (i + 1) * width]) for i in range(shape[0]))
+def _flip_matters(w: Any, n_axes: int) -> bool:
+    """Whether the taps of some filter read differently when they are turned."""
+    return freeze_array(w[(..., *(slice(None, None, -1),) * n_axes)]) != freeze_array(w)
 
 
-def _freeze(array: Any) -> Nested:
-    return _fold(list(array.flat), array.shape)
+def freeze_array(array: Any) -> Nested:
+    """An array as nested tuples of what it holds."""
+    return tuple(array.tolist()) if array.ndim == 1 else tuple(map(freeze_array, array))
+
+
+def _count(nested: Any) -> int:
+    return sum(map(_count, nested)) if isinstance(nested, tuple) else 1
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,0 +1,130 @@
+"""What a chapter is, and the blocks that chapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ...arrays import Array
+from ...errors import ParameterError
+from ...exact import number_text, pack
+from ...show import Cell, Document, Frame, Frames, Grid, Grids, Shown, Text
+from ...show.document import Block
+from ...spec import Shape
+from ..window import Window, is_finite
+
+__all__ = [
+    "Chapter",
+    "align_texts",
+    "answer",
+    "as_rows",
+    "check_finite",
+    "check_signal",
+    "grid_of",
+    "index_text",
+    "pictures",
+    "result_grids",
+    "texts_of",
+    "written_down",
+]
+
+#: The largest matrix that is written down.
+MAX_ENTRIES = 2048
+
+
+class Chapter(Shown):
+    """One way to see a call: `print` it, `save` it, or read its numbers.
+
+    `y` is the result as this way computes it, None where it computes none; `parts` holds the
+    arrays that it shows, by name.
+    """
+
+    __slots__ = ("name", "parts", "y", "_document")
+
+    def __init__(self, name: str, title: str, blocks: Iterable[Block], y: Array | None = None, **parts: Any) -> None:
+        self.name = name
+        self.y = y
+        self.parts: Mapping[str, Any] = parts
+        self._document = Document(title, tuple(blocks))
+
+    def document(self) -> Document:
+        return self._document
+
+    def __repr__(self) -> str:
+        return f"<Chapter {self.name!r}: {self._document.title}>"
+
+
+def answer(window: Window, sums: Array) -> Array:
+    """The sums of each filter as the result, of exact numbers where they are exact."""
+    y = window.close(sums)
+    return pack(list(y.flat), y.shape)
+
+
+def grid_of(title: str, array: Any, role: str = "", blank: str = "·") -> Grid:
+    """A matrix, or a vector as one row; None is written as `blank` on the ground of the padding."""
+    return Grid(title, tuple(tuple(_cell(entry, role, blank) for entry in row) for row in as_rows(array)))
+
+
+def _cell(entry: Any, role: str, blank: str) -> Cell:
+    return Cell(blank, "padding") if entry is None else Cell(number_text(entry), role)
+
+
+def as_rows(array: Any) -> list[list[Any]]:
+    """The rows of a matrix; a vector is one row."""
+    if getattr(array, "ndim", None) is not None:
+        array = array.tolist()
+    rows = list(array)
+    return [list(row) for row in rows] if rows and isinstance(rows[0], list | tuple) else [rows]
+
+
+def result_grids(window: Window, y: Array, title: str = "y") -> Grids:
+    """The result: one grid, or one for each filter of a layer."""
+    if not window.is_layer:
+        return Grids((grid_of(title, y, "y"),))
+    return Grids(tuple(grid_of(f"{title}[{k}]", plane, "y") for k, plane in enumerate(y)))
+
+
+def texts_of(numbers: Iterable[Any]) -> str:
+    """Numbers in one line."""
+    return " ".join("." if number is None else number_text(number) for number in numbers)
+
+
+def align_texts(rows: Sequence[Iterable[Any]]) -> list[str]:
+    """Rows of numbers as lines in which the columns stand under one another."""
+    texts = [["." if number is None else number_text(number) for number in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [" ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in texts]
+
+
+def pictures(name: str, frames: Sequence[Frame]) -> tuple[Frames, ...]:
+    """A series of drawings, if there is one that can be read."""
+    return (Frames(name, tuple(frames)),) if frames else ()
+
+
+def index_text(index: Shape) -> str:
+    """2, or 1,0."""
+    return ",".join(map(str, index))
+
+
+def written_down(grids: Sequence[Grid]) -> Block:
+    """Matrices side by side, or how to get at those that are too large to be read."""
+    for grid in grids:
+        rows, columns = len(grid.rows), len(grid.rows[0]) if grid.rows else 0
+        if rows * columns > MAX_ENTRIES:
+            return Text(f"{grid.title}: {rows} rows and {columns} columns are too many to be read; they are in .parts.")
+    return Grids(tuple(grids))
+
+
+def check_signal(window: Window, what: str) -> None:
+    """Whether the call is one of a signal or picture."""
+    if window.is_layer:
+        raise ParameterError(f"{what} is about fs.convolve and fs.correlate; a layer never flips its taps: fs.explain")
+
+
+def check_finite(window: Window, name: str) -> None:
+    """Whether sums may mix samples and taps that do not belong together."""
+    if not is_finite(window.x, window.v, window.extended):
+        raise ParameterError(
+            f"{name} adds numbers that cancel again, and those that are infinite or not a number do not: "
+            "the engine does such places by 'direct'; ask for .chapter('direct')"
+        )

@@ -1,0 +1,107 @@
+"""`col2im`: columns added back onto x; the adjoint of im2col."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...exact import join_sum, number_text, pack
+from ...show import Formula, Grids, Text
+from ..draw import draw_col2im
+from ..trace import Trace
+from ..window import Window, fill_zeros, indices, window_of, zeros
+from .chapter import Chapter, grid_of, pictures, texts_of, written_down
+from .im2col import columns_of, copies_of, rows_of
+
+__all__ = ["add_back", "chapter"]
+
+
+def add_back(window: Window, columns: Array) -> Array:
+    """x-shaped: every entry of every column added onto the sample that it stands for."""
+    total = zeros(window.x.shape)
+    for row, (c, *j) in enumerate(indices((window.x.shape[0], *window.taps))):
+        for column, m in enumerate(indices(window.outputs)):
+            source = window.sources[window.at(m, tuple(j))]
+            if isinstance(source, tuple):
+                total[(c, *source)] = total[(c, *source)] + columns[row, column]
+    return total
+
+
+def chapter(trace: Trace) -> Chapter:
+    """Coverage, copies and the gradient of x."""
+    window = window_of(trace)
+    columns = columns_of(window)
+    again = add_back(window, fill_zeros(columns))
+    dy = _dy(trace, window)
+    back = _conjugate(rows_of(window)).T.dot(dy)
+    dx = add_back(window, back)
+    coverage = copies_of(window)
+    return Chapter(
+        "col2im",
+        "col2im: columns are added back",
+        [*_story(trace, coverage, again, back, dx), *pictures("adding back", draw_col2im(trace))],
+        None,
+        coverage=_like_x(window, np.broadcast_to(coverage, window.x.shape)),
+        again=_like_x(window, again),
+        columns=back,
+        dx=_like_x(window, dx),
+    )
+
+
+def _conjugate(array: Array) -> Array:
+    return np.asarray(np.frompyfunc(lambda tap: tap.conjugate(), 1, 1)(array), dtype=object)
+
+
+def _dy(trace: Trace, window: Window) -> Array:
+    """dy as (filters, outputs): what was given, or ones."""
+    n = int(np.prod(window.outputs))
+    if trace.gradients is None:
+        return np.full((window.filters, n), 1, dtype=object)
+    return np.array(trace.gradients.dy, dtype=object).reshape(window.filters, n)
+
+
+def _like_x(window: Window, values: Array) -> Array:
+    return pack(list(values.flat), window.x.shape if window.is_layer else window.x.shape[1:])
+
+
+def _story(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
+    weights = "dy" if trace.gradients is not None else "dy = 1 everywhere"
+    return [
+        Text(
+            "im2col copies a sample into every window that covers it. Going back, all these copies are the same "
+            "sample, so what comes back to it is added, never overwritten: += and not =."
+        ),
+        Grids((grid_of("columns of ones add up to the coverage", coverage, "gradient"),)),
+        _question(coverage),
+        Grids(_planes("col2im(im2col(x)) = coverage · x", again, "x")),
+        Formula("dx = col2im(W_rowᵀ · dY)", "dx = \\operatorname{col2im}(W_{row}^{\\mathsf T}\\,dY)"),
+        Text(f"The same sum is the gradient of x, with {weights}: the columns W_rowᵀ·dY,"),
+        written_down([grid_of(f"W_rowᵀ·dY ({back.shape[0]}×{back.shape[1]})", back, "gradient")]),
+        Text("added back:"),
+        Grids(_planes("dx", dx, "gradient")),
+    ]
+
+
+def _planes(title: str, array: Array, role: str) -> Any:
+    if array.shape[0] == 1:
+        return (grid_of(title, array[0], role),)
+    return tuple(grid_of(f"{title if c == 0 else ''} [{c}]".strip(), plane, role) for c, plane in enumerate(array))
+
+
+def _question(coverage: Array) -> Text:
+    """Why +=: one sample that several windows cover, spelled out."""
+    counts = [int(count) for count in coverage.flat]
+    if not counts or max(counts) < 2:
+        return Text("Here no two windows overlap, so each sample comes back once.")
+    at = counts.index(max(counts))
+    ones = join_sum(["1"] * counts[at])
+    lost = number_text(counts[at] - 1)
+    return Text(
+        f"Sample {at} of {texts_of(range(len(counts)))} stands in {counts[at]} columns: {ones} = {counts[at]}. "
+        f"With = instead of += the last one would win and {lost} would be lost."
+        if len(counts) <= 16
+        else f"A sample in the middle stands in {counts[at]} columns: {ones} = {counts[at]}; with = instead of += the "
+        f"last one would win and {lost} would be lost."
+    )

@@ -1,0 +1,246 @@
+"""`compare`: full, same and valid on one ruler, and whose "same" it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ...arrays import Array
+from ...exact import number_text, pack
+from ...geometry import extend_index, layer_pads
+from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ..draw import draw_compare
+from ..trace import Trace, make_trace
+from ..window import Window, indices, taps_of, window_of, zeros
+from .chapter import Chapter, check_signal, grid_of, pictures, written_down
+
+__all__ = ["SAMES", "chapter", "full_sums", "same_of"]
+
+
+class Same(NamedTuple):
+    """What a library calls "same": for (n, span, stride) the first place on the full ruler, count and stride."""
+
+    names: str
+    flips: bool
+    window: Callable[[int, int, int], tuple[int, int, int] | None]  # None: it refuses
+    note: str
+
+
+def _lower(n: int, span: int, stride: int) -> tuple[int, int, int]:
+    return (span - 1) // 2, n, 1
+
+
+def _upper(n: int, span: int, stride: int) -> tuple[int, int, int]:
+    return span // 2, n, 1
+
+
+def _numpy(n: int, span: int, stride: int) -> tuple[int, int, int]:
+    return (min(n, span) - 1) // 2, max(n, span), 1
+
+
+def _tensorflow(n: int, span: int, stride: int) -> tuple[int, int, int]:
+    lo, _ = layer_pads("same", n, span, stride)
+    return span - 1 - lo, -(-n // stride), stride
+
+
+def _pytorch(n: int, span: int, stride: int) -> tuple[int, int, int] | None:
+    return _tensorflow(n, span, 1) if stride == 1 else None
+
+
+def _pytorch_padded(n: int, span: int, stride: int) -> tuple[int, int, int] | None:
+    room = n + 2 * (span // 2) - span
+    return (span - 1 - span // 2, room // stride + 1, stride) if room >= 0 else None
+
+
+#: A window on the full ruler; the layers' is that of the sum without a flip.
+SAMES: dict[str, Same] = {
+    "numpy": Same("NumPy", True, _numpy, "convolve: as long as the longer of the two"),
+    "scipy": Same("SciPy signal", True, _lower, "convolve, oaconvolve: always as long as the first"),
+    "matlab": Same("MATLAB, Octave, ndimage", True, _upper, "conv, convolve1d: one later where w is even"),
+    "tensorflow": Same("TensorFlow, JAX: 'SAME'", False, _tensorflow, "layers: no flip; pads depend on the stride"),
+    "pytorch": Same("PyTorch: 'same'", False, _pytorch, "layers: no flip; an error with a stride"),
+    "pytorch padded": Same("PyTorch: span // 2", False, _pytorch_padded, "layers: no flip; the usual way round that"),
+}
+
+MODES = ("valid", "same", "full")
+#: Places on the longest ruler that is drawn.
+MAX_RULER = 64
+
+
+def full_sums(x: Array, w: Array) -> Array:
+    """Every overlap of x with w, as a convolution; w is dilated already."""
+    full = zeros(tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)))
+    for place in indices(x.shape):
+        at = tuple(slice(i, i + k) for i, k in zip(place, w.shape, strict=True))
+        full[at] = full[at] + x[place] * w
+    return full
+
+
+def same_of(library: str, x: Array, w: Array, stride: int = 1) -> Array | None:
+    """What a library's "same" gives along one axis; None where it refuses.
+
+    >>> import numpy as np
+    >>> u, v = (np.array(values, dtype=object) for values in ([-1, 2, 3, -2, 0, 1, 2], [2, 4, -1, 1]))
+    >>> [same_of(library, u, v).tolist() for library in ("numpy", "matlab")]
+    [[0, 15, 5, -9, 7, 6, 7], [15, 5, -9, 7, 6, 7, -1]]
+    """
+    rule = SAMES[library]
+    window = rule.window(len(x), len(w), stride)
+    if window is None:
+        return None
+    first, count, step = window
+    full = full_sums(x, w if rule.flips else w[::-1])
+    values = [full[i] if 0 <= i < len(full) else 0 for i in range(first, first + step * count, step)]
+    return pack(values, (count,))
+
+
+def chapter(trace: Trace) -> Chapter:
+    """The ruler, the lengths, and the libraries."""
+    window = window_of(trace)
+    check_signal(window, "comparing modes")
+    if len(window.axes) == 1:
+        return _line(trace, window)
+    return _plane(trace, window)
+
+
+def _wide_taps(trace: Trace, window: Window) -> Array:
+    """The taps of the convolution that the call is, zeros of the dilation between them."""
+    taps = window.v[0, 0][(slice(None, None, -1),) * len(window.axes)]
+    wide = zeros(tuple(axis.span for axis in window.axes))
+    wide[tuple(slice(None, None, axis.dilation) for axis in window.axes)] = taps
+    return wide
+
+
+def _counts(n: int, span: int) -> dict[str, tuple[int, int]]:
+    """(first, count) of each mode on the full ruler."""
+    return {"valid": (span - 1, max(n - span + 1, 0)), "same": ((span - 1) // 2, n), "full": (0, n + span - 1)}
+
+
+def _line(trace: Trace, window: Window) -> Chapter:
+    x, w, axis = window.x[0], _wide_taps(trace, window), window.axes[0]
+    sums = _ruler_sums(trace, x, w)
+    counts = _counts(axis.n, axis.span)
+    ruler = Grid("one ruler: each y stands at its place n of the full result", tuple(_ruler(x, sums, counts)))
+    lengths = [(mode, _length(mode, axis.n, axis.span), str(count)) for mode, (_, count) in counts.items()]
+    raw = taps_of(trace, window)[0, 0]
+    libraries = {name: same_of(name, x, _dilated(raw, axis), axis.stride) for name in SAMES}
+    named = tuple(
+        (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())))
+        for name, y in libraries.items()
+    )
+    notes = tuple((same.names, same.note) for same in SAMES.values())
+    drawn = _modes(trace)
+    blocks: list[Any] = [
+        Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1"),
+        written_down([ruler]),
+        Table(
+            f"Lengths for N = {axis.n} samples and taps that span D = {axis.span}",
+            ("mode", "length", ""),
+            tuple(lengths),
+            "llr",
+        ),
+        Text(
+            f"full keeps every overlap, same keeps {axis.n}, valid keeps only complete ones: each is a cut of full."
+            + ("" if axis.stride == 1 else f" The stride of {axis.stride} then keeps every {axis.stride}th of them.")
+        ),
+        *pictures("three lengths", draw_compare(drawn) if drawn else ()),
+        *_borders(x, w),
+        Table('Whose "same"? With zeros outside x,', ("library", "y"), named, "ll"),
+        Table("", ("library", "of which"), notes, "ll"),
+    ]
+    modes = {mode: pack(list(sums[first : first + count]), (count,)) for mode, (first, count) in counts.items()}
+    return Chapter("compare", "Full, same, valid", blocks, None, libraries=libraries, **modes)
+
+
+def _modes(trace: Trace) -> list[Trace]:
+    """The same call in each mode, if it can be drawn; where w does not fit in x there is no valid one."""
+    words = dict(operation=trace.operation, boundary=trace.boundary, fill_value=trace.fill_value, stride=trace.stride,
+                 dilation=trace.dilation)  # fmt: skip
+    if any(axis.n + axis.span > MAX_RULER for axis in trace.lengths):
+        return []
+    fits = all(axis.span <= axis.n for axis in trace.lengths)
+    return [make_trace(list(trace.x), list(trace.w), mode, **words) for mode in MODES if mode != "valid" or fits]
+
+
+def _dilated(taps: Array, axis: Any) -> Array:
+    wide = zeros((axis.span,))
+    wide[:: axis.dilation] = taps
+    return wide
+
+
+def _ruler_sums(trace: Trace, x: Array, w: Array) -> Array:
+    """The full result under the boundary of the call."""
+    return _bordered(x, w, trace.boundary[0], trace.fill_value)
+
+
+def _bordered(x: Array, w: Array, boundary: str, fill: Any) -> Array:
+    """Every place of the full ruler, with x extended by a rule."""
+    full = zeros((len(x) + len(w) - 1,))
+    for n in range(len(full)):
+        for j, tap in enumerate(w):
+            source = extend_index(n - j, len(x), boundary)
+            if source is not None or boundary == "constant":
+                full[n] = full[n] + tap * (fill if source is None else x[source])
+    return full
+
+
+def _ruler(x: Array, sums: Array, counts: dict[str, tuple[int, int]]) -> Any:
+    columns = range(len(sums))
+    yield (Cell("n"), *(Cell(str(n), "", True) for n in columns))
+    yield (Cell("x"), *(Cell(number_text(x[n]), "x") if n < len(x) else Cell("") for n in columns))
+    for mode, (first, count) in counts.items():
+        kept = range(first, first + count)
+        yield (Cell(mode), *(Cell(number_text(sums[n]), "y") if n in kept else Cell("") for n in columns))
+
+
+def _length(mode: str, n: int, span: int) -> str:
+    return {"valid": f"{n} − {span} + 1", "same": f"{n}", "full": f"{n} + {span} − 1"}[mode]
+
+
+BORDERS = {
+    "zero": ("0 0 0 | a b c d | 0 0 0", "np.pad constant, PyTorch zeros, OpenCV CONSTANT"),
+    "edge": ("a a a | a b c d | d d d", "np.pad edge, ndimage nearest, PyTorch replicate, OpenCV REPLICATE"),
+    "symmetric": ("c b a | a b c d | d c b", "np.pad symmetric, ndimage reflect, OpenCV REFLECT"),
+    "mirror": ("d c b | a b c d | c b a", "np.pad reflect, ndimage mirror, PyTorch reflect, OpenCV REFLECT_101"),
+    "wrap": ("b c d | a b c d | a b c", "np.pad wrap, ndimage wrap, PyTorch circular, OpenCV WRAP"),
+}  # fmt: skip
+
+
+def _borders(x: Array, w: Array) -> Any:
+    """What each boundary rule makes of "same"."""
+    if not len(x):
+        return
+    first = (len(w) - 1) // 2
+    rows = tuple(
+        (rule, pattern, " ".join(map(number_text, _bordered(x, w, rule, 0)[first : first + len(x)])))
+        for rule, (pattern, _) in BORDERS.items()
+    )
+    yield Table('What stands outside x, and "same" with it', ("boundary", "x̃", "same"), rows, "lll")
+    names = tuple((rule, names) for rule, (_, names) in BORDERS.items())
+    yield Table("These rules elsewhere", ("boundary", "is called"), names, "ll")
+
+
+def _plane(trace: Trace, window: Window) -> Chapter:
+    """Two axes: the three cuts of the full plane."""
+    x, w = window.x[0], _wide_taps(trace, window)
+    full = full_sums(x, w)
+    axes = [_counts(axis.n, axis.span) for axis in window.axes]
+    cuts = {mode: full[tuple(slice(f, f + n) for f, n in (axis[mode] for axis in axes))] for mode in MODES}
+    sizes = {mode: " by ".join(map(str, cut.shape)) for mode, cut in cuts.items()}
+    grids = tuple(grid_of(f"{mode}: {sizes[mode]}", cut, "y") for mode, cut in cuts.items())
+    upper = full[tuple(slice(axis.span // 2, axis.span // 2 + axis.n) for axis in window.axes)]
+    even = any(axis.span % 2 == 0 for axis in window.axes)
+    blocks: list[Any] = [
+        Text("With zeros outside x: full keeps every overlap, same as many as x has, valid only complete ones."),
+        Grids(grids[::-1]),
+        Text(
+            'With even taps there are two "same": NumPy and SciPy cut full one place earlier than MATLAB\'s conv2.'
+            if even
+            else 'These taps have a middle, so every library cuts the same "same" out of full (those that flip).'
+        ),
+    ]
+    if even:
+        blocks.append(Grids((grid_of("SciPy's same", cuts["same"], "y"), grid_of("MATLAB's same", upper, "y"))))
+    parts = {mode: pack(list(cut.flat), cut.shape) for mode, cut in cuts.items()}
+    libraries = {"scipy": parts["same"], "matlab": pack(list(upper.flat), upper.shape)}
+    return Chapter("compare", "Full, same, valid", blocks, None, libraries=libraries, **parts)

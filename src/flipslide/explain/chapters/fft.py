@@ -1,0 +1,210 @@
+"""`fft`: multiply spectra instead of sliding; why the ends wrap, and how zeros cure it."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...exact import is_complex
+from ...show import Formula, Grid, Grids, Table, Text
+from ...spec import Shape
+from ..trace import Trace
+from ..window import Window, dilate, fill_zeros, indices, window_of, zeros
+from .chapter import Chapter, answer, as_rows, check_finite, grid_of, result_grids
+
+__all__ = ["chapter", "convolve", "fold", "transform"]
+
+
+def transform(values: Sequence[complex], sign: int = -1) -> list[complex]:
+    """X[f] = Σ_n x[n]·exp(∓2πi·f·n/N), halved as long as N is even (Cooley and Tukey, 1965).
+
+    >>> transform([1, 0, 0, 0]) == [1, 1, 1, 1]
+    True
+    """
+    n = len(values)
+    if n == 1:
+        return [complex(values[0])]
+    if n % 2:
+        turns = [cmath.exp(sign * 2j * cmath.pi * f / n) for f in range(n)]
+        return [sum(values[k] * turns[f * k % n] for k in range(n)) for f in range(n)]
+    even, odd = transform(values[::2], sign), transform(values[1::2], sign)
+    turned = [cmath.exp(sign * 2j * cmath.pi * f / n) * value for f, value in enumerate(odd)]
+    return [a + b for a, b in zip(even, turned, strict=True)] + [a - b for a, b in zip(even, turned, strict=True)]
+
+
+def transform_all(array: Array, sign: int = -1) -> Array:
+    """The transform along every axis."""
+    for dim in range(array.ndim):
+        moved = np.moveaxis(array, dim, -1).astype(object)
+        for row in indices(moved.shape[:-1]):
+            moved[row] = transform(list(moved[row]), sign)
+        array = np.moveaxis(moved, -1, dim)
+    return array
+
+
+def points_of(shape: Shape, spans: Shape) -> Shape:
+    """N + D − 1 along each axis, where nothing wraps; beyond 64 the next power of two, which is faster."""
+    lengths = tuple(n + span - 1 for n, span in zip(shape, spans, strict=True))
+    return tuple(n if n <= 64 else 1 << (n - 1).bit_length() for n in lengths)
+
+
+def linear(x: Array, w: Array) -> Array:
+    """The full convolution of x with w, through spectra."""
+    points = points_of(x.shape, w.shape)
+    spectrum = transform_all(_widen(x, points)) * transform_all(_widen(w, points))
+    back = transform_all(spectrum, 1) * (1 / math.prod(points))
+    full = back[tuple(slice(0, n + k - 1) for n, k in zip(x.shape, w.shape, strict=True))]
+    real = not any(is_complex(entry) for array in (x, w) for entry in array.flat)
+    return np.asarray(np.frompyfunc(lambda value: value.real if real else value, 1, 1)(full), dtype=object)
+
+
+def _widen(array: Array, points: Shape) -> Array:
+    wide = np.full(points, 0j, dtype=object)
+    wide[tuple(slice(0, n) for n in array.shape)] = array.astype(complex)
+    return wide
+
+
+def fold(full: Array, n: int) -> Array:
+    """What a circle of n points makes of a sum that is longer: the end falls onto the beginning.
+
+    >>> fold(np.array([0, 1, 1, 3, 5, 2, 8], dtype=object), 5).tolist()
+    [2, 9, 1, 3, 5]
+    """
+    circle = zeros((n,))
+    for i, value in enumerate(full):
+        circle[i % n] = circle[i % n] + value
+    return circle
+
+
+def convolve(window: Window) -> Array:
+    """y: the full sum of x̃ with the taps turned round again, cut to the outputs that were asked for."""
+    x, taps = fill_zeros(window.extended), turned(window)
+    sums = window.empty()
+    if not sums.size:
+        return sums
+    for k in range(window.filters):
+        for c, channel in enumerate(window.channels(k)):
+            full = linear(x[channel], taps[k, c])
+            sums[k] = sums[k] + full[tuple(_cut(axis) for axis in window.axes)]
+    return sums
+
+
+def turned(window: Window) -> Array:
+    """The taps with which the full convolution gives the window's sums: v turned round, zeros between."""
+    return np.flip(dilate(window.v, window.axes), tuple(range(2, 2 + len(window.axes))))
+
+
+def _cut(axis: Any) -> slice:
+    return slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride)
+
+
+def chapter(trace: Trace) -> Chapter:
+    """Wrapping and its cure on the first row, spectra, and the count of products."""
+    window = window_of(trace)
+    check_finite(window, "fft")
+    y = answer(window, convolve(window))
+    title = "fft: multiply spectra, and mind the circle"
+    if not y.size:
+        return Chapter("fft", title, [Text("There is no output to compute."), result_grids(window, y)], y)
+    story, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
+    exact = np.array([step.value for step in trace.steps], dtype=object).reshape(y.shape)
+    error = max((abs(a - b) for a, b in zip(y.flat, exact.flat, strict=True)), default=0.0)
+    rounded = Text(f"The result; the transforms rounded it, by at most {float(error):.1g}:")
+    return Chapter("fft", title, [*story, _counts(), rounded, result_grids(window, exact)], y, error=error, **parts)
+
+
+def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
+    """What is transformed: x itself where zeros surround it, else x with its boundary."""
+    is_plain = all(rule == "zero" for rule in trace.boundary)
+    x = window.x[0] if is_plain else fill_zeros(window.extended)[0]
+    return x, turned(window)[0, 0], "x" if is_plain else "x with its boundary"
+
+
+def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
+    x, w, name = _operands(trace, window)
+    n, points = max(len(x), len(w)), points_of(x.shape, w.shape)[0]
+    exact = zeros((len(x) + len(w) - 1,))
+    for i, sample in enumerate(x):
+        exact[i : i + len(w)] = exact[i : i + len(w)] + sample * w
+    spectra = [transform(list(_widen(array, (points,)))) for array in (x, w)]
+    product = [a * b for a, b in zip(*spectra, strict=True)]
+    wrapped = fold(exact, n)
+    n_wrong = len(exact) - n
+    short = f"circle of {n}: too short, the first {n_wrong} are wrong" if n_wrong else f"circle of {n}"
+    taps = "w" if trace.operation == "convolve" and trace.dilation == (1,) else "w, as the full sum flips it,"
+    story: list[Any] = [
+        Text(
+            "A Fourier transform turns the sum into products, frequency by frequency: transform both, multiply, "
+            "transform back. But a transform of L points lives on a circle of L places: what goes over the end comes "
+            "in at the front."
+        ),
+        Formula("y = F⁻¹(F(x) ⊙ F(w))", "y = F^{-1}\\bigl(F(x)\\odot F(w)\\bigr)"),
+        Grids((grid_of(name, x, "x"), grid_of(taps, w, "w"))),
+        Grids((grid_of(short, wrapped, "padding"),)),
+        Text(
+            f"The full sum has {len(x)} + {len(w)} − 1 = {len(exact)} entries. On a circle of {n} the last "
+            f"{n_wrong} fall onto the first {n_wrong}. Zeros up to {len(exact)} places leave room for them:"
+            if n_wrong
+            else f"The full sum has {len(exact)} entries, as many as the circle has places: nothing wraps."
+        ),
+        Grids((grid_of(f"circle of {len(exact)}: the full sum", exact, "y"),)),
+        _spectra(points, spectra[0], spectra[1], product),
+    ]
+    return story, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
+
+
+def _spectra(points: int, x: list[complex], w: list[complex], product: list[complex]) -> Table:
+    """The first half and one, which says it all for real numbers."""
+    n_shown = min(points, 17)
+    rows = tuple((str(f), *(_brief(values[f]) for values in (x, w, product))) for f in range(n_shown))
+    caption = f"The spectra of {points} points" + ("" if n_shown == points else f", the first {n_shown}")
+    return Table(caption, ("f", "F(x)", "F(w)", "product"), rows, "rrrr")
+
+
+def _brief(value: complex) -> str:
+    real, imag = (round(part, 3) + 0.0 for part in (value.real, value.imag))
+    if imag == 0:
+        return f"{real:g}"
+    return f"{real:g} {'−' if imag < 0 else '+'} {abs(imag):g}i"
+
+
+def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
+    x, w, name = _operands(trace, window)
+    points = points_of(x.shape, w.shape)
+    spectra = [transform_all(_widen(array, points)) for array in (x, w)]
+    grids = [_brief_grid(f"|F({label})|", array) for label, array in zip("xw", spectra, strict=True)]
+    story: list[Any] = [
+        Text(
+            "Along two axes the transform is done for every row, then for every column. On a torus of "
+            f"{' by '.join(map(str, points))} places nothing of {name} ({' by '.join(map(str, x.shape))}) wraps onto "
+            f"itself when taps of {' by '.join(map(str, w.shape))} slide over it."
+        ),
+        Formula("y = F⁻¹(F(x) ⊙ F(w))", "y = F^{-1}\\bigl(F(x)\\odot F(w)\\bigr)"),
+        Grids((grid_of(name, x, "x"), grid_of("w, as the full sum flips it", w, "w"))),
+    ]
+    if max(points) <= 12:
+        story.append(Grids(tuple(grids)))
+    return story, {"spectra": tuple(spectra)}
+
+
+def _brief_grid(title: str, spectrum: Array) -> Grid:
+    return grid_of(title, [[round(abs(value), 2) for value in row] for row in as_rows(spectrum)], "y")
+
+
+def _counts() -> Table:
+    """Products for one channel of signals of growing length, as many taps as samples: where the curves cross."""
+    rows = []
+    for n in (8, 64, 512, 4096):
+        size = 1 << (2 * n - 2).bit_length()
+        rows.append((str(n), f"{n * n:,}", f"{round(3 * 2 * size * math.log2(size) + 4 * size):,}"))
+    return Table(
+        "Real products for N samples and N taps: all pairs, and three transforms of L ≥ 2N − 1 points (2·L·log₂L each)",
+        ("N", "pairs", "transforms"),
+        tuple(rows),
+        "rrr",
+    )

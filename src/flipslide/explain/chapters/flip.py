@@ -1,0 +1,71 @@
+"""`flip`: what the flip is, and why there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...exact import number_text
+from ...show import Formula, Grids, Text
+from ..draw import draw_flip
+from ..trace import Trace
+from ..window import taps_of, window_of
+from .chapter import Chapter, check_signal, grid_of, pictures
+
+__all__ = ["chapter"]
+
+FORMULAS = {
+    "convolve": ("y[n] = Σ_j w[j]·x[n − j]", "y[n] = \\sum_j w[j]\\,x[n-j]"),
+    "correlate": ("y[n] = Σ_j w[j]·x[n + j]", "y[n] = \\sum_j w[j]\\,x[n+j]"),
+}
+
+
+def chapter(trace: Trace) -> Chapter:
+    """w before, between and after."""
+    window = window_of(trace)
+    check_signal(window, "the flip")
+    w = taps_of(trace, window)[0, 0]
+    flips = trace.operation == "convolve"
+    mirrored, turned = w[..., ::-1], w[(slice(None, None, -1),) * w.ndim]
+    steps = [("w", w), ("flipped left-right", mirrored), ("and up-down: turned by 180°", turned)]
+    shown = steps[:2] if w.ndim == 1 else steps
+    blocks: list[Any] = [
+        Formula(*FORMULAS[trace.operation]),
+        Text(_why(flips)),
+        Grids(tuple(grid_of(name, array, "w") for name, array in (shown if flips else shown[:1]))),
+        Text(_pairs(trace, flips)),
+        *pictures("the flip", draw_flip(trace)),
+    ]
+    if not trace.flip_matters:
+        blocks.append(Text("This w reads the same both ways, so here the flip changes nothing."))
+    elif trace.other is not None:
+        other = "Without the flip (correlation)" if flips else "With the flip (convolution)"
+        blocks += [
+            Text(f"{other} the same numbers give another result:"),
+            Grids((grid_of("y", trace.y, "y"), grid_of(other.lower(), trace.other.y, "padding"))),
+        ]
+    return Chapter("flip", "The flip", blocks, None, w=w, flipped=turned)
+
+
+def _why(flips: bool) -> str:
+    if not flips:
+        return "Correlation slides w over x as it lies: j and the index into x grow together. There is no flip."
+    return (
+        "As j grows, n − j falls: the first tap meets the newest sample, the last tap the oldest. To lay w over x so "
+        "that each tap stands under its sample, turn w round once; from then on it only slides. The flip is what makes "
+        "order not matter, x * w = w * x, and what makes a single 1 in x give back w as it is."
+    )
+
+
+def _pairs(trace: Trace, flips: bool) -> str:
+    """The first output's terms in the order of the taps: j up, and the sample down or up."""
+    if not trace.steps:
+        return "There is no output here to look at."
+    step = trace.steps[0]
+    terms = sorted((term for term in step.terms if term.product is not None), key=lambda term: term.w)
+    pairs = ", ".join(
+        f"w[{','.join(map(str, term.w))}]={number_text(term.b)} meets x[{','.join(map(str, term.x or term.position))}]"
+        for term in terms[:4]
+    )
+    way = "down" if flips else "up"
+    index = ",".join(map(str, step.y))
+    return f"In y[{index}]: {pairs or 'nothing but padding'}. The taps count up, the samples count {way}."

@@ -1,0 +1,107 @@
+"""`im2col`: every window as a column, so that the layer is one product of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...exact import number_text
+from ...show import Cell, Grid, Grids, Text
+from ..draw import draw_im2col
+from ..trace import Trace
+from ..window import Window, indices, window_of
+from .chapter import Chapter, answer, grid_of, index_text, pictures, result_grids, written_down
+
+__all__ = ["chapter", "columns_of", "convolve", "copies_of", "rows_of"]
+
+
+def columns_of(window: Window) -> Array:
+    """(channels·taps, outputs): under each output the samples of its window; None for a zero of the padding."""
+    channels = range(window.x.shape[0])
+    columns = np.full((len(channels) * int(np.prod(window.taps)), int(np.prod(window.outputs))), None, dtype=object)
+    for row, (c, *j) in enumerate(indices((len(channels), *window.taps))):
+        for column, m in enumerate(indices(window.outputs)):
+            columns[row, column] = window.extended[(c, *window.at(m, tuple(j)))]
+    return columns
+
+
+def rows_of(window: Window) -> Array:
+    """(filters, channels·taps): each filter as a row, with zeros for the channels that it does not see."""
+    size = int(np.prod(window.taps))
+    rows = np.full((window.filters, window.x.shape[0] * size), 0, dtype=object)
+    for k in range(window.filters):
+        seen = window.channels(k)
+        rows[k, seen.start * size : seen.stop * size] = window.v[k].reshape(-1)
+    return rows
+
+
+def convolve(window: Window) -> Array:
+    """y = W_row · X_col."""
+    rows, columns = rows_of(window), columns_of(window)
+    sums = window.empty().reshape(window.filters, -1)
+    size = int(np.prod(window.taps))
+    for k in range(window.filters):
+        seen = window.channels(k)
+        for n in range(columns.shape[1]):
+            terms = range(seen.start * size, seen.stop * size)
+            sums[k, n] = sum((rows[k, r] * columns[r, n] for r in terms if columns[r, n] is not None), 0)
+    return sums.reshape(window.filters, *window.outputs)
+
+
+def copies_of(window: Window) -> Array:
+    """How many columns each sample of one channel stands in."""
+    copies = np.full(window.x.shape[1:], 0, dtype=object)
+    for m in indices(window.outputs):
+        for j in indices(window.taps):
+            source = window.sources[window.at(m, j)]
+            if isinstance(source, tuple):
+                copies[source] += 1
+    return copies
+
+
+def chapter(trace: Trace) -> Chapter:
+    """The two matrices, their product, and what the copies cost."""
+    window = window_of(trace)
+    columns, rows, copies = columns_of(window), rows_of(window), copies_of(window)
+    sums = convolve(window)
+    y = answer(window, sums)
+    product = sums.reshape(window.filters, -1)
+    title = "im2col: loops become one product of matrices"
+    story = _story(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
+    return Chapter("im2col", title, story, y, columns=columns, rows=rows, copies=copies)
+
+
+def _story(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
+    n_columns = columns.shape[1]
+    ratio = columns.size / max(window.x.size, 1)
+    bias = " plus the bias" if window.bias else ""
+    return [
+        Text(
+            f"Each window of x, read row by row{' and channel by channel' if window.x.shape[0] > 1 else ''}, becomes a "
+            f"column: {n_columns} windows of {columns.shape[0]} numbers. Each filter, as it lies over x, becomes a "
+            f"row. Row times column is one output{bias}."
+        ),
+        written_down([_labelled(window, columns)]),
+        written_down([grid_of(f"W_row ({rows.shape[0]}×{rows.shape[1]})", rows, "w")]),
+        written_down([grid_of(f"Y = W_row · X_col ({product.shape[0]}×{n_columns})", product, "y")]),
+        Text(
+            f"{columns.size} numbers stand for {window.x.size} samples, {ratio:.3g} times as many: a sample is copied "
+            f"into every window that covers it."
+        ),
+        Grids((grid_of("copies of each sample" + (" in a channel" if window.x.shape[0] > 1 else ""), copies, "x"),)),
+        Text("Cut into rows again, Y is the result." if len(window.axes) > 1 or window.bias else "Y is the result."),
+        result_grids(window, y),
+    ]
+
+
+def _labelled(window: Window, columns: Array) -> Grid:
+    """X_col with the index of its output above each column."""
+    heads = tuple(Cell(index_text(m), "", True) for m in indices(window.outputs))
+    body = tuple(
+        tuple(Cell("·", "padding") if entry is None else Cell(number_text(entry), "x") for entry in row)
+        for row in columns.tolist()
+    )
+    title = f"X_col ({columns.shape[0]}×{columns.shape[1]}), a column for each y; · is a zero of the padding"
+    return Grid(title, (heads, *body))

@@ -1,0 +1,177 @@
+"""`scatter`: the same sum from the side of x: every sample stamps a copy of w."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ...arrays import Array
+from ...exact import number_text
+from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ...spec import Shape
+from ..draw import draw_scatter
+from ..trace import Trace
+from ..window import Window, dilate, indices, window_of, zeros
+from .chapter import Chapter, answer, check_signal, index_text, pictures, result_grids, texts_of, written_down
+
+__all__ = ["chapter", "stamps_of"]
+
+
+#: Samples of a picture whose stamps are listed.
+MAX_STAMPS = 144
+
+
+class Stamp(NamedTuple):
+    """One sample: its place in x̃, its value, and value·w on the ruler of the full result."""
+
+    place: Shape
+    value: Any
+    first: Shape  # where on the ruler the copy begins
+    copy: Array
+
+
+def stamps_of(window: Window) -> list[Stamp]:
+    """A copy of the taps for every sample of x̃.
+
+    The sample at place p meets tap j in output q = p − j (before strides are dropped), so it
+    adds value·v[j] there: the copy is v turned round, which for a convolution is w itself.
+    """
+    taps = dilate(window.v, window.axes)[0, 0]
+    turned = taps[(slice(None, None, -1),) * taps.ndim]
+    x = window.extended[0]
+    return [Stamp(place, x[place], place, x[place] * turned) for place in indices(x.shape) if x[place] is not None]
+
+
+def add_up(window: Window, stamps: list[Stamp]) -> Array:
+    """All copies added on the ruler, which begins span − 1 before the first output."""
+    full = zeros(tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True)))
+    for stamp in stamps:
+        _add(full, stamp)
+    return full
+
+
+def _add(full: Array, stamp: Stamp) -> None:
+    at = tuple(slice(f, f + n) for f, n in zip(stamp.first, stamp.copy.shape, strict=True))
+    full[at] = full[at] + stamp.copy
+
+
+def _kept(window: Window) -> tuple[slice, ...]:
+    """Where on the ruler the outputs lie."""
+    return tuple(
+        slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride) if axis.outputs else slice(0)
+        for axis in window.axes
+    )
+
+
+def chapter(trace: Trace) -> Chapter:
+    """The copies, their sum, and the outputs among it."""
+    window = window_of(trace)
+    check_signal(window, "stamping")
+    stamps = stamps_of(window)
+    full = add_up(window, stamps)
+    y = answer(window, full[_kept(window)][None])
+    rows = _rows if len(window.axes) == 1 else _planes
+    story: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
+    story += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
+    return Chapter("scatter", "Every sample stamps a copy of w", story, y, stamps=stamps, full=full)
+
+
+WHY = {
+    "convolve": "Look at one sample of x instead of one output: it stamps a copy of w, times its value, beginning at "
+    "its own place. Where copies overlap they add. Nobody flips anything here: read one column from top to bottom and "
+    "the taps appear in reverse. That is the flip.",
+    "correlate": "Look at one sample of x instead of one output: it stamps a copy of w turned round, times its value. "
+    "Where copies overlap they add. Without a flip in the window there is one in the stamp.",
+}
+
+
+# ------------------------------------------------------------------------------- one axis
+
+
+def _rows(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
+    yield written_down(
+        [Grid("x̃ and its stamps, over the places of the full result", tuple(_ruler(window, stamps, full)))]
+    )
+    yield Text("The sum of each column; the outputs that were asked for are marked.")
+
+
+def _ruler(window: Window, stamps: list[Stamp], full: Array) -> Iterator[tuple[Cell, ...]]:
+    columns = range(len(full))
+    offset = window.axes[0].span - 1 - window.axes[0].before
+    shift = offset - (window.axes[0].span - 1)
+    yield (Cell("x"), Cell(""), *(Cell(str(n + shift), "", True) for n in columns))
+    for stamp in stamps:
+        values = dict(enumerate(stamp.copy, stamp.first[0]))
+        yield (
+            Cell(number_text(stamp.value), "x"),
+            Cell("→"),
+            *(Cell(number_text(values[n]), "w") if n in values else Cell("") for n in columns),
+        )
+    kept = set(columns[_kept(window)[0]])
+    yield (Cell(""), Cell("="), *(Cell(number_text(full[n]), "y" if n in kept else "", n in kept) for n in columns))
+
+
+def _polynomials(trace: Trace, window: Window) -> Iterator[Any]:
+    """The same as a product of polynomials, where it is small and plain."""
+    axes, x = window.axes, window.x[0]
+    plain = len(axes) == 1 and trace.operation == "convolve" and axes[0].dilation == 1 and len(x) <= 8
+    if not plain or axes[0].taps > 6 or trace.boundary != ("zero",) or not len(x):
+        return
+    w = window.v[0, 0][::-1]
+    total = zeros((len(x) + len(w) - 1,))
+    for i, sample in enumerate(x):
+        total[i : i + len(w)] = total[i : i + len(w)] + sample * w
+    text = f"({_polynomial(x)})·({_polynomial(w)}) = {_polynomial(total)}"
+    yield Text("With z to the power of its place for each number, it is the product of two polynomials:")
+    yield Formula(text, text.replace("·", "\\cdot ").replace("−", "-").replace("²", "^2"))
+
+
+def _polynomial(numbers: Any) -> str:
+    """1 − z + 2·z^2; terms of 0 are left out.
+
+    >>> _polynomial([0, 1, -2])
+    'z − 2·z^2'
+    """
+    terms = [(value, _power(n)) for n, value in enumerate(numbers) if value != 0]
+    parts: list[str] = []
+    for value, power in terms:
+        size = number_text(abs(value)) if not isinstance(value, complex) else number_text(value)
+        body = power if size == "1" and power else "·".join(filter(None, (size, power)))
+        negative = not isinstance(value, complex) and value < 0
+        sign = ("− " if parts else "−") if negative else ("+ " if parts else "")
+        parts.append(sign + body)
+    return " ".join(parts) or "0"
+
+
+def _power(n: int) -> str:
+    return "" if n == 0 else "z" if n == 1 else f"z^{n}" if n < 10 else f"z^{{{n}}}"
+
+
+# ------------------------------------------------------------------------------- two axes
+
+
+def _planes(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
+    if len(stamps) > MAX_STAMPS:
+        yield Text(f"{len(stamps)} samples are too many to be read one by one; their stamps are in .parts.")
+    else:
+        yield _stamp_table(stamps)
+    yield Grids((_marked(window, full),))
+
+
+def _stamp_table(stamps: list[Stamp]) -> Table:
+    rows = tuple(
+        (number_text(stamp.value), index_text(stamp.first), " | ".join(texts_of(row) for row in stamp.copy))
+        for stamp in stamps
+    )
+    return Table("Each sample, where its copy begins on the plane of the full result, and the copy row by row",
+                ("x̃", "at", "stamps"), rows, "rll")  # fmt: skip
+
+
+def _marked(window: Window, full: Array) -> Grid:
+    kept = {index for index in indices(full.shape) if all(n in range(*s.indices(size)) for n, s, size in zip(
+        index, _kept(window), full.shape, strict=True))}  # fmt: skip
+    rows = tuple(
+        tuple(Cell(number_text(value), "y" if (i, j) in kept else "", (i, j) in kept) for j, value in enumerate(row))
+        for i, row in enumerate(full)
+    )
+    return Grid("all copies added; the outputs that were asked for are marked", rows)

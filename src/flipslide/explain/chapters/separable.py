@@ -1,0 +1,146 @@
+"""`separable`: taps that are a product of a column and a row are applied axis by axis."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...show import Grids, Text
+from ..trace import Trace
+from ..window import Window, fill_zeros, taps_of, window_of, zeros
+from .chapter import Chapter, answer, check_finite, grid_of, result_grids
+
+__all__ = ["chapter", "convolve", "factors_of"]
+
+#: Floats whose product is off by no more than this fraction of the largest tap count as a product.
+ROUNDING = 1e-12
+
+Factors = list[tuple[Array, Array]]
+
+
+def factors_of(taps: Array) -> Factors:
+    """(column, row) pairs whose products add up to the matrix; one pair where it is a product.
+
+    Elimination with the largest entry as the pivot p at (i, j): what is left after taking away
+    column j times row i over p has one rank less.
+
+    >>> [(c.tolist(), r.tolist()) for c, r in factors_of(np.array([[1, 2], [2, 4]], dtype=object))]
+    [([1, 2], [1, 2])]
+    """
+    rest = taps.copy()
+    factors: Factors = []
+    largest = max((abs(tap) for tap in taps.flat), default=0)
+    exact = all(isinstance(tap, int | Fraction) for tap in taps.flat)
+    while True:
+        at = max(np.ndindex(*rest.shape), key=lambda place: abs(rest[place]))
+        if abs(rest[at]) <= (0 if exact else ROUNDING * largest):
+            return factors
+        column, row = rest[:, at[1]].copy(), _divide(rest[at[0]], rest[at])
+        column, row = _tidy(column, row)
+        factors.append((column, row))
+        rest = rest - np.multiply.outer(column, row)
+
+
+def _divide(row: Array, pivot: Any) -> Array:
+    exact = isinstance(pivot, int | Fraction)
+    return np.array([Fraction(tap) / pivot if exact else tap / pivot for tap in row] + [None], dtype=object)[:-1]
+
+
+def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
+    """The same product with whole numbers in the row, where that is possible without new fractions."""
+    if not all(isinstance(entry, Fraction) for entry in row):
+        return column, row
+    scale = int(np.lcm.reduce([entry.denominator for entry in row]))
+    whole = np.array([_whole(entry * scale) for entry in row] + [None], dtype=object)[:-1]
+    return np.array([_whole(Fraction(entry) / scale) for entry in column] + [None], dtype=object)[:-1], whole
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if value.denominator == 1 else value
+
+
+def convolve(window: Window) -> Array:
+    """y, by a pass along the last axis and one along the first, for each pair of factors."""
+    sums, x = window.empty(), fill_zeros(window.extended)
+    for k in range(window.filters):
+        for c, channel in enumerate(window.channels(k)):
+            if len(window.axes) == 1:
+                sums[k] = sums[k] + _slide(x[channel], window.v[k, c], window, 0, 0)
+                continue
+            for column, row in factors_of(window.v[k, c]):
+                sums[k] = sums[k] + _slide(_slide(x[channel], row, window, 1, 1), column, window, 0, 0)
+    return sums
+
+
+def _slide(x: Array, taps: Array, window: Window, dim: int, axis: int) -> Array:
+    """The sum along one axis."""
+    length = window.axes[axis]
+    x = np.moveaxis(x, dim, -1)
+    total = zeros((*x.shape[:-1], length.outputs))
+    if length.outputs:
+        for j, tap in enumerate(taps):
+            first = length.dilation * j
+            total = total + tap * x[..., first : first + length.stride * (length.outputs - 1) + 1 : length.stride]
+    return np.moveaxis(total, -1, dim)
+
+
+def chapter(trace: Trace) -> Chapter:
+    """The factors, both passes and the count of products."""
+    window = window_of(trace)
+    check_finite(window, "separable")
+    y = answer(window, convolve(window))
+    title = "separable: one axis after the other"
+    if len(window.axes) == 1:
+        story = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
+        return Chapter("separable", title, [*story, result_grids(window, y)], y, factors=[])
+    factors = factors_of(taps_of(trace, window)[0, 0])
+    return Chapter("separable", title, [*_story(trace, window, factors), result_grids(window, y)], y, factors=factors)
+
+
+def _story(trace: Trace, window: Window, factors: Factors) -> list[Any]:
+    of_all = (
+        " (each filter and channel has factors of its own; shown are the first)" if window.v[..., 0, 0].size > 1 else ""
+    )
+    height, width = window.taps
+    once, twice = height * width, len(factors) * (height + width)
+    shown = [Grids((grid_of("w", taps_of(trace, window)[0, 0], "w"),))]
+    for n, (column, row) in enumerate(factors):
+        names = ("column", "times row") if len(factors) == 1 else (f"column {n + 1}", f"times row {n + 1}")
+        shown.append(Grids((grid_of(names[0], [[tap] for tap in column], "w"), grid_of(names[1], row, "w"))))
+    return [
+        Text(_verdict(factors) + of_all),
+        *shown,
+        *_passes(window, factors),
+        Text(_count(once, twice, len(factors))),
+    ]
+
+
+def _verdict(factors: Factors) -> str:
+    if not factors:
+        return "All taps are zero: no pass is needed."
+    if len(factors) == 1:
+        return "w is a column times a row, so sliding w is sliding the row, then the column over the result."
+    return (
+        f"w is no product of one column and one row: it takes a sum of {len(factors)} such products, a pair of passes "
+        "for each. The engine then takes another way."
+    )
+
+
+def _passes(window: Window, factors: Factors) -> list[Any]:
+    """What the first pass leaves, for taps that are one product."""
+    if len(factors) != 1:
+        return []
+    _, row = factors_of(window.v[0, 0])[0]
+    first = _slide(fill_zeros(window.extended)[0], row, window, 1, 1)
+    return [Grids((grid_of("x after the pass with the row", first, "x"),))]
+
+
+def _count(once: int, twice: int, pairs: int) -> str:
+    saved = "fewer" if twice < once else "no fewer"
+    return (
+        f"Products for each output: {once} at once, {twice} in {2 * pairs} passes: {saved}. "
+        "With k×k taps it is k² against 2k, for 7×7 taps 49 against 14."
+    )

@@ -1,0 +1,221 @@
+"""`winograd`: fewer products for a few taps, by way of polynomials.
+
+m outputs of r taps are m·r products. A polynomial of degree m + r − 2 is known by its values
+at m + r − 1 points, and a product of polynomials is a product at each point. Transposed, this
+computes m outputs of a sliding sum with m + r − 1 products:
+
+    y = Aᵀ·((G·v) ⊙ (Bᵀ·x)),     A and G evaluate at the points, B undoes it
+
+(Winograd, *Arithmetic Complexity of Computations*, 1980; Lavin and Gray, 2016.) The points are
+0, ±1, ±2, ±1/2, … and ∞, and everything here is a fraction, so the result is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from itertools import count, islice
+from math import lcm
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array
+from ...show import Formula, Grids, Text
+from ...spec import Shape
+from ..trace import Trace
+from ..window import Window, fill_zeros, index_at, indices, window_of, zeros
+from .chapter import Chapter, answer, check_finite, grid_of, result_grids, texts_of
+from .overlap import every_output
+
+__all__ = ["chapter", "convolve", "matrices"]
+
+#: Outputs of a tile along each axis, and the most taps of one; longer w is cut into pieces.
+TILE, MAX_TAPS = 2, 5
+
+Matrices = tuple[Array, Array, Array]
+
+
+def points() -> Any:
+    """0, 1, −1, 2, −2, 1/2, −1/2, 3, …: small numbers, for small matrices."""
+    yield Fraction(0)
+    for n in count(1):
+        for value in dict.fromkeys((Fraction(n), Fraction(1, n))):
+            yield from (value, -value)
+
+
+@lru_cache(maxsize=64)
+def matrices(m: int, r: int) -> Matrices:
+    """(Aᵀ, G, Bᵀ) for m outputs of r taps.
+
+    >>> [matrix.tolist() for matrix in matrices(1, 2)]
+    [[[1, 1]], [[1, 0], [0, 1]], [[1, 0], [0, 1]]]
+    """
+    n = m + r - 1
+    finite = list(islice(points(), n - 1))
+    at = _evaluate(finite, n)
+    inverse = _invert(at).T
+    a, g = _evaluate(finite, m), _evaluate(finite, r)
+    # Whole numbers in B, whose products meet every sample; G takes the fractions and meets w once.
+    for i in range(n):
+        scale = lcm(*(entry.denominator for entry in inverse[i]))
+        inverse[i], g[i] = inverse[i] * scale, g[i] / scale
+    return _plain(a.T), _plain(g), _plain(inverse)
+
+
+def _evaluate(finite: list[Fraction], n: int) -> Array:
+    """Rows of powers of each point; the last row is the point at infinity, the leading coefficient."""
+    rows = [[point**power for power in range(n)] for point in finite]
+    return np.array([*rows, [Fraction(0)] * (n - 1) + [Fraction(1)]], dtype=object)
+
+
+def _invert(matrix: Array) -> Array:
+    """The inverse, by elimination with fractions."""
+    n = len(matrix)
+    both = np.concatenate([matrix, np.array([[Fraction(i == j) for j in range(n)] for i in range(n)], dtype=object)], 1)
+    for i in range(n):
+        pivot = next(k for k in range(i, n) if both[k, i] != 0)
+        both[[i, pivot]] = both[[pivot, i]]
+        both[i] = both[i] / both[i, i]
+        for k in range(n):
+            if k != i:
+                both[k] = both[k] - both[k, i] * both[i]
+    return both[:, n:]
+
+
+def _plain(matrix: Array) -> Array:
+    """Whole fractions as integers."""
+    flat = [int(entry) if entry.denominator == 1 else entry for entry in matrix.flat]
+    plain = np.empty(len(flat), dtype=object)
+    plain[:] = flat
+    return plain.reshape(matrix.shape)
+
+
+def _apply(matrices_: list[Array], array: Array) -> Array:
+    """A matrix along each axis."""
+    for dim, matrix in enumerate(matrices_):
+        moved = np.moveaxis(array, dim, 0)
+        array = np.moveaxis(np.tensordot(matrix, moved, axes=1), 0, dim)
+    return array
+
+
+def run_tile(samples: Array, taps: Array, kinds: list[Matrices]) -> tuple[Array, Array, Array, Array]:
+    """(G·v, Bᵀ·x, their product, the outputs of one tile)."""
+    v = _apply([g for _, g, _ in kinds], taps)
+    d = _apply([b for _, _, b in kinds], samples)
+    return v, d, v * d, _apply([a for a, _, _ in kinds], v * d)
+
+
+def convolve(window: Window) -> Array:
+    """y, tile by tile; samples that the dilation keeps apart are sets of their own."""
+    x, sums = fill_zeros(window.extended), zeros((window.filters, *every_output(window)))
+    for k in range(window.filters):
+        for c, channel in enumerate(window.channels(k)):
+            for residue in indices(tuple(axis.dilation for axis in window.axes)):
+                every = [slice(r, None, axis.dilation) for r, axis in zip(residue, window.axes, strict=True)]
+                here = index_at(k, every)
+                part = sums[here]
+                sums[here] = part + _slide(x[index_at(channel, every)], window.v[k, c], part.shape)
+    sums = sums[index_at(slice(None), (slice(None, None, axis.stride) for axis in window.axes))]
+    return np.asarray(np.frompyfunc(_whole, 1, 1)(sums), dtype=object) if sums.size else sums
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def _pieces(taps: Array) -> Iterator[tuple[Shape, Array]]:
+    """(where it begins, the taps) of each piece of at most MAX_TAPS along every axis."""
+    for at in indices(tuple(-(-n // MAX_TAPS) for n in taps.shape)):
+        first = tuple(i * MAX_TAPS for i in at)
+        yield first, taps[tuple(slice(f, f + MAX_TAPS) for f in first)]
+
+
+def _slide(x: Array, taps: Array, wanted: Shape) -> Array:
+    total = zeros(wanted)
+    for first, piece in _pieces(taps):
+        total = total + _slide_piece(x[tuple(slice(f, None) for f in first)], piece, wanted)
+    return total
+
+
+def _slide_piece(x: Array, taps: Array, wanted: Shape) -> Array:
+    kinds = [matrices(TILE, r) for r in taps.shape]
+    total = zeros(tuple(-(-n // TILE) * TILE for n in wanted))
+    for at in indices(tuple(-(-n // TILE) for n in wanted)):
+        first = tuple(i * TILE for i in at)
+        total[tuple(slice(f, f + TILE) for f in first)] = run_tile(_tile(x, taps, first), taps, kinds)[-1]
+    return total[tuple(slice(0, n) for n in wanted)]
+
+
+def _tile(x: Array, taps: Array, first: Shape) -> Array:
+    """The samples of one tile; zeros where x̃ has ended."""
+    tile = zeros(tuple(TILE + r - 1 for r in taps.shape))
+    piece = x[tuple(slice(f, f + n) for f, n in zip(first, tile.shape, strict=True))]
+    tile[tuple(slice(0, n) for n in piece.shape)] = piece
+    return tile
+
+
+def chapter(trace: Trace) -> Chapter:
+    """The matrices, one tile in full, and the count of products."""
+    window = window_of(trace)
+    check_finite(window, "winograd")
+    y = answer(window, convolve(window))
+    kinds = [matrices(TILE, min(r, MAX_TAPS)) for r in window.taps]
+    return Chapter(
+        "winograd", "winograd: fewer products for a few taps", [*_story(window, kinds), result_grids(window, y)], y,
+        matrices=kinds,
+    )  # fmt: skip
+
+
+def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
+    (_, taps), *more = _pieces(window.v[0, 0])
+    n_axes = len(window.axes)
+    direct = TILE**n_axes * taps.size
+    fewer = int(np.prod([TILE + r - 1 for r in taps.shape]))
+    name = f"F({'×'.join([str(TILE)] * n_axes)}, {'×'.join(map(str, taps.shape))})"
+    transposed = n_axes == 2
+    formula = "y = Aᵀ·((G·v·Gᵀ) ⊙ (Bᵀ·x·B))·A" if transposed else "y = Aᵀ·((G·v) ⊙ (Bᵀ·x))"
+    latex = (
+        "y = A^{\\mathsf T}\\bigl((G\\,v\\,G^{\\mathsf T})\\odot(B^{\\mathsf T}x\\,B)\\bigr)A"
+        if transposed
+        else "y = A^{\\mathsf T}\\bigl((G\\,v)\\odot(B^{\\mathsf T}x)\\bigr)"
+    )
+    a, g, b = kinds[-1]
+    cut = (
+        f" w is cut into {len(more) + 1} pieces of at most {MAX_TAPS} taps along an axis; shown is the first."
+        if more
+        else ""
+    )
+    story: list[Any] = [
+        Text(
+            f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
+            f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
+            "the rest is additions and small factors. v are the taps as they lie over x." + cut
+        ),
+        Formula(formula, latex),
+        Grids((grid_of("Aᵀ", a), grid_of("G", g), grid_of("Bᵀ", b))),
+    ]
+    if window.extended.size and all(window.outputs):
+        first = _tile(fill_zeros(window.extended)[0][_every(window)], taps, (0,) * n_axes)
+        v, d, product, sums = run_tile(first, taps, kinds)
+        shown = [("x of the first tile", first, "x"), ("G·v" + ("·Gᵀ" if transposed else ""), v, "w"),
+                 ("Bᵀ·x" + ("·B" if transposed else ""), d, "x"), ("their products", product, ""),
+                 ("y of the tile", sums, "y")]  # fmt: skip
+        story.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
+    if any(axis.stride > 1 for axis in window.axes):
+        story.append(Text("Every output is computed; those between the strides are dropped afterwards."))
+    story.append(Text(_warning(g)))
+    return story
+
+
+def _every(window: Window) -> tuple[slice, ...]:
+    return tuple(slice(None, None, axis.dilation) for axis in window.axes)
+
+
+def _warning(g: Array) -> str:
+    factors = texts_of(sorted({abs(entry) for entry in g.flat if entry != 0}))
+    return (
+        f"Exact here, in fractions. In floats the factors ({factors}) cost accuracy, the more the larger the tile: "
+        "the engine's default does not use it."
+    )

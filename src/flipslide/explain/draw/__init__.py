@@ -1,0 +1,32 @@
+"""The pictures of a trace. Each function gives frames, or none where they could not be read.
+
+    steps     flip.py, then line.py, plane.py or layer.py: one frame for every output
+    scatter   scatter.py: every sample stamps a copy of w
+    matrix    matrix.py: the call as a matrix times x
+    columns   columns.py: im2col and col2im
+    ruler     ruler.py: the length formula as a count of windows; full, same and valid
+
+Nothing is computed here that a renderer would have to be trusted for: values come from the
+trace, and what is counted is counted in front of the reader.
+"""
+
+from __future__ import annotations
+
+from .columns import draw_col2im, draw_im2col
+from .matrix import draw_matrix
+from .ruler import draw_compare, draw_ruler
+from .scatter import draw_scatter
+from .steps import draw_flip, draw_step, draw_steps, is_drawable
+
+__all__ = [
+    "draw_col2im",
+    "draw_compare",
+    "draw_flip",
+    "draw_im2col",
+    "draw_matrix",
+    "draw_ruler",
+    "draw_scatter",
+    "draw_step",
+    "draw_steps",
+    "is_drawable",
+]

@@ -1,0 +1,65 @@
+"""What several pictures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...exact import number_text
+from ...show import Cell
+from ...show.board import minus
+from ..trace import Step, Term, Trace
+from ..words import cell_text, index_text
+
+__all__ = ["MAX_STEPS", "numbers_in", "outside_text", "reach_of", "show", "taken", "title_of"]
+
+#: The most frames of one series.
+MAX_STEPS = 80
+
+
+def show(value: Any) -> str:
+    """A number as it is written in pictures; a zero of the padding is 0."""
+    return minus(number_text(0 if value is None else value))
+
+
+def taken(value: Any, role: str, strong: bool = False) -> Cell:
+    """A cell of x̃: hatched where it is a zero of the padding."""
+    return Cell(show(value), "padding" if value is None else role, strong)
+
+
+def reach_of(trace: Trace) -> list[tuple[int, int]]:
+    """On each axis the positions [low, high) that are x or that some window covers."""
+    shape = _shape(trace.x)[-trace.ndim :]
+    reach = []
+    for axis in range(trace.ndim):
+        covered = [term.position[axis - trace.ndim] for step in trace.steps for term in step.terms]
+        low = trace.x_origin[axis - trace.ndim]
+        high = low + (shape[axis] if axis < len(shape) else 0)
+        reach.append((min([low, *covered]), max([high, *(i + 1 for i in covered)])))
+    return reach
+
+
+def _shape(nested: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = ()
+    while isinstance(nested, tuple):
+        shape += (len(nested),)
+        nested = nested[0] if nested else None
+    return shape
+
+
+def numbers_in(trace: Trace) -> list[str]:
+    """Every number of the pictures, to find how wide cells must be."""
+    terms = [term for step in trace.steps for term in step.terms]
+    numbers = [show(n) for term in terms for n in (term.a, term.b)] + [show(step.value) for step in trace.steps]
+    return numbers + [show(term.product) for term in terms if term.product is not None]
+
+
+def outside_text(term: Term | None) -> str:
+    """What is written in a cell of the padding."""
+    if term is None:
+        return ""
+    return "0" if term.source == "zero" else minus(cell_text(term).rstrip("'"))
+
+
+def title_of(trace: Trace, step: Step) -> str:
+    verb = {"convolve": "Convolution", "correlate": "Correlation", "layer": "Layer"}[trace.operation]
+    return f"{verb}, output {index_text(step.y)}"

@@ -1,0 +1,181 @@
+"""A layer: every channel of x with its window, the filter's slice beside it, the products and
+their sum; the sums and the bias make one number of y.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from ...show import Cell, Grid, Scene
+from ...show.board import Board, cell_width, text_width
+from ..trace import Step, Trace
+from ..window import Window, window_of
+from ..words import step_sentence
+from .common import numbers_in, show, title_of
+
+__all__ = ["draw_layer", "is_layer_drawable"]
+
+MAX_CHANNELS = 6
+HEIGHT, GAP, TOP = 28.0, 36.0, 62.0
+
+
+class Sizes(NamedTuple):
+    """Rows and columns of x̃, of the taps and of the outputs, and how wide cells are."""
+
+    x: tuple[int, int]
+    taps: tuple[int, int]
+    y: tuple[int, int]
+    width: float
+
+
+def is_layer_drawable(trace: Trace) -> bool:
+    """Whether so many channels still make one picture."""
+    if not trace.is_whole:
+        return False
+    window = window_of(trace)
+    return window.x.shape[0] <= MAX_CHANNELS and window.filters <= MAX_CHANNELS
+
+
+def draw_layer(trace: Trace, step: Step) -> Scene:
+    """One output of one filter."""
+    window, board = window_of(trace), Board()
+    sizes = _sizes(window, cell_width(numbers_in(trace), 28))
+    k, *m = step.y
+    pitch = max(sizes.x[0], sizes.taps[0]) * HEIGHT + GAP
+    lefts = _lefts(sizes)
+    padded = any(axis.before or axis.after for axis in window.axes)
+    heads = "x, padded" if padded else "x", f"filter w[{k}]", "products", "sums", "y"
+    for left, name, ink in zip(lefts, heads, ("x-ink", "w-ink", "faint", "faint", "y-ink"), strict=True):
+        board.label(left, 22, name, ink, 15, bold=ink != "faint")
+    seen = window.channels(k)
+    for c in range(window.x.shape[0]):
+        place = TOP + c * pitch
+        _draw_channel(board, window, c, lefts[0], place, sizes)
+        if c in seen:
+            _draw_window(board, window, (k, c), tuple(m), (lefts, place), sizes)
+    _draw_sums(board, trace, step, lefts, pitch, sizes)
+    _draw_outputs(board, trace, step, lefts[4], sizes)
+    return board.scene(title_of(trace, step), step_sentence(trace, step))
+
+
+def _sizes(window: Window, width: float) -> Sizes:
+    x, taps, y = ((1, *shape)[-2:] for shape in (window.extended.shape[1:], window.taps, window.outputs))
+    return Sizes(x, taps, y, width)
+
+
+def _lefts(sizes: Sizes) -> tuple[float, ...]:
+    """Where the columns of the picture begin."""
+    grid = max(sizes.taps[1] * sizes.width, text_width("filter w[0]"))
+    lefts = [16.0]
+    for width in (max(sizes.x[1] * sizes.width, 70), grid, max(sizes.taps[1] * sizes.width, 62), 96.0):
+        lefts.append(lefts[-1] + width + 34)
+    return tuple(lefts)
+
+
+def _plane(array: Any) -> Any:
+    """One channel as a matrix."""
+    return array.reshape((1, *array.shape)[-2:])
+
+
+def _draw_channel(board: Board, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
+    inside = _plane(window.sources)
+    rows = tuple(
+        tuple(
+            Cell(show(value), "x" if isinstance(inside[i, j], tuple) and _is_own(window, (i, j)) else "padding")
+            for j, value in enumerate(row)
+        )
+        for i, row in enumerate(_plane(window.extended[c]))
+    )
+    board.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
+
+
+def _is_own(window: Window, place: tuple[int, int]) -> bool:
+    """Whether that place of x̃ is x itself and not a copy."""
+    return all(
+        axis.before <= i < axis.before + axis.n for i, axis in zip(place[-len(window.axes) :], window.axes, strict=True)
+    )
+
+
+def _draw_window(
+    board: Board,
+    window: Window,
+    at: tuple[int, int],
+    m: tuple[int, ...],
+    where: tuple[tuple[float, ...], float],
+    sizes: Sizes,
+) -> None:
+    """The window over one channel, the taps that lie there, and the products."""
+    (lefts, top), (k, c) = where, at
+    taps = _plane(window.v[k, c - window.channels(k).start])
+    strides, dilations = ((0, *(getattr(a, name) for a in window.axes))[-2:] for name in ("stride", "dilation"))
+    first = tuple(i * s for i, s in zip((0, *m)[-2:], strides, strict=True))
+    span = tuple(d * (n - 1) + 1 for d, n in zip(dilations, sizes.taps, strict=True))
+    board.outline(
+        lefts[0] + first[1] * sizes.width - 2, top + first[0] * HEIGHT - 2,
+        span[1] * sizes.width + 4, span[0] * HEIGHT + 4,
+    )  # fmt: skip
+    samples = _plane(window.extended[c])[
+        first[0] : first[0] + span[0] : max(dilations[0], 1), first[1] : first[1] + span[1] : max(dilations[1], 1)
+    ]
+    # The slices of the filter stand as high as the middle of the channel that they belong to.
+    drop = (max(sizes.x[0], sizes.taps[0]) - sizes.taps[0]) * HEIGHT / 2
+    grid = tuple(tuple(Cell(show(tap), "w") for tap in row) for row in taps)
+    board.grid(lefts[1], top + drop, Grid("", grid), sizes.width, HEIGHT)
+    products = tuple(
+        tuple(Cell(show(tap * x)) if x is not None else Cell("", "padding") for tap, x in zip(row, xs, strict=True))
+        for row, xs in zip(taps, samples, strict=True)
+    )
+    board.grid(lefts[2], top + drop, Grid("", products), sizes.width, HEIGHT)
+    middle = top + drop + sizes.taps[0] * HEIGHT / 2
+    board.label(lefts[1] - 22, middle, "×", "faint", 15)
+    board.label(lefts[2] - 20, middle, "=", "faint", 15)
+
+
+def _draw_sums(board: Board, trace: Trace, step: Step, lefts: tuple[float, ...], pitch: float, sizes: Sizes) -> None:
+    """The sum of each channel, the bias, and what they make."""
+    left, middles = lefts[3] + 24, []
+    seen = sorted({term.position[0] for term in step.terms})
+    half = max(sizes.x[0], sizes.taps[0]) * HEIGHT / 2
+    for c, partial in zip(seen, step.partials, strict=True):
+        middle = TOP + c * pitch + half
+        board.arrow(lefts[2] + sizes.taps[1] * sizes.width + 6, middle, left - 6, middle)
+        board.cell(left, middle - HEIGHT / 2, Cell(show(partial), "blank"), 52, HEIGHT)
+        middles.append(middle)
+    if step.bias is not None:
+        middle = middles[-1] + max(half, 24) + 30
+        board.cell(left, middle - HEIGHT / 2, Cell(show(step.bias), "w"), 52, HEIGHT)
+        board.label(left - 10, middle, "bias", "w-ink", 13, "end")
+        middles.append(middle)
+    for above, below in pairwise(middles):
+        board.label(left + 26, (above + below) / 2, "+", "faint", 16, "middle")
+    rail = left + 52 + 14
+    for middle in middles:
+        board.wire(left + 52, middle, rail, middle, "faint", 1.5)
+    board.wire(rail, min(middles[0], _target(step, sizes)), rail, middles[-1], "faint", 1.5)
+    target = _target(step, sizes)
+    board.arrow(rail, target, lefts[4] - 4, target, "window", 2)
+
+
+def _target(step: Step, sizes: Sizes) -> float:
+    """How high the output stands that is being made."""
+    return TOP + step.y[0] * (sizes.y[0] * HEIGHT + GAP) + ((0, *step.y[1:])[-2] + 0.5) * HEIGHT
+
+
+def _draw_outputs(board: Board, trace: Trace, step: Step, left: float, sizes: Sizes) -> None:
+    """What is known of y so far, one grid for each filter."""
+    values = {other.y: other.value for other in trace.steps if other.y <= step.y}
+    for k in range(trace.y_shape[0]):
+        top = TOP + k * (sizes.y[0] * HEIGHT + GAP)
+        rows = tuple(
+            tuple(_output_cell(values, (k, *(i, j)[-trace.ndim :]), step) for j in range(sizes.y[1]))
+            for i in range(sizes.y[0])
+        )
+        board.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
+        if step.y[0] == k:
+            i, j = (0, *step.y[1:])[-2:]
+            board.outline(left + j * sizes.width, top + i * HEIGHT, sizes.width, HEIGHT)
+
+
+def _output_cell(values: dict[Any, Any], at: tuple[int, ...], step: Step) -> Cell:
+    return Cell(show(values[at]), "y", at == step.y) if at in values else Cell("", "blank")

@@ -1,0 +1,133 @@
+"""Lengths as counts: how many windows fit on the ruler, and which modes keep which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...show import Cell, Frame, Scene
+from ...show.board import HEIGHT, Board, cell_width, minus, text_width
+from ..trace import Length, Trace
+from .common import reach_of, show
+
+__all__ = ["draw_compare", "draw_ruler"]
+
+MAX_CELLS, MAX_WINDOWS = 40, 24
+ROW = 24.0
+
+
+# ------------------------------------------------------------------------------ one length
+
+
+def draw_ruler(lengths: Sequence[Length]) -> tuple[Frame, ...]:
+    """For every axis: windows laid down one after another, and what is left over at the end."""
+    return tuple(frame for n, length in enumerate(lengths) for frame in _ruler(length, n, len(lengths)))
+
+
+def _ruler(length: Length, axis: int, n_axes: int) -> Iterator[Frame]:
+    cells = length.before + length.n + length.after
+    if cells > MAX_CELLS or not 0 < length.outputs <= MAX_WINDOWS or length.before < 0 or length.after < 0:
+        return
+    name = f"Axis {axis}: " if n_axes > 1 else ""
+    for m in range(length.outputs):
+        first = m * length.stride
+        window = f"window {m}" if name else f"Window {m}"
+        sentence = f"{name}{window} begins at place {first} and covers {length.span} of {cells} places."
+        if m == length.outputs - 1:
+            sentence = name + _counted(length, cells)
+        yield Frame(_draw_ruler(length, m, sentence), minus(sentence), 0.9 if m < length.outputs - 1 else 2.5)
+
+
+def _counted(length: Length, cells: int) -> str:
+    unused = length.room - length.stride * (length.outputs - 1)
+    over = f" {unused} {'place is' if unused == 1 else 'places are'} left over, never used." if unused else ""
+    steps = f"⌊{length.room}/{length.stride}⌋" if length.stride > 1 else str(length.room)
+    return (
+        f"({cells} − {length.span}) = {length.room} places to go, {length.stride} at a time: "
+        f"{steps} + 1 = {length.outputs} windows.{over}"
+    )
+
+
+def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
+    board = Board()
+    cells = length.before + length.n + length.after
+    width, left = 34.0, 32 + text_width("window 00", 13)
+    board.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
+    end = (length.outputs - 1) * length.stride + length.span
+    for i in range(cells):
+        inside = length.before <= i < length.before + length.n
+        used = i < end or now < length.outputs - 1
+        cell = Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding")
+        board.cell(left + i * width, 40, cell, width)
+        board.label(left + (i + 0.5) * width, 28, str(i), "faint", 11, "middle")
+        if not used:
+            board.label(left + (i + 0.5) * width, 40 + HEIGHT / 2, "×", "faint", 15, "middle")
+    for m in range(now + 1):
+        top = 40 + HEIGHT + 12 + m * ROW
+        board.label(16, top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
+        start = left + m * length.stride * width
+        if length.dilation > 1:
+            board.wire(start, top + 9, start + length.span * width, top + 9, "w-line", 1.5)
+        for j in range(length.taps):
+            board.cell(start + j * length.dilation * width, top, Cell("", "w"), width, 18)
+        if m == now:
+            board.outline(start - 1, top - 1, length.span * width + 2, 20)
+    if end < cells and now == length.outputs - 1:
+        middle = left + (end + cells) / 2 * width
+        board.label(middle, 40 + HEIGHT + 16, "never used", "faint", 12, "middle")
+    board.reach(left + cells * width + 20, 40 + HEIGHT + 12 + length.outputs * ROW)
+    return board.scene("How many windows fit", sentence)
+
+
+# ------------------------------------------------------------------------- three modes
+
+
+def draw_compare(traces: Sequence[Trace]) -> tuple[Frame, ...]:
+    """Traces of one call in several modes, shortest first, each y under the ruler of the longest."""
+    if any(trace.ndim != 1 or trace.operation == "layer" or not trace.is_whole or not trace.steps for trace in traces):
+        return ()
+    low, high = (f(reach_of(trace)[0][end] for trace in traces) for end, f in enumerate((min, max)))
+    if high - low > MAX_CELLS:
+        return ()
+    return tuple(_compare(traces, low, high))
+
+
+_KEEPS = {
+    "valid": "valid keeps only complete overlaps",
+    "same": "same keeps as many as x has",
+    "full": "full keeps every overlap",
+}
+
+
+def _compare(traces: Sequence[Trace], low: int, high: int) -> Iterator[Frame]:
+    for n in range(len(traces)):
+        told = "; ".join(f"{_KEEPS[t.mode]}: {len(t.steps)}" for t in traces[: n + 1])
+        yield Frame(_draw_compare(traces, n, low, high, f"{told}."), f"{told}.", 2.0)
+
+
+def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, sentence: str) -> Scene:
+    board, x = Board(), traces[0].x
+    width = cell_width([show(v) for v in (*x, *(step.value for trace in traces for step in trace.steps))])
+    left = 32 + text_width("valid")
+
+    def left_of(position: float) -> float:
+        return left + (position - low) * width
+
+    (first, last), *_ = reach_of(traces[now])
+    board.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
+    for position in range(first, last):
+        inside = 0 <= position < len(x)
+        cell = Cell(show(x[position]), "x") if inside else Cell("0", "padding")
+        board.cell(left_of(position), 40, cell, width)
+        if inside:
+            board.label(left_of(position + 0.5), 28, str(position), "faint", 11, "middle")
+    for n, trace in enumerate(traces):
+        top = 40 + (n + 1) * (HEIGHT + 16)
+        board.label(16, top + HEIGHT / 2, trace.mode, "y-ink" if n <= now else "faint", bold=n == now)
+        for step in trace.steps if n <= now else ():
+            middle = (step.terms[0].position[0] + step.terms[-1].position[0]) / 2
+            board.cell(left_of(middle), top, Cell(show(step.value), "y"), width)
+        if n == now:
+            ends = [(s.terms[0].position[0] + s.terms[-1].position[0]) / 2 for s in (trace.steps[0], trace.steps[-1])]
+            board.outline(left_of(ends[0]), top, (ends[1] - ends[0] + 1) * width, HEIGHT)
+    board.reach(left_of(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
+    return board.scene("Valid, same and full on one ruler", sentence)

@@ -1,0 +1,189 @@
+"""What `fs.explain` and `fs.explain_layer` return."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import unknown_word
+from ..exact import pack
+from ..graph import Graph, graph, graph_layer
+from ..show import Document, Frames, Shown
+from .chapters import CHAPTERS, Chapter
+from .code import Listing, write_code
+from .draw import draw_step, is_drawable
+from .story import find_step, make_document, step_blocks, step_table
+from .text import render_text
+from .trace import Trace
+
+__all__ = ["Explanation"]
+
+
+class Explanation(Shown):
+    """One call, explained: `print` it, save it, or open one of its chapters.
+
+    `trace` holds every number, `y` is the result. Each chapter prints, draws and saves itself
+    like the whole:
+
+        table() step(n) flip() scatter() compare()       steps, and three ways to look at them
+        matrix() im2col() col2im()                       matrices
+        direct() gemm() separable() box() overlap() fft()      how the engine computes it,
+        numpy() winograd()                               each in exact or plain arithmetic
+        code("numpy")                                    the call in other languages
+        graph() grad(dy)                                 the computation graph, gradients
+    """
+
+    __slots__ = ("_call", "trace")
+
+    trace: Trace
+
+    def __init__(self, trace: Trace, call: dict[str, Any]) -> None:
+        self.trace = trace
+        self._call = call
+
+    # ----------------------------------------------------------------------------- shown
+
+    @property
+    def y(self) -> Array:
+        """The result, of exact numbers where x and w are exact; with around= or cells= the piece of it."""
+        if self.trace.is_whole:
+            return pack([step.value for step in self.trace.steps], self.trace.y_shape)
+        piece = np.array(self.trace.y, dtype=object)
+        return piece if None in piece.flat else pack(list(piece.flat), piece.shape)
+
+    def document(self) -> Document:
+        return make_document(self.trace)
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The trace as JSON, schema "flipslide-trace/1"."""
+        return self.trace.to_json(indent)
+
+    def __str__(self) -> str:
+        # A signal's text is set more tightly than its blocks would be.
+        return super().__str__() if self.trace.operation == "layer" else render_text(self.trace)
+
+    def __repr__(self) -> str:
+        trace = self.trace
+        shapes = f"x {self._call['x'].shape}, w {self._call['w'].shape}, y {trace.y_shape}"
+        return f"<Explanation: {trace.operation}, mode {trace.mode!r}, {shapes}>"
+
+    # ------------------------------------------------------------------------- the steps
+
+    def table(self) -> Chapter:
+        """Every output with its window, its products and its sum, and nothing else."""
+        return Chapter("table", "", [step_table(self.trace)], self.y)
+
+    def step(self, n: Any) -> Chapter:
+        """One output in full: number n, counted from 0, or an index of y.
+
+        >>> import flipslide as fs
+        >>> print(fs.explain([0, 1, 2, 3, 4], [1, -1, 2]).step(0))
+        y[0] = 2·0 + −1·1 + 1·2 = 1
+        <BLANKLINE>
+         tap         meets       product
+         w[2]    2   x[0]    0         0
+         w[1]   -1   x[1]    1        -1
+         w[0]    1   x[2]    2         2
+        """
+        step = find_step(self.trace, n)
+        blocks = list(step_blocks(self.trace, step))
+        if is_drawable(self.trace):
+            blocks.append(Frames("step", (draw_step(self.trace, step),)))
+        return Chapter("step", "", blocks, value=step.value, step=step)
+
+    # -------------------------------------------------------------------------- chapters
+
+    def chapter(self, name: str) -> Chapter:
+        """The chapter of that name; those of algorithms have the algorithm's name.
+
+        >>> import flipslide as fs
+        >>> fs.explain([0, 1, 2, 3, 4], [1, -1, 2]).chapter("winograd").y
+        array([1, 3, 5])
+        """
+        if name not in CHAPTERS:
+            raise unknown_word("chapter", name, CHAPTERS)
+        return CHAPTERS[name](self.trace)
+
+    def flip(self) -> Chapter:
+        """The flip: what turns round, and why."""
+        return self.chapter("flip")
+
+    def scatter(self) -> Chapter:
+        """Every sample stamps a copy of w: the same sum from the side of x."""
+        return self.chapter("scatter")
+
+    def compare(self) -> Chapter:
+        """Full, same and valid on one ruler, boundaries, and whose "same" is which."""
+        return self.chapter("compare")
+
+    def matrix(self) -> Chapter:
+        """The call as a (Toeplitz) matrix times x, and its transpose times dy."""
+        return self.chapter("matrix")
+
+    def im2col(self) -> Chapter:
+        """Every window as a column, so that the call is one product of matrices."""
+        return self.chapter("im2col")
+
+    def col2im(self) -> Chapter:
+        """Columns added back onto x: coverage, and the gradient of x."""
+        return self.chapter("col2im")
+
+    def direct(self) -> Chapter:
+        """Outputs side by side in the lanes of a register, one tap after another."""
+        return self.chapter("direct")
+
+    def gemm(self) -> Chapter:
+        """The product of matrices without the matrix: samples shared by all filters."""
+        return self.chapter("gemm")
+
+    def separable(self) -> Chapter:
+        """Taps that are a column times a row, applied axis by axis."""
+        return self.chapter("separable")
+
+    def box(self) -> Chapter:
+        """Taps that are all the same, as running sums."""
+        return self.chapter("box")
+
+    def overlap(self) -> Chapter:
+        """Tiles that overlap, a circular sum in each, the wrapped part thrown away."""
+        return self.chapter("overlap")
+
+    def fft(self) -> Chapter:
+        """Spectra multiplied: the circle, how it wraps, and the zeros that cure it."""
+        return self.chapter("fft")
+
+    def numpy(self) -> Chapter:
+        """Whole arrays, shifted, scaled and added."""
+        return self.chapter("numpy")
+
+    def winograd(self) -> Chapter:
+        """Fewer products for a few taps, exact in fractions."""
+        return self.chapter("winograd")
+
+    # -------------------------------------------------------------------- code and graph
+
+    def code(self, language: str = "numpy") -> Listing:
+        """A program for the same call: "numpy", "scipy", "matlab", "pytorch", "jax", "c" or "loops".
+
+        >>> import flipslide as fs
+        >>> print(fs.explain([0, 1, 2, 3, 4], [1, -1, 2]).code("matlab"))
+        x = [0 1 2 3 4];
+        w = [1 -1 2];
+        y = conv(x, w, 'valid')
+        """
+        return write_code(self.trace, language)
+
+    def graph(self) -> Graph:
+        """The computation graph of the call; see `fs.graph`."""
+        return graph_layer(**self._call) if self.trace.operation == "layer" else graph(**self._call)
+
+    def grad(self, dy: Any = None) -> Graph:
+        """The graph walked back: its dx, dw (and db) are the gradients of Σ y·dy.
+
+        >>> import flipslide as fs
+        >>> fs.explain([0, 1, 2, 3, 4], [1, -1, 2]).grad().dw
+        array([9, 6, 3])
+        """
+        return self.graph().backward(dy)

@@ -1,0 +1,534 @@
+"""How large the result of a layer is, counted out, and what the layer costs.
+
+    o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1
+    o = (i − 1)·s − lo − hi + d·(k − 1) + 1 + output_padding      transposed
+
+Integers only: nothing here needs NumPy before a picture is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import ParameterError, ShapeError, unknown_word
+from ..geometry import (
+    MODES,
+    ints_per_axis,
+    layer_count,
+    layer_pads,
+    least_transposed,
+    read_shape,
+    span_of,
+    to_int,
+    transposed_size,
+)
+from ..show import Document, Formula, Frames, Heading, Shown, Table, Text
+from ..show.document import Block, to_plain
+from ..show.text import WIDTH, render_text, wrap
+from ..spec import split_padding
+
+__all__ = ["AxisShape", "LayerShape", "ShapeReport", "explain_shape"]
+
+SCHEMA = "flipslide-shape/1"
+FORMULA = Formula(
+    "o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1",
+    "o = \\left\\lfloor\\frac{i+p_{lo}+p_{hi}-d\\,(k-1)-1}{s}\\right\\rfloor+1",
+)
+TRANSPOSED = Formula(
+    "o = (i − 1)·s − lo − hi + d·(k − 1) + 1 + output_padding",
+    "o = (i-1)\\,s-p_{lo}-p_{hi}+d\\,(k-1)+1+p_{out}",
+)
+
+
+class AxisShape(NamedTuple):
+    """One axis: what goes into the formula, and what comes out."""
+
+    size: int
+    taps: int
+    stride: int
+    dilation: int
+    lo: int
+    hi: int
+    output_padding: int
+    transposed: bool
+    outputs: int
+
+    @property
+    def span(self) -> int:
+        """D = d·(k − 1) + 1, how many samples the taps span."""
+        return span_of(self.taps, self.dilation)
+
+    @property
+    def room(self) -> int:
+        """The numerator: how far the first window can move."""
+        return self.size + self.lo + self.hi - self.span
+
+    @property
+    def unused(self) -> int:
+        """Samples of the padded axis behind the last window, which none of them reads."""
+        return 0 if self.transposed else self.room % self.stride
+
+    @property
+    def formula(self) -> str:
+        """The formula with this axis's numbers, step by step."""
+        if self.transposed:
+            return _transposed_formula(self)
+        padded = f"{self.size} + {self.lo} + {self.hi}"
+        inner = f"({padded} − {self.dilation}·({self.taps} − 1) − 1)/{self.stride}"
+        return f"⌊{inner}⌋ + 1 = ⌊{self.room}/{self.stride}⌋ + 1 = {self.room // self.stride} + 1 = {self.outputs}"
+
+
+def _transposed_formula(axis: AxisShape) -> str:
+    start = f"({axis.size} − 1)·{axis.stride} − {axis.lo} − {axis.hi}"
+    return f"{start} + {axis.dilation}·({axis.taps} − 1) + 1 + {axis.output_padding} = {axis.outputs}"
+
+
+class LayerShape(NamedTuple):
+    """One layer of a chain; the field and its step are in samples of the first input."""
+
+    axes: tuple[AxisShape, ...]
+    field: tuple[int, ...]  # how many samples of the input one output sees
+    step: tuple[int, ...]  # how far apart neighbouring outputs look
+    first: tuple[float, ...]  # where the middle of the first output's field lies
+
+
+class ShapeReport(Shown):
+    """The sizes of one layer or of a chain, and what it costs; made by `fs.explain_shape`.
+
+    `outputs` is the size of the result along each axis; `parameters`, `multiply_adds` and
+    `columns` (the numbers of the im2col matrix) count one example through one layer;
+    `receptive_field` is how many samples one output sees.
+    """
+
+    __slots__ = ("bias", "channels", "filters", "groups", "layers")
+
+    def __init__(self, layers: tuple[LayerShape, ...], channels: int, filters: int, groups: int, bias: bool) -> None:
+        self.layers = layers
+        self.channels = channels
+        self.filters = filters
+        self.groups = groups
+        self.bias = bias
+
+    # --------------------------------------------------------------------------- numbers
+
+    @property
+    def axes(self) -> tuple[AxisShape, ...]:
+        """The axes of the (last) layer."""
+        return self.layers[-1].axes
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        return tuple(axis.outputs for axis in self.axes)
+
+    @property
+    def receptive_field(self) -> tuple[int, ...]:
+        return self.layers[-1].field
+
+    @property
+    def taps(self) -> int:
+        """Products in one output: taps times channels of a group."""
+        return math.prod(axis.taps for axis in self.axes) * self.channels // self.groups
+
+    @property
+    def parameters(self) -> int:
+        """Taps of all filters, and their biases."""
+        return self.filters * self.taps + self.filters * self.bias
+
+    @property
+    def multiply_adds(self) -> int:
+        """Products of one example; a transposed layer has them for each sample instead of each output."""
+        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
+        return places * self.filters * self.taps
+
+    @property
+    def columns(self) -> int:
+        """Numbers in the matrix of im2col, for one example."""
+        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
+        return math.prod(axis.taps for axis in self.axes) * self.channels * places
+
+    @property
+    def samples(self) -> int:
+        """Numbers in one example."""
+        return self.channels * math.prod(axis.size for axis in self.axes)
+
+    # ----------------------------------------------------------------------------- shown
+
+    def document(self) -> Document:
+        return Document("", (*self._blocks(), *self._pictures()))
+
+    def __str__(self) -> str:
+        if len(self.layers) > 1:
+            return render_text(Document("", tuple(self._blocks())))
+        return "\n".join(self.lines()) + "\n\n" + render_text(Document("", (self._costs(),))).lstrip("\n")
+
+    def lines(self) -> list[str]:
+        """The formula, then with its numbers for each axis and what there is to say, then the sizes.
+
+        >>> from flipslide.explain.shape import explain_shape
+        >>> explain_shape(5, 3, stride=2, padding=1).lines()[-1]
+        '5 -> 3'
+        """
+        lines = [(TRANSPOSED if self.axes[0].transposed else FORMULA).text]
+        for name, axis in zip(self._names(), self.axes, strict=True):
+            lines.append(name + axis.formula)
+            lines += [line for remark in _remarks(axis) for line in wrap("    " + remark, WIDTH, "    ")]
+        return [*lines, self._sizes()]
+
+    def _names(self) -> list[str]:
+        return [f"axis {number}: " for number in range(len(self.axes))] if len(self.axes) > 1 else ["o = "]
+
+    def _sizes(self) -> str:
+        return f"{_times(axis.size for axis in self.axes)} -> {_times(self.outputs)}"
+
+    def __repr__(self) -> str:
+        return f"<ShapeReport: {_times(a.size for a in self.layers[0].axes)} -> {_times(self.outputs)}>"
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The report as JSON, schema "flipslide-shape/1"."""
+        counts = {name: getattr(self, name) for name in ("parameters", "multiply_adds", "columns", "samples")}
+        layers = [to_plain(layer) for layer in self.layers]
+        record = {"schema": SCHEMA, "outputs": list(self.outputs), "layers": layers}
+        return json.dumps(record | (counts if len(self.layers) == 1 else {}), indent=indent, ensure_ascii=False)
+
+    def _blocks(self) -> Iterator[Block]:
+        if len(self.layers) > 1:
+            yield from _chain_blocks(self.layers)
+            return
+        yield TRANSPOSED if self.axes[0].transposed else FORMULA
+        for number, (name, axis) in enumerate(zip(self._names(), self.axes, strict=True)):
+            yield Formula(name + axis.formula, _latex(axis, number if len(self.axes) > 1 else None))
+            yield from map(Text, _remarks(axis))
+        yield Text(self._sizes())
+        yield self._costs()
+
+    def _costs(self) -> Table:
+        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
+        taps = math.prod(axis.taps for axis in self.axes)
+        bias = " + 1" if self.bias else ""
+        each = "×".join(str(axis.taps) for axis in self.axes)
+        ratio = self.columns / self.samples if self.samples else 0.0
+        copied = f"{ratio:.3g} times the {self.samples:,} samples"
+        counts = (("place", places), ("filter", self.filters), ("tap", self.taps))
+        factors = " · ".join(f"{n:,} {word if n == 1 else word + 's'}" for word, n in counts)
+        rows: tuple[tuple[str, str, str], ...] = (
+            ("parameters", f"{self.parameters:,}", f"{self.filters} · ({each}·{self.channels // self.groups}{bias})"),
+            ("multiply-adds", f"{self.multiply_adds:,}", factors),
+            ("im2col", f"{self.columns:,} numbers", f"{taps * self.channels} · {places}, {copied}"),
+            ("im2col in float32", _bytes(4 * self.columns), ""),
+        )
+        if not self.axes[0].transposed:
+            apart = f"samples; the next looks {_times(self.layers[0].step)} further on"
+            rows += (("one output sees", _times(self.receptive_field), apart),)
+        return Table("", ("", "", ""), rows, "lrl")
+
+    def _pictures(self) -> Iterator[Block]:
+        """Windows laid on a ruler, for a single layer."""
+        from .draw import draw_ruler
+        from .trace import Length
+
+        if len(self.layers) > 1 or self.axes[0].transposed:
+            return
+        lengths = [
+            Length(a.size, a.taps, a.dilation, a.span, a.lo, a.hi, a.stride, a.room, a.outputs) for a in self.axes
+        ]
+        frames = draw_ruler(lengths)
+        if frames:
+            yield Frames("counting windows", frames)
+
+
+# ------------------------------------------------------------------------------- remarks
+
+
+def _latex(axis: AxisShape, number: int | None) -> str:
+    name = "o" if number is None else f"o_{number}"
+    if axis.transposed:
+        return f"{name} = {axis.formula}".replace("·", "\\cdot ").replace("−", "-")
+    inner = f"{axis.size}+{axis.lo}+{axis.hi}-{axis.dilation}\\cdot({axis.taps}-1)-1"
+    return (
+        f"{name} = \\left\\lfloor\\frac{{{inner}}}{{{axis.stride}}}\\right\\rfloor+1 = "
+        f"\\left\\lfloor\\frac{{{axis.room}}}{{{axis.stride}}}\\right\\rfloor+1 = {axis.outputs}"
+    )
+
+
+def _remarks(axis: AxisShape) -> Iterator[str]:
+    if axis.transposed:
+        yield _which_size(axis)
+    elif axis.unused:
+        yield _left_over(axis)
+        yield f"nothing is left over with {'; '.join(even_settings(axis))}"
+
+
+def _left_over(axis: AxisShape) -> str:
+    """What the floor drops: zeros of the padding behind x, and samples before them."""
+    zeros, samples = min(axis.unused, axis.hi), max(axis.unused - axis.hi, 0)
+    of_padding = _counted(zeros, "zero of the padding", "zeros of the padding")
+    dropped = " and ".join(filter(None, (_counted(samples, "sample", "samples"), of_padding)))
+    verb = "is" if axis.unused == 1 else "are"
+    return f"the floor drops {axis.unused}/{axis.stride}: the last {dropped} {verb} never read"
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return "" if n == 0 else one if n == 1 else f"{n} {many}"
+
+
+def even_settings(axis: AxisShape) -> Iterator[str]:
+    """The nearest settings with which no sample is left over, each by changing one thing.
+
+    >>> list(even_settings(AxisShape(7, 3, 3, 1, 0, 0, 0, False, 2)))
+    ['stride 2 or 4', 'padding (0, 2)', 'size 6 or 9', 'kernel 4']
+    """
+    strides = [s for s in range(1, axis.room + 1) if axis.room % s == 0]
+    lower, higher = [s for s in strides if s < axis.stride], [s for s in strides if s > axis.stride]
+    near = [*lower[-1:], *higher[:1]]
+    if near:
+        yield "stride " + _or([str(s) for s in near])
+    missing = axis.stride - axis.unused
+    yield f"padding ({axis.lo}, {axis.hi + missing})"
+    yield f"size {_or([str(n) for n in (axis.size - axis.unused, axis.size + missing) if n > 0])}"
+    padded = axis.size + axis.lo + axis.hi
+    rooms = {k: padded - span_of(k, axis.dilation) for k in range(1, axis.taps + axis.room + 1)}
+    taps = [k for k, room in rooms.items() if room >= 0 and room % axis.stride == 0]
+    if taps:
+        yield f"kernel {min(taps, key=lambda k: (abs(k - axis.taps), k))}"
+
+
+def _or(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+def _which_size(axis: AxisShape) -> str:
+    """Why there is an output_padding: several inputs of the layer have this size as their output."""
+    least = least_transposed(axis.size, axis.lo, axis.hi, axis.span, axis.stride)
+    sizes = [str(least + extra) for extra in range(axis.stride)]
+    if len(sizes) == 1:
+        return f"with stride 1 only an axis of {sizes[0]} gives {axis.size}, so there is nothing to choose"
+    return (
+        f"the layer with these settings gives {axis.size} for an axis of {_or(sizes)}: its floor drops the rest. "
+        f"Going back, output_padding (0 to {axis.stride - 1}) says which of them is meant; here {axis.output_padding}, "
+        f"so {axis.outputs}. It is no padding with zeros: the last places get what the stamps leave there"
+    )
+
+
+def _chain_blocks(layers: tuple[LayerShape, ...]) -> Iterator[Block]:
+    yield FORMULA
+    rows = tuple(
+        (
+            str(number),
+            _times(axis.size for axis in layer.axes),
+            _times(axis.taps for axis in layer.axes),
+            _times(axis.stride for axis in layer.axes),
+            _times(axis.outputs for axis in layer.axes),
+            _times(layer.field),
+            _times(layer.step),
+            ", ".join(f"{first:g}" for first in layer.first),
+        )
+        for number, layer in enumerate(layers, 1)
+    )
+    header = ("layer", "in", "kernel", "stride", "out", "sees", "step", "first at")
+    yield Table("", header, rows, "rrrrrrrr")
+    yield Heading("How far one output sees")
+    yield Formula("field = field before + (D − 1)·step before", "r_l = r_{l-1}+(D_l-1)\\,j_{l-1}")
+    yield Formula("step = step before · stride", "j_l = j_{l-1}\\,s_l")
+    last = layers[-1]
+    yield Text(
+        f"One output of the last layer sees {_times(last.field)} samples of the input; its neighbour looks "
+        f"{_times(last.step)} further on. The middle of the first one's field lies at {_places(last.first)}"
+        + (", outside the samples where padding is seen." if any(first < 0 for first in last.first) else ".")
+    )
+    for number, layer in enumerate(layers, 1):
+        for axis in layer.axes:
+            if axis.unused:
+                yield Text(f"Layer {number}: {_left_over(axis)}.")
+
+
+def _places(first: tuple[float, ...]) -> str:
+    return "place " + ", ".join(f"{entry:g}" for entry in first)
+
+
+def _times(sizes: Any) -> str:
+    return "x".join(map(str, sizes))
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
+
+
+# -------------------------------------------------------------------------------- making
+
+
+def explain_shape(
+    size: Any,
+    kernel: Any = None,
+    *,
+    stride: Any = 1,
+    padding: Any = None,
+    dilation: Any = 1,
+    mode: str | None = None,
+    transposed: bool = False,
+    output_padding: Any = 0,
+    channels: int = 1,
+    filters: int = 1,
+    groups: int = 1,
+    bias: bool = True,
+    layers: Sequence[Mapping[str, Any]] | None = None,
+) -> ShapeReport:
+    """Count out how large the result of a layer is, and what the layer costs.
+
+        o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1
+        o = (i − 1)·s − lo − hi + d·(k − 1) + 1 + output_padding      transposed
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        Samples along each spatial axis.
+    kernel : int or tuple of int
+        Taps along each axis.
+    stride, dilation : int or tuple of int
+    padding : int, tuple or str
+        As in `fs.nn.conv`.
+    mode : {"full", "same", "valid"}, optional
+        In place of the padding: the modes of `fs.convolve`.
+    transposed : bool
+        The size of `fs.nn.conv_transpose`; `output_padding` is explained.
+    channels, filters, groups, bias
+        For the counts of parameters and products.
+    layers : list of dict, optional
+        A chain in place of `kernel`: each with "kernel" and, if needed, "stride", "padding" and
+        "dilation". The report then follows the receptive field through it.
+
+    Returns
+    -------
+    ShapeReport
+        `print` it; `.outputs`, `.parameters`, `.multiply_adds`, `.columns`, `.receptive_field`.
+
+    Raises
+    ------
+    ShapeError
+        The kernel does not fit; the message says by how much.
+    ParameterError
+
+    Examples
+    --------
+    >>> import flipslide as fs
+    >>> print(fs.explain_shape(7, 3, stride=3))
+    o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1
+    o = ⌊(7 + 0 + 0 − 1·(3 − 1) − 1)/3⌋ + 1 = ⌊4/3⌋ + 1 = 1 + 1 = 2
+        the floor drops 1/3: the last sample is never read
+        nothing is left over with stride 2 or 4; padding (0, 2); size 6 or
+        9; kernel 4
+    7 -> 2
+    <BLANKLINE>
+     parameters                  4   1 · (3·1 + 1)
+     multiply-adds               6   2 places · 1 filter · 3 taps
+     im2col              6 numbers   3 · 2, 0.857 times the 7 samples
+     im2col in float32    24 bytes
+     one output sees             3   samples; the next looks 3 further on
+    >>> fs.explain_shape((5, 5), (3, 3), stride=2, padding=1, channels=3, filters=2).parameters
+    56
+    """
+    sizes = read_shape(size, "size")
+    channels, filters, n_groups = (
+        to_int(n, name, 1) for n, name in ((channels, "channels"), (filters, "filters"), (groups, "groups"))
+    )
+    if channels % n_groups or filters % n_groups:
+        raise ShapeError(f"groups={n_groups} must divide the {channels} channels and the {filters} filters")
+    if layers is not None:
+        if kernel is not None:
+            raise ParameterError("give kernel= (one layer) or layers= (a chain), not both")
+        return ShapeReport(_follow(sizes, layers), channels, filters, n_groups, bias)
+    if kernel is None:
+        raise ParameterError("give kernel=, the taps along each axis, or layers=, a chain of them")
+    axes = _measure(sizes, kernel, stride, padding, dilation, mode, transposed, output_padding)
+    return ShapeReport((_see(axes, None),), channels, filters, n_groups, bool(bias))
+
+
+def _measure(
+    sizes: tuple[int, ...],
+    kernel: Any,
+    stride: Any = 1,
+    padding: Any = None,
+    dilation: Any = 1,
+    mode: str | None = None,
+    transposed: bool = False,
+    output_padding: Any = 0,
+) -> tuple[AxisShape, ...]:
+    n_axes = len(sizes)
+    words = (
+        (kernel, "kernel", 1),
+        (stride, "stride", 1),
+        (dilation, "dilation", 1),
+        (output_padding, "output_padding", 0),
+    )
+    columns = [ints_per_axis(entry, n_axes, name, least) for entry, name, least in words]
+    if mode is not None:
+        if padding is not None or transposed:
+            raise ParameterError("give mode= (signals) or padding= and transposed= (layers), not both")
+        if mode not in MODES:
+            raise unknown_word("mode", mode, MODES)
+    paddings = split_padding(0 if padding is None else padding, n_axes)
+    return tuple(
+        _measure_axis(n, k, s, d, extra, pads, mode, transposed)
+        for n, k, s, d, extra, pads in zip(sizes, *columns, paddings, strict=True)
+    )
+
+
+def _measure_axis(
+    size: int, taps: int, stride: int, dilation: int, extra: int, padding: Any, mode: str | None, transposed: bool
+) -> AxisShape:
+    span = span_of(taps, dilation)
+    if mode is not None:
+        # The window of "same" starts D//2 before x: geometry.mode_window with its default centre.
+        lo, hi = {"full": (span - 1, span - 1), "same": (span // 2, (span - 1) // 2), "valid": (0, 0)}[mode]
+    else:
+        lo, hi = layer_pads(padding, size * stride if transposed else size, span, stride)
+    if transposed:
+        outputs = transposed_size(size, lo, hi, span, stride, extra)
+    elif extra:
+        raise ParameterError(f"output_padding={extra} only means something with transposed=True")
+    else:
+        outputs = layer_count(size, lo, hi, span, stride) if size or mode is None else 0
+    return AxisShape(size, taps, stride, dilation, lo, hi, extra, transposed, outputs)
+
+
+def _follow(sizes: tuple[int, ...], layers: Sequence[Mapping[str, Any]]) -> tuple[LayerShape, ...]:
+    """The layers of a chain, each on the outputs of the one before."""
+    followed: list[LayerShape] = []
+    for number, words in enumerate(layers, 1):
+        unknown = set(words) - {"kernel", "stride", "padding", "dilation"}
+        if unknown or "kernel" not in words:
+            raise ParameterError(
+                f"layer {number} is {dict(words)!r}; it needs kernel and may have stride, padding and dilation"
+            )
+        try:
+            axes = _measure(sizes, **words)
+        except ShapeError as error:
+            raise ShapeError(f"layer {number}: {error}") from None
+        followed.append(_see(axes, followed[-1] if followed else None))
+        sizes = tuple(axis.outputs for axis in axes)
+    if not followed:
+        raise ParameterError("layers=[] is no chain; give at least one layer")
+    return tuple(followed)
+
+
+def _see(axes: tuple[AxisShape, ...], before: LayerShape | None) -> LayerShape:
+    """The receptive field after one more layer.
+
+    An output sees D neighbours, whose fields lie `step` apart; the middle of the first moves by
+    half of that, less the padding in front.
+    """
+    n = len(axes)
+    field, step, first = (before.field, before.step, before.first) if before else ((1,) * n, (1,) * n, (0.0,) * n)
+    if axes[0].transposed:
+        return LayerShape(axes, tuple((axis.span - 1) // axis.stride + 1 for axis in axes), step, first)
+    return LayerShape(
+        axes,
+        tuple(r + (axis.span - 1) * j for r, j, axis in zip(field, step, axes, strict=True)),
+        tuple(j * axis.stride for j, axis in zip(step, axes, strict=True)),
+        tuple(f + ((axis.span - 1) / 2 - axis.lo) * j for f, j, axis in zip(first, step, axes, strict=True)),
+    )

@@ -1,0 +1,189 @@
+"""A trace in the one form that all chapters share: taps as they lie over x, nothing flipped.
+
+    y[k, m] = bias[k] + Σ_c Σ_j v[k, c, j] · x̃[c, stride·m − before + dilation·j]
+
+A signal has one channel and one filter. `v` is w flipped (or conjugated, or as it is), and x̃
+is x with its boundary written out, where None stands for a zero of the padding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ParameterError
+from ..geometry import extend_index
+from ..spec import Shape
+from .trace import Length, Nested, Trace
+
+__all__ = ["Window", "dilate", "fill_zeros", "index_at", "indices", "is_finite", "taps_of", "window_of"]
+
+
+class Window(NamedTuple):
+    """x (C, *n), v (K, channels of a group, *taps) and x̃ (C, *extent) hold Python numbers."""
+
+    x: Array
+    v: Array
+    extended: Array
+    sources: Array  # for each place of x̃ the index of the sample there, "fill", or None
+    bias: Nested | None
+    groups: int
+    axes: tuple[Length, ...]
+    is_layer: bool
+
+    @property
+    def filters(self) -> int:
+        return int(self.v.shape[0])
+
+    @property
+    def outputs(self) -> Shape:
+        return tuple(axis.outputs for axis in self.axes)
+
+    @property
+    def taps(self) -> Shape:
+        return tuple(axis.taps for axis in self.axes)
+
+    @property
+    def y_shape(self) -> Shape:
+        return (self.filters, *self.outputs) if self.is_layer else self.outputs
+
+    def channels(self, k: int) -> range:
+        """The channels of x that filter k sees."""
+        each = int(self.v.shape[1])
+        first = k // (self.filters // self.groups) * each
+        return range(first, first + each)
+
+    def at(self, m: Shape, j: Shape) -> Shape:
+        """Where in x̃ tap j of output m lies."""
+        return tuple(axis.stride * i + axis.dilation * t for axis, i, t in zip(self.axes, m, j, strict=True))
+
+    def add_bias(self, sums: Array) -> Array:
+        """The sums of each filter with its bias."""
+        if self.bias is None:
+            return sums
+        shape = (-1, *(1,) * len(self.axes))
+        return np.asarray(sums + np.array(self.bias, dtype=object).reshape(shape))
+
+    def close(self, sums: Array) -> Array:
+        """Sums (K, *outputs) as the result of the call."""
+        return np.reshape(self.add_bias(sums), self.y_shape)
+
+    def empty(self) -> Array:
+        """Zeros where the sums of each filter go."""
+        return zeros((self.filters, *self.outputs))
+
+
+def window_of(trace: Trace) -> Window:
+    """The form of a trace of a whole call."""
+    if not trace.is_whole:
+        raise ParameterError(
+            "this needs the whole call, and only some outputs were asked for; leave out around= and cells= "
+            "and take a smaller piece of x"
+        )
+    n_axes, is_layer = trace.ndim, trace.operation == "layer"
+    sizes = tuple(axis.n for axis in trace.lengths)
+    w_shape = shape_of(trace.window_w)
+    lead = (1, 1) if not is_layer else w_shape[: len(w_shape) - n_axes]
+    channels = lead[1] * trace.groups
+    x = _numbers(trace.x, (channels, *sizes))
+    v = _numbers(trace.window_w, (*lead, *(axis.taps for axis in trace.lengths)))
+    sources = _sources(trace)
+    return Window(
+        x, v, _extend(x, sources, trace.fill_value), sources, trace.bias, trace.groups, trace.lengths, is_layer
+    )
+
+
+def taps_of(trace: Trace, window: Window) -> Array:
+    """w itself, (K, channels of a group, *taps)."""
+    return _numbers(trace.w, window.v.shape)
+
+
+def _numbers(nested: Nested, shape: Shape) -> Array:
+    array = np.empty(math.prod(shape), dtype=object)
+    array[:] = list(_flatten(nested, len(shape))) if array.size else []
+    return array.reshape(shape)
+
+
+def _flatten(nested: Any, depth: int) -> Iterator[Any]:
+    if not isinstance(nested, tuple):
+        yield nested
+        return
+    for entry in nested:
+        yield from _flatten(entry, depth - 1)
+
+
+def shape_of(nested: Any) -> Shape:
+    """The shape of nested tuples; what is empty ends it."""
+    shape: Shape = ()
+    while isinstance(nested, tuple):
+        shape += (len(nested),)
+        nested = nested[0] if nested else None
+    return shape
+
+
+def _sources(trace: Trace) -> Array:
+    """What stands at each place from the first that a window covers to the last."""
+    extents = [axis.stride * (axis.outputs - 1) + axis.span if axis.outputs else 0 for axis in trace.lengths]
+    sources = np.full(extents, None, dtype=object)
+    rows = list(zip(trace.lengths, trace.boundary, strict=True))
+    for place in np.ndindex(*extents):
+        found = [extend_index(i - axis.before, axis.n, rule) for i, (axis, rule) in zip(place, rows, strict=True)]
+        missing = [rule for source, (_, rule) in zip(found, rows, strict=True) if source is None]
+        if "zero" not in missing:
+            sources[place] = "fill" if missing else tuple(found)
+    return sources
+
+
+def _extend(x: Array, sources: Array, fill: Any) -> Array:
+    """x̃; None for the zeros of the padding."""
+    extended = np.full((x.shape[0], *sources.shape), None, dtype=object)
+    for place in np.ndindex(*sources.shape):
+        source = sources[place]
+        if source is not None:
+            extended[(slice(None), *place)] = fill if source == "fill" else x[(slice(None), *source)]
+    return extended
+
+
+# ------------------------------------------------------------------------------- helpers
+
+
+def indices(shape: Shape) -> Iterator[Shape]:
+    """All indices of a shape, the last one fastest."""
+    return itertools.product(*map(range, shape))
+
+
+def zeros(shape: Shape) -> Array:
+    """Python zeros."""
+    return np.full(shape, 0, dtype=object)
+
+
+def fill_zeros(array: Array) -> Array:
+    """The array with zeros where None stands."""
+    filled = array.copy()
+    for place in np.ndindex(*array.shape):
+        if filled[place] is None:
+            filled[place] = 0
+    return filled
+
+
+def dilate(v: Array, axes: tuple[Length, ...]) -> Array:
+    """Taps with the zeros of their dilation between them."""
+    lead = v.ndim - len(axes)
+    wide = zeros((*v.shape[:lead], *(axis.span for axis in axes)))
+    wide[index_at(..., (slice(None, None, axis.dilation) for axis in axes))] = v
+    return wide
+
+
+def index_at(first: Any, rest: Iterable[Any]) -> Any:
+    """An index: one entry for the leading axis (or ... for all of them), then one for each axis."""
+    return (first, *rest)
+
+
+def is_finite(*arrays: Array) -> bool:
+    """Whether no entry is infinite or not a number."""
+    return all(entry is None or abs(entry) < math.inf for array in arrays for entry in array.flat)

@@ -1,0 +1,451 @@
+"""Everything that can be shown, in every format that it can be shown in."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+import flipslide as fs
+from flipslide.explain.demos import DEMOS, make_demo, open_demo
+from flipslide.show import (
+    FORMATS,
+    Cell,
+    Code,
+    Document,
+    Formula,
+    Frame,
+    Frames,
+    Grid,
+    Grids,
+    Heading,
+    Shown,
+    Table,
+    Text,
+)
+from flipslide.show.raster import LACKING
+from flipslide.show.scene import COLOURS, Label, Line, Rect, Scene, text_width, to_svg, with_sentence
+from flipslide.show.scene import Path as Drawn
+from flipslide.show.text import to_ascii
+
+X, W = [0, 1, 2, 3, 4], [1, -1, 2]
+X2, W2 = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 0, 1, 0], [1, 1, 0, 2]], [[1, 2], [3, 4]]
+CHAPTERS = "flip scatter compare matrix im2col col2im direct gemm separable overlap fft numpy winograd".split()
+
+
+def _layer() -> Any:
+    return make_demo("cs231n")
+
+
+#: Made when a test asks for them, so that one that cannot be made fails alone.
+SHOWN: dict[str, Callable[[], Shown]] = {
+    "signal": lambda: fs.explain(X, W),
+    "full edge": lambda: fs.explain(X, W, "full", boundary="edge"),
+    "fill": lambda: fs.explain(X, W, "full", boundary="constant", fill_value=7),
+    "correlate": lambda: fs.explain(X, W, "same", operation="correlate", stride=2),
+    "dilation": lambda: fs.explain(list(range(9)), W, dilation=2),
+    "floats": lambda: fs.explain([0.1, 1 / 3, 1e-9, 12345.678], [0.5, -2.25]),
+    "large": lambda: fs.explain([10**12, -(10**12), 7], [10**6, -3]),
+    "complex": lambda: fs.explain([1 + 2j, 3, 1j], [2, 1j], operation="correlate"),
+    "picture": lambda: fs.explain(X2, W2),
+    "picture same": lambda: fs.explain(X2, W2, "same", boundary="wrap"),
+    "around": lambda: fs.explain(np.arange(1000), W, around=500),
+    "layer": _layer,
+    "layer 1-D": lambda: fs.explain_layer([[1, 2, 3, 4], [0, 1, 0, 1]], [[[1, 2], [3, 4]]], [1], padding=1),
+    "groups": lambda: fs.explain_layer(np.arange(20).reshape(4, 5), np.ones((4, 2, 3), int), groups=2),
+    "step": lambda: fs.explain(X, W).step(1),
+    "step of a layer": lambda: _layer().step((0, 1, 1)),
+    "table": lambda: fs.explain(X, W).table(),
+    "code": lambda: fs.explain(X, W).code("numpy"),
+    "graph forward": lambda: fs.graph(X, W),
+    "graph": lambda: fs.graph(X, W).backward([1, 2, 3]),
+    "graph same": lambda: fs.graph(X, W, "same", boundary="constant", fill_value=-7).backward(),
+    "graph floats": lambda: fs.graph([0.125, 1 / 3, -2.5], [0.1, -1.5], "full").backward(),
+    "graph picture": lambda: fs.graph(X2, W2).backward(),
+    "graph layer": lambda: fs.graph_layer([[1, 2, 3, 4]], [[[1, -1]]], [10]).backward(),
+    "graph cs231n": lambda: _layer().grad(),
+    "fold": lambda: fs.graph(X, W).backward([1, 2, 3]).fold(),
+    "fold stride": lambda: fs.graph(X, W, "same", stride=2, boundary="edge").backward().fold(),
+    "focus output": lambda: fs.graph(X, W).backward().focus("y1"),
+    "focus leaf": lambda: fs.graph(X, W).backward().focus("w0"),
+    "focus loss": lambda: _layer().grad().focus("L"),
+    **{f"{name} of a signal": lambda name=name: fs.explain(X, W).chapter(name) for name in CHAPTERS},
+    **{f"{name} of a picture": lambda name=name: fs.explain(X2, W2).chapter(name) for name in CHAPTERS[:6]},
+    **{f"{name} of a layer": lambda name=name: _layer().chapter(name) for name in ("im2col", "col2im")},
+    **{f"demo {name}": lambda name=name: open_demo(name) for name in DEMOS},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=SHOWN)
+def shown(request: pytest.FixtureRequest) -> Shown:
+    return SHOWN[request.param]()
+
+
+def pictures(shown: Shown) -> list[Frame]:
+    return [frame for block in shown.document().blocks if isinstance(block, Frames) for frame in block.frames]
+
+
+# ------------------------------------------------------------------------------------ text
+
+
+def test_text(shown: Shown) -> None:
+    text = str(shown)
+    assert text
+    assert all(line == line.rstrip() for line in text.splitlines())
+    plain = shown.text(ascii_only=True)
+    assert plain.isascii()
+    assert "?" not in plain or "?" in text
+
+
+def test_paragraphs_keep_to_their_width(shown: Shown) -> None:
+    kept = Document("", tuple(block for block in shown.document().blocks if isinstance(block, Text | Formula)))
+    lines = Sample(kept).text().splitlines()
+    assert max(map(len, lines), default=0) <= 72
+
+
+def test_ascii_words() -> None:
+    assert to_ascii("⌊5/2⌋ − 1·x̃ → ∂L") == "floor(5/2) - 1*x~ -> dL"
+
+
+# -------------------------------------------------------------------------------- Markdown
+
+
+def test_markdown_tables_are_rectangular(shown: Shown) -> None:
+    text = re.sub(r"```.*?```", "", shown.markdown(), flags=re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n?)+", text, flags=re.MULTILINE)
+    for table in tables:
+        rows = [len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()]
+        assert len(set(rows)) == 1, table
+        assert re.fullmatch(r"\|(:?-+:?\|)+", table.splitlines()[1])
+
+
+# ----------------------------------------------------------------------------------- LaTeX
+
+
+def test_latex_is_balanced(shown: Shown) -> None:
+    body = shown.latex()
+    opened: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+\*?)\}", body):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert not opened
+    assert body.replace(r"\{", "").count("{") == body.replace(r"\}", "").count("}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(tmp_path: Path) -> None:
+    """All of them in one file: TeX takes its time to start."""
+    bodies = [make().latex(standalone=False) for make in SHOWN.values()]
+    preamble = SHOWN["signal"]().latex().split(r"\begin{document}")[0]
+    source = preamble + r"\begin{document}" + "\n\\newpage\n".join(bodies) + r"\end{document}"
+    (tmp_path / "all.tex").write_text(source, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    log = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, log[-3000:]
+    assert "Missing character" not in log
+
+
+# ------------------------------------------------------------------------------------- SVG
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "auto"])
+def test_svg_is_xml_with_a_title_and_a_description(shown: Shown, theme: str) -> None:
+    for frame in pictures(shown)[:3]:
+        root = ET.fromstring(to_svg(frame.scene, theme))
+        assert root.get("role") == "img"
+        assert root.findtext(f"{SVG}title")
+        assert root.findtext(f"{SVG}desc") == frame.sentence
+        assert (root.find(f"{SVG}style") is not None) == (theme == "auto")
+
+
+def test_svg_keeps_its_colours_without_style_sheets(shown: Shown) -> None:
+    for frame in pictures(shown)[:3]:
+        for element in ET.fromstring(to_svg(frame.scene, "light")).iter():
+            if element.get("class"):
+                assert element.get("fill")
+
+
+def box_of(item: Label) -> tuple[float, float, float, float]:
+    width = text_width(item.text, item.size) * (1.04 if item.bold else 1)
+    left = item.x - {"start": 0, "middle": width / 2, "end": width}[item.anchor]
+    return left, item.y - 0.36 * item.size, left + width, item.y + 0.36 * item.size
+
+
+def test_nothing_is_drawn_outside_of_the_picture(shown: Shown) -> None:
+    for frame in pictures(shown):
+        scene = with_sentence(frame.scene, frame.sentence)
+        for item in scene.items:
+            for x, y in corners_of(item):
+                assert -0.5 <= x <= scene.width + 0.5, (frame.scene.title, item)
+                assert -0.5 <= y <= scene.height + 0.5, (frame.scene.title, item)
+
+
+def corners_of(item: Any) -> list[tuple[float, float]]:
+    if isinstance(item, Label):
+        left, top, right, bottom = box_of(item)
+        return [(left, top), (right, bottom)]
+    if isinstance(item, Rect):
+        return [(item.x, item.y), (item.x + item.width, item.y + item.height)]
+    if isinstance(item, Line):
+        return [(item.x1, item.y1), (item.x2, item.y2)]
+    assert isinstance(item, Drawn)
+    return list(item.points)
+
+
+def test_no_label_lies_on_another(shown: Shown) -> None:
+    for frame in pictures(shown):
+        if frame.seconds < 0.5:  # cells pass one another while w turns
+            continue
+        boxes = [(item, box_of(item)) for item in frame.scene.items if isinstance(item, Label) and item.text.strip()]
+        for (a, one), (b, two) in itertools.combinations(boxes, 2):
+            apart = one[2] <= two[0] + 1 or two[2] <= one[0] + 1 or one[3] <= two[1] + 1 or two[3] <= one[1] + 1
+            assert apart, (frame.scene.title, a, b)
+
+
+def test_the_law_of_labels_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        test_no_label_lies_on_another(picture_of(Label(50, 20, "one"), Label(52, 22, "two")))
+    with pytest.raises(AssertionError):
+        test_nothing_is_drawn_outside_of_the_picture(picture_of(Label(498, 20, "one")))
+
+
+def test_animated_svg_shows_every_frame_in_turn() -> None:
+    e = fs.explain(X, W)
+    svg = e.animated_svg()
+    root = ET.fromstring(svg)
+    groups = list(root.iter(f"{SVG}g"))
+    assert len(groups) == len(e.frames())
+    assert [group.get("visibility") for group in groups] == ["hidden"] * (len(groups) - 1) + [None]
+    assert "prefers-reduced-motion:no-preference" in svg
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    one, two = sorted((luminance(a), luminance(b)))
+    return (two + 0.05) / (one + 0.05)
+
+
+INKS = [*(("ink", fill) for fill in ("paper", "blank", "x", "w", "y", "gradient", "padding")), ("faint", "paper"),
+        ("faint", "padding"), ("faint", "blank"), *((f"{name}-ink", ground) for name in ("x", "w", "y", "gradient")
+                                                    for ground in ("paper", "blank"))]  # fmt: skip
+
+
+@pytest.mark.parametrize("dark", [0, 1])
+@pytest.mark.parametrize(("ink", "fill"), INKS)
+def test_contrast(ink: str, fill: str, dark: int) -> None:
+    assert contrast(COLOURS[ink][dark], COLOURS[fill][dark]) >= 4.5
+
+
+@pytest.mark.parametrize("dark", [0, 1])
+def test_the_outline_of_the_window_stands_out(dark: int) -> None:
+    for fill in ("paper", "blank", "x", "w", "y"):
+        assert contrast(COLOURS["window"][dark], COLOURS[fill][dark]) >= 3
+
+
+# ------------------------------------------------------------------------------------ HTML
+
+
+class Balance(HTMLParser):
+    """Checks that what is opened is closed, and remembers the order of tags."""
+
+    VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "data", "action")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_html_is_whole_and_fetches_nothing(shown: Shown) -> None:
+    page = shown.html()
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.addresses == []
+    assert set(re.findall(r"https?://[^\s\"<]*", page)) <= {"http://www.w3.org/2000/svg"}
+    assert "@import" not in page
+    assert "url(" not in page
+    ids = re.findall(r'\sid="([^"]*)"', page)
+    assert ids == []  # several of them may stand on one page
+
+
+def test_html_has_its_numbers_in_a_table_before_they_are_drawn() -> None:
+    for name in ("signal", "picture", "layer", "graph"):
+        parser = Balance()
+        parser.feed(SHOWN[name]().html())
+        assert parser.seen.index("table") < parser.seen.index("svg")
+
+
+def test_html_moves_only_where_there_is_something_to_step_through(shown: Shown) -> None:
+    series = [b for b in shown.document().blocks if isinstance(b, Frames) and len(b.frames) > 1]
+    assert shown.html().count("<script") == bool(series)
+    assert shown.html().count('class="fs-figure fs-frames"') == len(series)
+
+
+def test_frames_of_a_series_are_all_of_one_size() -> None:
+    sizes = re.findall(r'viewBox="([^"]*)"', fs.graph(X, W).backward().html().split('aria-label="gradients')[0])
+    assert len(set(sizes)) == 1
+
+
+def test_html_escapes_what_it_is_told() -> None:
+    wild = "<b>&\"'"
+    blocks = (
+        Heading(wild), Text(wild), Formula(wild, "x"), Grids((Grid(wild, ((Cell(wild, "x"),),)),)),
+        Table(wild, (wild,), ((wild,),), "l"), Code("python", wild),
+        Frames(wild, (Frame(Scene(50, 50, (Label(20, 20, wild),), wild, wild), wild),) * 2),
+    )  # fmt: skip
+    sample = Sample(Document(wild, blocks))
+    parser = Balance()
+    parser.feed(sample.html())
+    assert "b" not in parser.seen
+    ET.fromstring(sample.svg())
+
+
+def test_notebooks_get_text_and_html(shown: Shown) -> None:
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"] == str(shown)
+    assert bundle["text/html"].startswith('<section class="fs">')
+
+
+# ------------------------------------------------------------------------------------ JSON
+
+
+def test_json(shown: Shown) -> None:
+    data = json.loads(shown.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert data["schema"].startswith("flipslide-") if "schema" in data else data
+
+
+# ------------------------------------------------------------------------------ the formats
+
+
+class Sample(Shown):
+    """A document by itself."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    def document(self) -> Document:
+        return self._document
+
+
+def picture_of(*labels: Label) -> Sample:
+    frame = Frame(Scene(500, 50, labels, "title", "d"), "")
+    return Sample(Document("", (Frames("f", (frame,)),)))
+
+
+def test_every_format_of_everything(shown: Shown, tmp_path: Path) -> None:
+    """Without the pixels, which take longer and have their own tests."""
+    for kind in ("txt", "md", "tex", "html", "json", *(["svg"] if pictures(shown) else [])):
+        shown.save(tmp_path / f"a.{kind}")
+        assert (tmp_path / f"a.{kind}").read_text(encoding="utf-8") == shown.render(kind)
+
+
+def test_formats_that_there_are_not(tmp_path: Path) -> None:
+    with pytest.raises(fs.ParameterError, match="'txt', 'md'"):
+        fs.explain(X, W).save(tmp_path / "a.doc")
+    with pytest.raises(fs.ParameterError, match="no picture"):
+        fs.explain(X, W).table().svg()
+    with pytest.raises(fs.ParameterError, match="numbers 0 to 4"):
+        fs.explain(X, W).svg(99)
+    assert fs.graph(X, W).formats == (*FORMATS, "dot", "mmd")
+
+
+# ---------------------------------------------------------------------------------- pixels
+
+
+def test_every_picture_has_pixels(shown: Shown) -> None:
+    image = pytest.importorskip("PIL.Image")
+    if not pictures(shown):
+        return
+    frame = shown.frame()
+    scene = with_sentence(frame.scene, frame.sentence)
+    for theme, paper in (("light", (255, 255, 255)), ("dark", (20, 24, 31))):
+        picture = image.open(io.BytesIO(shown.png(theme=theme))).convert("RGB")
+        assert abs(picture.width - 2 * scene.width) <= 2
+        assert abs(picture.height - 2 * scene.height) <= 2
+        assert picture.getpixel((1, 1)) == paper
+
+
+@pytest.mark.parametrize(("kind", "form"), [("gif", "GIF"), ("apng", "PNG"), ("webp", "WEBP")])
+def test_animations_hold_every_frame(kind: str, form: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    e = fs.explain(X, W)
+    picture = image.open(io.BytesIO(e.animation(kind)))
+    assert picture.format == form
+    assert picture.n_frames == len(e.frames())
+    assert picture.info.get("loop", 0) == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_gifs_keep_their_colours(theme: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    g = fs.graph([0, 1, 2], W)
+    picture = image.open(io.BytesIO(g.animation("gif", theme)))
+    picture.seek(1)
+    found = {colour for _, colour in picture.convert("RGB").getcolors(2**24)}
+    named = ("paper", "x", "w", "y", "ink", "x-ink", "w-ink")
+    wanted = {tuple(bytes.fromhex(COLOURS[name][theme == "dark"][1:])) for name in named}
+    assert wanted <= found
+
+
+def test_pixels_have_no_automatic_theme() -> None:
+    with pytest.raises(fs.ParameterError, match="either 'light' or 'dark'"):
+        fs.explain(X, W).png(theme="auto")
+
+
+def test_the_font_has_every_sign_of_the_pictures() -> None:
+    """Or the sign is written in words: no other font is asked, and none need be installed."""
+    image_font = pytest.importorskip("PIL.ImageFont")
+    roboto = pytest.importorskip("font_roboto")
+    font = image_font.truetype(roboto.Roboto, 40)
+    unknown = bytes(font.getmask("\U0010fffe"))
+    signs: set[str] = set()
+    for make in SHOWN.values():
+        for frame in pictures(make()):
+            texts = [frame.sentence, *(item.text for item in frame.scene.items if isinstance(item, Label))]
+            for text in texts:
+                for sign in LACKING:
+                    text = text.replace(sign, "")
+                signs |= set(text)
+    assert len(signs) > 40
+    assert [sign for sign in sorted(signs - {" "}) if bytes(font.getmask(sign)) == unknown] == []
+
+
+def test_letters_are_drawn_without_fonts_of_the_system() -> None:
+    pytest.importorskip("resvg_py")
+    assert picture_of().png() != picture_of(Label(30, 15, "8")).png()
