@@ -397,7 +397,7 @@ class FftTaps : Transformer {
     if (!found) return false;
     for (Index half = 0; half < 3 - parts_; ++half) {
       f_.gather(from, folded_ * parts_, to + half * lanes, is_complex_ ? lanes : m_.point);
-      for (const void*& at : from) at = static_cast<const T*>(at) + folded_;
+      for (Index l = 0; l < lanes; ++l) from[l] = static_cast<const T*>(from[l]) + folded_;
     }
     return true;
   }
