@@ -301,6 +301,8 @@ def test_the_plan_says_which_rank_it_looks_for() -> None:
     plan = fs.plan((512, 512), (9, 11), "float64", method="overlap")
     assert plan.rank == 0  # as named
     plan = choose(ConvSpec.of((256, 256), (11, 11)), arithmetic_of(np.dtype("f4"), np.dtype("f4")), 1)
+    if _core.isa() != "avx512":
+        pytest.skip("such small taps are transformed with the longest vectors only")
     assert plan.tile
     assert plan.rank >= 2
     assert f"taps of rank {plan.rank} or less" in str(plan)
