@@ -7,17 +7,14 @@ arithmetic, the arithmetic alone, or one small block for each output.
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from ..exact import number_text
+from ..show.text import GAP, WIDTH, beside, wrap
 from .trace import Length, Nested, Trace
 from .words import cell_text, index_text, other_name, piece_name, product_text, why_equal, window_name
 
 __all__ = ["legend_of", "render_text"]
-
-WIDTH = 72
-_GAP = " " * 6
 
 Lines = list[str]
 
@@ -49,11 +46,11 @@ def render_text(trace: Trace) -> str:
 
 def _show_inputs(trace: Trace) -> Lines:
     if trace.ndim == 2:
-        return _beside(_input_blocks(trace)) + [""]
+        return beside(_input_blocks(trace)) + [""]
     arrays = [f"{_x_name(trace)} = {_row(trace.x)}", f"w = {_row(trace.w)}"]
     if trace.operation == "convolve" or trace.window_w != trace.w:
         arrays.append(f"{window_name(trace)} = {_row(trace.window_w)}")
-    joined = _GAP.join(arrays)
+    joined = GAP.join(arrays)
     return [joined] if len(joined) <= WIDTH else [line for array in arrays for line in _wrap(array)]
 
 
@@ -200,10 +197,10 @@ def _show_answers(trace: Trace) -> Lines:
     name = _y_name(trace)
     assert trace.other is not None
     if not trace.other.differs:
-        answer = _beside([_block(name, trace.y)]) if trace.ndim == 2 else _wrap(f"{name} = {_row(trace.y)}")
+        answer = beside([_block(name, trace.y)]) if trace.ndim == 2 else _wrap(f"{name} = {_row(trace.y)}")
         return answer + [why_equal(trace)]
     if trace.ndim == 2:
-        return _beside([_block(name, trace.y), _block(other_name(trace), trace.other.y)])
+        return beside([_block(name, trace.y), _block(other_name(trace), trace.other.y)])
     return _wrap(f"{name} = {_row(trace.y)}") + _wrap(f"{other_name(trace)}: {_row(trace.other.y)}")
 
 
@@ -216,7 +213,7 @@ def _row(numbers: Iterable[object]) -> str:
 
 def _wrap(text: str) -> Lines:
     indent = " " * (text.find("=") + 2 if " = " in text[:16] else 4)
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return wrap(text, WIDTH, indent)
 
 
 def _column(title: str, entries: Lines, justify: Callable[[str, int], str]) -> Lines:
@@ -251,24 +248,3 @@ def _block(title: str, rows: Nested) -> Lines:
 
 def _panel(title: str, texts: list[Lines], width: int) -> Lines:
     return [title, *(" ".join(text.rjust(width) for text in row) for row in texts)]
-
-
-def _beside(blocks: list[Lines]) -> Lines:
-    """Blocks side by side, as many in a row as fit."""
-    rows: list[list[Lines]] = []
-    for block in blocks:
-        if rows and _width_of([*rows[-1], block]) <= WIDTH:
-            rows[-1].append(block)
-        else:
-            rows.append([block])
-    return [line for row in rows for line in ["", *_join_blocks(row)]][1:]
-
-
-def _width_of(blocks: list[Lines]) -> int:
-    return sum(max(map(len, block)) for block in blocks) + len(_GAP) * (len(blocks) - 1)
-
-
-def _join_blocks(blocks: list[Lines]) -> Lines:
-    widths = [max(map(len, block)) for block in blocks]
-    rows = itertools.zip_longest(*blocks, fillvalue="")
-    return [_GAP.join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)) for row in rows]

@@ -7,7 +7,7 @@ import textwrap
 
 from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 
-__all__ = ["WIDTH", "beside", "columns", "render_text", "to_ascii", "wrap"]
+__all__ = ["GAP", "WIDTH", "beside", "columns", "render_text", "to_ascii", "wrap"]
 
 WIDTH = 72
 GAP = " " * 6
