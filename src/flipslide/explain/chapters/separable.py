@@ -125,7 +125,7 @@ def _verdict(factors: Factors) -> str:
         return "w is a column times a row, so sliding w is sliding the row, then the column over the result."
     return (
         f"w is no product of one column and one row: it takes a sum of {len(factors)} such products, a pair of passes "
-        "for each. The engine then takes another way."
+        "for each. The engine does so where that costs less than a transform, and else takes another way."
     )
 
 
