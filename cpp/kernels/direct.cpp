@@ -4,17 +4,12 @@
 // (stencil.hpp); where they do not, every product needs a load of its own, and the load ports set
 // the pace (about half of the multiply-add peak).
 #include "stencil.hpp"
-#include "strip.hpp"
+#include "stagger.hpp"
 
 namespace {
 
 constexpr int kStripVectors = kManyRegisters ? 12 : 8;
 constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
-
-template <class T>
-FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
-  return tile.bias ? ((const T*)tile.bias)[k] : T(0);
-}
 
 // Rows of outputs are runs.
 template <class T>
@@ -53,47 +48,13 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
   }
 }
 
-// Rows of outputs are the vectors of a run: taps that stand a whole vector apart meet in them.
-template <class T>
-static void stencil_over_vectors(const FsTile& tile, int64_t k) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
-  const int64_t n = tile.tap_columns, columns = lanes / tile.tap_step, odd = n % columns;
-  // The first columns have one tap more than the others.
-  const int64_t rows = n / columns, planes = tile.n_taps / n;
-  const Stencil<T> longer{lanes, lanes, tile.taps, strip.w, planes, n, 0, columns, rows + 1, odd, chunk_of(rows + 1)};
-  const Stencil<T> shorter{lanes, lanes,   tile.taps, strip.w,       planes,        n,
-                           odd,   columns, rows,      columns - odd, chunk_of(rows)};
-  const T bias = bias_of<T>(tile, k);
-  for (int64_t i = 0; i < tile.n_runs; ++i) {
-    const T* x = (const T*)tile.x + tile.runs[i].x;
-    T* y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
-    const bool streams = tile.streams && !tile.accumulate;
-    int64_t at = 0;
-    if (streams && until_aligned(y) && tile.length >= lanes) {
-      FsTile head = tile;
-      head.length = at = until_aligned(y);
-      rest_of_run<T, 1, kStripVectors, 1>(strip, head, k, tile.runs[i], 0);
-    }
-    while (const int64_t vectors = rows_of_block((tile.length - at) / lanes, kStencilRows)) {
-      if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, false, bias);
-      stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, streams, bias);
-      at += vectors * lanes;
-    }
-    if (at < tile.length) rest_of_run<T, 1, kStripVectors, 1>(strip, tile, k, tile.runs[i], at);
-  }
-}
-
 template <class T>
 static void real_taps(const FsTile& tile) {
-  const int64_t step = tile.tap_step;
-  const int64_t vectors = step > 0 && Vec<T>::lanes % step == 0 ? tile.tap_columns * step / Vec<T>::lanes : 0;
-  const int64_t rows = tile.rows >= kFewestRows ? tile.tap_rows : 1;
   for (int64_t k = 0; k < tile.n_out; ++k) {
-    if (rows > 1 && rows >= vectors)
+    if (tile.tap_rows > 1 && tile.rows >= kFewestRows)
       stencil_over_runs<T>(tile, k);
-    else if (vectors > 0 && tile.tap_columns * step > Vec<T>::lanes)
-      stencil_over_vectors<T>(tile, k);
+    else if (can_stagger<T>(tile))
+      stagger<T>(tile, k);
     else
       block_of_runs<T, 1, kStripVectors, 1>(tile, k);
   }

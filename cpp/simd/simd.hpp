@@ -116,6 +116,14 @@ FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
   return {{a.lane[1], a.lane[3], b.lane[1], b.lane[3]}};
 }
 
+// b behind a: the lanes from the n-th of a on.
+template <int n, class T>
+FS_INLINE Vec<T> window(Vec<T> a, Vec<T> b) {
+  Vec<T> v{};
+  for (int i = 0; i < 4; ++i) v.lane[i] = i + n < 4 ? a.lane[i + n] : b.lane[i + n - 4];
+  return v;
+}
+
 #else
 
 template <class T>
@@ -129,6 +137,16 @@ template <class T>
 FS_INLINE Vec<T> load(const T* from) {
   Vec<T> r;
   __builtin_memcpy(&r.v, from, FS_VECTOR_BYTES);
+  return r;
+}
+
+// The same, once and for all its uses: the compiler would rather load again than give it a register.
+template <class T>
+FS_INLINE Vec<T> load_once(const T* from) {
+  Vec<T> r = load(from);
+#if defined(__x86_64__)
+  asm("" : "+v"(r.v));
+#endif
   return r;
 }
 
@@ -225,6 +243,29 @@ FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15)};
   else
     return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
+}
+
+// b behind a: the lanes from the n-th of a on.
+template <int n, class T>
+FS_INLINE Vec<T> window(Vec<T> a, Vec<T> b) {
+  if constexpr (n == Vec<T>::lanes) return b;
+#if defined(__AVX512F__)
+  else if constexpr (sizeof(T) == 4)
+    return {(typename Vec<T>::Native)_mm512_maskz_alignr_epi32(0xffff, (__m512i)b.v, (__m512i)a.v, n)};
+  else
+    return {(typename Vec<T>::Native)_mm512_maskz_alignr_epi64(0xff, (__m512i)b.v, (__m512i)a.v, n)};
+#else
+  else if constexpr (Vec<T>::lanes == 2)
+    return {__builtin_shufflevector(a.v, b.v, n, n + 1)};
+  else if constexpr (Vec<T>::lanes == 4 && FS_VECTOR_BYTES == 16 && n != 2) {
+    const typename Vec<T>::Native seam = __builtin_shufflevector(a.v, b.v, 3, 3, 4, 4);
+    if constexpr (n == 1) return {__builtin_shufflevector(a.v, seam, 1, 2, 4, 6)};
+    else return {__builtin_shufflevector(seam, b.v, 0, 2, 5, 6)};
+  } else if constexpr (Vec<T>::lanes == 4)
+    return {__builtin_shufflevector(a.v, b.v, n, n + 1, n + 2, n + 3)};
+  else if constexpr (Vec<T>::lanes == 8)
+    return {__builtin_shufflevector(a.v, b.v, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7)};
+#endif
 }
 
 // Past the caches, to memory that nobody reads soon; `to` is aligned to a whole vector.
