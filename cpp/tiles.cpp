@@ -87,7 +87,10 @@ class TileRun {
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
-    if (!region && !is_separable_) merge_trivial_axes();
+    if (!region && !is_separable_) {
+      batch_as_axis();
+      merge_trivial_axes();
+    }
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
     shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
                    (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
@@ -216,6 +219,20 @@ class TileRun {
     slide.y_stride = y_bytes;
     slide.interleave = n;
     n_batch_ /= n;
+    batch_.pop_back();
+  }
+
+  // Signals of a batch are an axis with a single tap, so that a tile may have many.
+  void batch_as_axis() {
+    if (batch_.empty() || n_axes_ == kMaxAxes || c_.n_in_ * c_.n_out_ > 1) return;
+    const Loop loop = batch_.back();
+    Slide slide{Axis{}, x_.stride(loop.x_dim), y_.stride(loop.y_dim), 0};
+    slide.axis.x = slide.axis.y = loop.size;
+    slide.axis.w = slide.axis.stride = slide.axis.dilation = slide.axis.up = 1;
+    std::copy_backward(slides_, slides_ + n_axes_, slides_ + n_axes_ + 1);
+    slides_[0] = slide;
+    ++n_axes_;
+    n_batch_ /= loop.size;
     batch_.pop_back();
   }
 
