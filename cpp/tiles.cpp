@@ -54,11 +54,15 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
   return sample < 0 ? sample : sample * interleave + i - floor_div(i, interleave) * interleave;
 }
 
+struct Rows {
+  Index first, n;
+};
+
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row, halfway[2], box_rows[2], box_sums;
+  Scratch x, y, row, halfway[2], ring, box_rows[2], box_sums;
   std::vector<Index> taps;
-  std::vector<Index> spoilt;  // channels of a tile with outputs that are not finite
+  std::vector<Rows> spoilt;  // of a tile's outputs: those that are not finite
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
@@ -135,6 +139,10 @@ class TileRun {
   // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
+  static constexpr Index kRingBytes = 512 << 10;
+  static constexpr Index kStencilChunk = 16;
+  static constexpr Index kFillRows = 8;
+  static constexpr Index kBandWidth = 512;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
@@ -332,24 +340,25 @@ class TileRun {
     boxes_.push_back(box);
   }
 
-  // Axis by axis, rows beyond a tile's outputs are summed for each tile again: many rows, short ones.
+  // Axis by axis a tile is a band along the first long axis, and as wide as its ring may be.
   void choose_separable_extents(Box& box) const {
-    double window = static_cast<double>(bytes_ * (1 + w_.rank)) / 2;
+    const int ring = first_long_axis();
+    const Slide& first = slides_[ring];
     const Index parts = worth_parts(box);
-    // Short taps sum few numbers twice in long rows: 1024 x 1024 by 7 x 7 takes 410 us so and 530 in rows of
-    // 512, by 25 x 25 it takes 1300 and 1130 (2026-11, AVX-512, 2 cores).
-    const bool is_short = slides_[inner()].overhang < 12;
+    double room = static_cast<double>(kRingBytes / bytes_ / w_.rank / (3 * first.overhang + 2 * kStencilChunk));
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
-      const double room = (is_short ? 1.0 : 2.0) * kWindowBytes / window - static_cast<double>(over);
-      const Index shared = std::max(4 * over, (most + parts - 1) / parts);
-      const Index along =
-          n_axes_ == 1 ? 16 * std::max<Index>(512, over) : std::max<Index>(is_short ? 1024 : 512, 2 * over);
-      const Index fitting = std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
-      const Index wanted = a == inner() ? along : a == first_long_axis() ? std::min(fitting, shared) : fitting;
+      Index wanted = 1;
+      if (a == inner()) wanted = std::max<Index>(kBandWidth, 2 * over);
+      if (a == inner() && a == ring)
+        wanted = 16 * std::max<Index>(512, over);
+      else if (a == ring)
+        wanted = std::max(4 * over, (most + parts - 1) / parts);
+      else if (a > ring && a < inner())
+        wanted = std::max<Index>({1, over, static_cast<Index>(room)});
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
-      window *= static_cast<double>(box.extent[a] + over);
+      if (a > ring) room /= static_cast<double>(box.extent[a]);
     }
   }
 
@@ -413,6 +422,7 @@ class TileRun {
       number /= n;
     }
     Workspace& work = workspace;
+    if (is_separable_ && first_long_axis() < inner()) return run_axis_by_axis(work, place, low, extent);
     TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
 
     FsTile tile{};
@@ -421,8 +431,7 @@ class TileRun {
     tile.length = shape.length * parts_;
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
 
-    std::byte* y =
-        y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
+    std::byte* y = y_of(place);
     const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
@@ -437,18 +446,23 @@ class TileRun {
       tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
     }
 
-    const std::byte* x =
-        x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+    const std::byte* x = x_of(place);
     if (is_separable_) {
-      tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
-      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
+      tile.x = box->in_place ? list_taps_in_place(work, x, 0, 1) : pack_x(work, shape, x, 0, 1);
+      sum_boxes_of_rows(work, place, tile);
     } else {
       if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
       if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
     }
     if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
-    if (is_separable_)
-      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
+  }
+
+  const std::byte* x_of(const TaskPlace& place) const {
+    return x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+  }
+
+  std::byte* y_of(const TaskPlace& place) const {
+    return y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
   }
 
   Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
@@ -503,74 +517,213 @@ class TileRun {
     return true;
   }
 
-  // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
-  // its outputs along the axes done and its window along the others, a row per place of the outer axes.
-  void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
-                        const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
-    const Index pitch = pitch_of(extent[inner()]);
-    Index n_factors = 0;
-    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w * w_.rank;
-    const int last = first_long_axis();
-    work.spoilt.clear();
-    for (Index k = 0; k < whole.n_out; ++k) {
-      const std::byte* factors =
-          w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
-      Index rows[kMaxAxes], from_step[kMaxAxes], factor_end = n_factors;
-      FsRun first{0, 0};
-      for (int a = 0; a < n_axes_; ++a) {
-        rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
-        from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
-        if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
-      }
-      FsTile pass = whole;
-      pass.first_tap = 0;
-      // The rows of each term are channels, `terms` elements apart; its columns add up in one sum.
-      Index terms = 0;
-      for (int a = inner(); a >= last; --a) {
-        const Slide& slide = slides_[a];
-        const bool is_last = a == last;
-        factor_end -= slide.axis.w * w_.rank;
-        if (slide.axis.w == 1 && !is_last) continue;
-        rows[a] = extent[a];
-        pass.w = factors + factor_end * bytes_;
-        pass.w_taps = slide.axis.w;
-        pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
-        Index n_rows = 1, to_step[kMaxAxes] = {};
-        for (int b = inner() - 1; b >= 0; --b) {
-          to_step[b] = n_rows * pitch;
-          n_rows *= rows[b];
-        }
-        pass.n_out = is_last ? 1 : w_.rank;
-        pass.y_channel = n_rows * pitch;
-        // What is looked at again should not have gone past the caches.
-        pass.streams = is_last && whole.streams && w_.are_products;
-        if (is_last) {
-          pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
-          first.y = work.runs.front().y;
-          for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
-        } else {
-          pass.y = work.halfway[a % 2].reserve_bytes(w_.rank * pass.y_channel * bytes_);
-        }
-        list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
-        if (is_last) add_terms(work, pass, terms);
-        list_rows(work, a, rows, from_step, to_step, first);
-        pass.runs = work.row_runs.data();
-        pass.n_runs = static_cast<Index>(work.row_runs.size());
-        if (pass.n_out > 1)
-          c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
-        else if (w_.rank > 1 || !is_box(pass, a == inner()))
-          c_.kernel_.run[c_.types_.compute](&pass);
-        else if (a == inner())
-          box_along_rows(work, pass, slide.axis.dilation);
-        else
-          box_across_rows(work, pass, rows[a], slide.axis.dilation);
-        pass.x = pass.y;
-        terms = pass.y_channel;
-        first = {0, 0};
-        std::copy(to_step, to_step + n_axes_, from_step);
-      }
-      if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back(k);
+  // ---- axis by axis
+
+  // What waits for the taps along the first long axis: rows of it (of two axes; planes of three) with the sums along
+  // the other axes done. They stay until their last output, so that no row is summed twice.
+  struct Ring {
+    int axis;
+    Index over, capacity;      // rows beyond an output's first; rows there is room for
+    Index first = 0, end = 0;  // those that are there, counted from the tile's first
+    Index step = 0, term = 0;  // elements between rows, and between the rows of two terms
+    std::byte* data = nullptr;
+  };
+
+  // One output channel of a tile on its way through the passes.
+  struct Walk {
+    TaskPlace place;
+    const std::byte* x;
+    std::byte* y;
+    const Index *low, *extent;
+    const std::byte* factors[kMaxAxes];
+    Index chunk, fill;  // rows at a time: of outputs, into the ring
+    Ring ring;
+  };
+
+  // The last axis first. Rows go into the ring a few at a time, and from there into a few rows of outputs, so that
+  // they are still in the caches.
+  void run_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    for (Index k = place.first_channel; k < place.end_channel; ++k) {
+      work.spoilt.clear();
+      walk_along(work, begin_walk(work, {place.batch, place.group, k, k + 1}, low, extent));
+      for (const Rows& rows : work.spoilt) redo_directly(place, k, rows, low, extent);
     }
+  }
+
+  void walk_along(Workspace& work, Walk walk) const {
+    const Index* extent = walk.extent;
+    Ring& ring = walk.ring;
+    for (Index done = 0; done < extent[ring.axis]; done += walk.chunk) {
+      const Index n = std::min(walk.chunk, extent[ring.axis] - done), end = done + n + ring.over;
+      if (end - ring.first > ring.capacity) forget_rows(ring, done);
+      for (Index rows; (rows = std::min(walk.fill, end - ring.end)) > 0; ring.end += rows) fill_ring(work, walk, rows);
+      sum_ring(work, walk, done, n);
+    }
+  }
+
+  Walk begin_walk(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, x_of(place), y_of(place), low, extent, {}, 0, 0, {}};
+    Ring& ring = walk.ring;
+    ring.axis = first_long_axis();
+    const Slide& slide = slides_[ring.axis];
+    ring.over = slide.overhang;
+    for (int a = 0; a < n_axes_; ++a) walk.factors[a] = factors_of(place, place.first_channel, a);
+    const Index lanes = 64 / bytes_;
+    const bool is_box_last = is_box(walk.factors[ring.axis], slide.axis.w, false);
+    const Index unit = ring.over + slide.axis.dilation;
+    walk.chunk = is_box_last ? (3 * lanes + unit - 1) / unit * unit : kStencilChunk;
+    walk.fill = is_box(walk.factors[inner()], slides_[inner()].axis.w, true) ? lanes : kFillRows;
+    Index plane = pitch_of(extent[inner()]);
+    for (int a = ring.axis + 1; a < inner(); ++a) plane *= extent[a];
+    ring.step = plane;
+    ring.capacity =
+        ring.over + std::max(walk.chunk, std::min(extent[ring.axis],
+                                                  std::max(2 * ring.over, 2 * walk.chunk) / walk.chunk * walk.chunk));
+    ring.term = ring.capacity * plane;
+    ring.data = work.ring.reserve<std::byte>(w_.rank * ring.term * bytes_);
+    open_windows(work, walk);
+    return walk;
+  }
+
+  // The taps of one output channel along one axis, those of all terms.
+  const std::byte* factors_of(const TaskPlace& place, Index channel, int axis) const {
+    Index before = 0, all = 0;
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == axis) before = all;
+      all += slides_[a].axis.w * w_.rank;
+    }
+    return w_.factors.data() + ((place.group * c_.n_out_ + channel) * all + before) * bytes_;
+  }
+
+  void forget_rows(Ring& ring, Index first) const {
+    const Index from = (first - ring.first) * ring.step, n = (ring.end - first) * ring.step;
+    for (Index t = 0; t < w_.rank; ++t) {
+      std::byte* term = ring.data + t * ring.term * bytes_;
+      std::memmove(term, term + from * bytes_, static_cast<std::size_t>(n * bytes_));
+    }
+    ring.first = first;
+  }
+
+  // The windows of all axes but the ring's.
+  void open_windows(Workspace& work, const Walk& walk) const {
+    work.windows.resize(kMaxAxes);
+    Index place = 1;
+    for (int a = inner(); a >= 0; --a) {
+      Window& window = work.windows[a];
+      Slide slide = slides_[a];
+      if (a == walk.ring.axis) slide.axis.w = 1;
+      find_window(window, slide, walk.low[a], a == walk.ring.axis ? walk.fill : walk.extent[a]);
+      if (a != inner() && a != walk.ring.axis) list_sources(window, slide);
+      window.place = place;
+      place *= window.length;
+      window.phase = place;
+    }
+    list_segments(work);
+  }
+
+  // The next rows of x, summed along every axis but the ring's.
+  void fill_ring(Workspace& work, Walk& walk, Index n) const {
+    Ring& ring = walk.ring;
+    Window& window = work.windows[ring.axis];
+    window.first = slides_[ring.axis].axis.start + walk.low[ring.axis] + ring.end;
+    window.length = n;
+    list_sources(window, slides_[ring.axis]);
+    Index rows[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
+    for (int a = 0; a < n_axes_; ++a) {
+      rows[a] = work.windows[a].length;
+      from_step[a] = work.windows[a].place;
+    }
+    FsTile pass{};
+    auto* packed = work.x.reserve<std::byte>(walk.fill * work.windows[ring.axis].place * bytes_ + 64);
+    pack_axis(work, 0, walk.x, packed, false);
+    pass.x = packed;
+    int last = inner();
+    for (int a = ring.axis + 1; a < inner(); ++a)
+      if (slides_[a].axis.w > 1) {
+        last = a;
+        break;
+      }
+    for (int a = inner(); a >= last; --a) {
+      if (slides_[a].axis.w == 1 && a != last) continue;
+      rows[a] = walk.extent[a];
+      Index n_rows = lay_rows(rows, pitch_of(rows[inner()]), to_step);
+      pass.n_out = w_.rank;
+      if (a == last) {
+        pass.y = ring.data + (ring.end - ring.first) * ring.step * bytes_;
+        pass.y_channel = ring.term;
+      } else {
+        pass.y_channel = n_rows;
+        pass.y = work.halfway[a % 2].reserve_bytes(n_rows * bytes_);
+      }
+      pass.length = rows[inner()];
+      sum_along(work, pass, a, walk.factors[a], rows, from_step, to_step, {0, 0}, 0);
+      pass.x = pass.y;
+      std::copy(to_step, to_step + n_axes_, from_step);
+    }
+  }
+
+  // Elements between neighbours of an array of so many rows; those of all.
+  Index lay_rows(const Index* rows, Index pitch, Index* step) const {
+    step[inner()] = 1;
+    for (int a = inner() - 1; a >= 0; --a) {
+      step[a] = pitch;
+      pitch *= rows[a];
+    }
+    return pitch;
+  }
+
+  // n rows of outputs.
+  void sum_ring(Workspace& work, const Walk& walk, Index done, Index n) const {
+    const Ring& ring = walk.ring;
+    Index low[kMaxAxes], extent[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
+    std::copy(walk.low, walk.low + n_axes_, low);
+    std::copy(walk.extent, walk.extent + n_axes_, extent);
+    low[ring.axis] += done;
+    extent[ring.axis] = n;
+    lay_rows(extent, pitch_of(extent[inner()]), from_step);
+    from_step[ring.axis] = ring.step;
+    FsTile pass{};
+    pass.n_out = 1;
+    pass.length = extent[inner()];
+    pass.bias = bias_ ? bias_ + (walk.place.group * c_.n_out_ + walk.place.first_channel) * bytes_ : nullptr;
+    pass.streams = streams_ && w_.are_products;
+    pass.x = ring.data + (done - ring.first) * ring.step * bytes_;
+    TileShape shape = shape_in_place(extent);
+    FsRun first{0, 0};
+    if (y_in_place_) {
+      for (int a = 0; a < n_axes_; ++a) {
+        to_step[a] = slides_[a].y_stride / bytes_;
+        first.y += low[a] * to_step[a];
+      }
+      pass.y = walk.y + locate(c_.out_, &Loop::y_dim, walk.place.first_channel, y_);
+    } else {
+      pass.y_channel = lay_rows(extent, shape.run_pitch, to_step);
+      pass.y = work.y.reserve_bytes(pass.y_channel * bytes_);
+    }
+    sum_along(work, pass, ring.axis, walk.factors[ring.axis], extent, from_step, to_step, first, ring.term);
+    if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back({done, n});
+    if (!y_in_place_) store_y(work, shape, walk.place, pass, walk.y, low, extent);
+  }
+
+  // One pass of a kernel: taps along axis a alone, from rows to as many rows.
+  void sum_along(Workspace& work, FsTile& pass, int a, const std::byte* factor, const Index* rows,
+                 const Index* from_step, const Index* to_step, FsRun first, Index terms) const {
+    const Axis& axis = slides_[a].axis;
+    pass.w = factor;
+    pass.w_taps = axis.w;
+    list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+    if (terms > 0) add_terms(work, pass, terms);
+    list_rows(work, a, rows, from_step, to_step, first);
+    pass.runs = work.row_runs.data();
+    pass.n_runs = static_cast<Index>(work.row_runs.size());
+    if (pass.n_out > 1)
+      c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
+    else if (w_.rank > 1 || !is_box(factor, axis.w, a == inner()))
+      c_.kernel_.run[c_.types_.compute](&pass);
+    else if (a == inner())
+      box_along_rows(work, pass, axis.dilation);
+    else
+      box_across_rows(work, pass, rows[a], axis.dilation);
   }
 
   // The same taps of the other terms, whose samples stand `step` elements apart: planes of the lattice.
@@ -583,13 +736,16 @@ class TileRun {
   }
 
   // The outputs of signals that take turns are those of as many batches.
-  void redo_directly(const TaskPlace& place, Index channel, const Index* low, const Index* extent) const {
+  void redo_directly(const TaskPlace& place, Index channel, const Rows& rows, const Index* low,
+                     const Index* extent) const {
     const Index n = slides_[inner()].interleave;
     Index from[kMaxAxes], to[kMaxAxes];
     for (int a = 0; a < n_axes_; ++a) {
       from[a] = low[a];
       to[a] = low[a] + extent[a];
     }
+    from[first_long_axis()] += rows.first;
+    to[first_long_axis()] = from[first_long_axis()] + rows.n;
     for (Index i = 0; i < n; ++i) {
       from[inner()] = -floor_div(i - low[inner()], n);
       to[inner()] = -floor_div(i - low[inner()] - extent[inner()], n);
@@ -600,10 +756,27 @@ class TileRun {
 
   // Whether all taps are the same, and so many that running sums pay: 8 across rows, 16 along them, where
   // rows are turned into lanes and back.
-  bool is_box(const FsTile& pass, bool is_inner) const {
-    const auto* taps = static_cast<const std::byte*>(pass.w);
-    return pass.w_taps >= (is_inner ? 16 : 8) &&
-           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((pass.w_taps - 1) * bytes_)) == 0;
+  bool is_box(const std::byte* taps, Index n, bool is_inner) const {
+    return n >= (is_inner ? 16 : 8) &&
+           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((n - 1) * bytes_)) == 0;
+  }
+
+  // Taps along the last axis alone are applied axis by axis only where they are all the same.
+  void sum_boxes_of_rows(Workspace& work, const TaskPlace& place, const FsTile& tile) const {
+    const Axis& axis = slides_[inner()].axis;
+    for (Index k = 0; k < tile.n_out; ++k) {
+      FsTile pass = tile;
+      pass.n_out = 1;
+      pass.w = factors_of(place, place.first_channel + k, inner());
+      pass.n_taps = axis.w;
+      pass.taps = work.taps.data();
+      pass.y = static_cast<std::byte*>(tile.y) + k * tile.y_channel * bytes_;
+      if (tile.bias) pass.bias = static_cast<const std::byte*>(tile.bias) + k * bytes_;
+      if (is_box(static_cast<const std::byte*>(pass.w), axis.w, true))
+        box_along_rows(work, pass, axis.dilation);
+      else
+        c_.kernel_.run[c_.types_.compute](&pass);
+    }
   }
 
   // Taps that stand `dilation` apart are so many sums that take turns.
