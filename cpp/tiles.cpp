@@ -142,7 +142,7 @@ class TileRun {
   static constexpr Index kRingBytes = 512 << 10;
   static constexpr Index kStencilChunk = 16;
   static constexpr Index kFillRows = 8;
-  static constexpr Index kBandWidth = 512;
+  static constexpr Index kBandWidth = 1024;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
