@@ -87,6 +87,7 @@ class TileRun {
         part_bytes_(kComputeBytes[of.types_.compute]),
         bytes_(parts_ * part_bytes_) {
     place_axes();
+    redoes_ = region != nullptr;
     is_separable_ = !w.factors.empty() && !region;
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
@@ -139,10 +140,12 @@ class TileRun {
   // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
-  static constexpr Index kRingBytes = 512 << 10;
-  static constexpr Index kStencilChunk = 16;
-  static constexpr Index kFillRows = 8;
+  // Rows of up to 1024 numbers: 1024 x 1024 by 13 x 13 Gaussian takes 540 us so, 700 in bands of 256 (2026-11,
+  // AVX-512, 2 cores).
   static constexpr Index kBandWidth = 1024;
+  static constexpr Index kLeastBandWidth = 64;
+  static constexpr Index kRingBytes = 512 << 10;
+  static constexpr Index kRowsOfOutputs = 16, kRowsIntoRing = 8;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
@@ -183,7 +186,8 @@ class TileRun {
   std::vector<Loop> batch_;
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
-  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
+  bool x_in_place_ = false, redoes_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false,
+       streams_ = false;
   bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
@@ -340,40 +344,46 @@ class TileRun {
     boxes_.push_back(box);
   }
 
-  // Axis by axis a tile is a band along the first long axis, and as wide as its ring may be.
-  void choose_separable_extents(Box& box) const {
+  // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as rows in the
+  // ring may be: long pieces of x are faster to read than short ones.
+  void choose_band(Box& box) const {
     const int ring = first_long_axis();
-    const Slide& first = slides_[ring];
-    const Index parts = worth_parts(box);
-    double room = static_cast<double>(kRingBytes / bytes_ / w_.rank / (3 * first.overhang + 2 * kStencilChunk));
+    const Index parts = worth_parts(box), rows = 2 * slides_[ring].overhang + kRowsOfOutputs;
+    Index room = std::max<Index>(1, kRingBytes / (bytes_ * w_.rank * rows));
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
-      Index wanted = 1;
-      if (a == inner()) wanted = std::max<Index>(kBandWidth, 2 * over);
-      if (a == inner() && a == ring)
-        wanted = 16 * std::max<Index>(512, over);
-      else if (a == ring)
-        wanted = std::max(4 * over, (most + parts - 1) / parts);
-      else if (a > ring && a < inner())
-        wanted = std::max<Index>({1, over, static_cast<Index>(room)});
+      const Index wanted = a == ring      ? std::max(4 * over, (most + parts - 1) / parts)
+                           : a == inner() ? std::max(kBandWidth, 2 * over)
+                           : a > ring     ? std::max({Index(1), over, room})
+                                          : 1;
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
-      if (a > ring) room /= static_cast<double>(box.extent[a]);
+      if (a > ring) room /= box.extent[a];
     }
+  }
+
+  // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
+  bool goes_row_by_row(const Box& box) const {
+    if (is_separable_) return first_long_axis() < inner();
+    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
+                box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
+    return fits;
   }
 
   // In how many a box is cut for the threads' sake: a single image of some size in four, unless its tiles
   // had too many rows in common. 256 x 256 by 15 x 15 takes 85 us whole, 50 in parts (2026-11, 2 cores).
   Index worth_parts(const Box& box) const {
     double products = 8;
-    for (int a = 0; a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    for (int a = 0; is_separable_ && a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    if (!is_separable_) products += static_cast<double>(c_.taps_per_channel_);
     for (int a = 0; a < n_axes_; ++a) products *= static_cast<double>(box.high[a] - box.low[a]);
     return products < kProductsWorthParts ? 1 : std::max<Index>(1, 4 / (n_batch_ * c_.n_groups_));
   }
 
   // Grows a tile from the innermost axis outwards until its window or its work is full.
   void choose_extents(Box& box) const {
-    if (is_separable_) return choose_separable_extents(box);
+    if (goes_row_by_row(box)) return choose_band(box);
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
     const double products = static_cast<double>(parts_ * parts_ * c_.n_in_ * c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
@@ -411,6 +421,16 @@ class TileRun {
 
   // ---- one tile
 
+  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
+  // run: the places between two rows are computed too and thrown away, which is cheaper than
+  // a part-filled vector at the end of every row.
+  struct TileShape {
+    Index length, rows_per_run, row_pitch, run_pitch;
+    int n_outer;             // axes that make runs
+    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
+    Index plane;             // elements of a packed channel
+  };
+
   void run_tile(const TaskPlace& place, Index number) const {
     const Box* box = boxes_.data();
     while (number >= box->n_tiles) number -= (box++)->n_tiles;
@@ -422,30 +442,11 @@ class TileRun {
       number /= n;
     }
     Workspace& work = workspace;
-    if (is_separable_ && first_long_axis() < inner()) return run_axis_by_axis(work, place, low, extent);
-    TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
-
-    FsTile tile{};
-    tile.w_taps = w_taps();
-    tile.n_out = place.end_channel - place.first_channel;
-    tile.length = shape.length * parts_;
-    tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
-
-    std::byte* y = y_of(place);
+    if (goes_row_by_row(*box))
+      return is_separable_ ? run_axis_by_axis(work, place, low, extent) : sum_row_by_row(work, place, low, extent);
+    const TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
     const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
-    list_runs(work, shape, extent, low, write_in_place);
-    tile.runs = work.runs.data();
-    tile.n_runs = static_cast<Index>(work.runs.size());
-    tile.streams = write_in_place && streams_;
-    find_lattice(tile, shape, extent, write_in_place);
-    if (write_in_place) {
-      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / part_bytes_;
-      tile.y = y + place.first_channel * tile.y_channel * part_bytes_;
-    } else {
-      tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
-      tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
-    }
-
+    FsTile tile = tile_of(work, shape, place, low, extent, write_in_place);
     const std::byte* x = x_of(place);
     if (is_separable_) {
       tile.x = box->in_place ? list_taps_in_place(work, x, 0, 1) : pack_x(work, shape, x, 0, 1);
@@ -454,7 +455,30 @@ class TileRun {
       if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
       if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
     }
-    if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
+    if (!write_in_place) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
+
+  // Outputs without their samples and taps.
+  FsTile tile_of(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                 bool write_in_place) const {
+    FsTile tile{};
+    tile.w_taps = w_taps();
+    tile.n_out = place.end_channel - place.first_channel;
+    tile.length = shape.length * parts_;
+    tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
+    list_runs(work, shape, extent, low, write_in_place);
+    tile.runs = work.runs.data();
+    tile.n_runs = static_cast<Index>(work.runs.size());
+    tile.streams = write_in_place && streams_;
+    find_lattice(tile, shape, extent, write_in_place);
+    if (write_in_place) {
+      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / part_bytes_;
+      tile.y = y_of(place) + place.first_channel * tile.y_channel * part_bytes_;
+    } else {
+      tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
+      tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
+    }
+    return tile;
   }
 
   const std::byte* x_of(const TaskPlace& place) const {
@@ -466,16 +490,6 @@ class TileRun {
   }
 
   Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
-
-  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
-  // run: the places between two rows are computed too and thrown away, which is cheaper than
-  // a part-filled vector at the end of every row.
-  struct TileShape {
-    Index length, rows_per_run, row_pitch, run_pitch;
-    int n_outer;             // axes that make runs
-    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
-    Index plane;             // elements of a packed channel
-  };
 
   // Some input channels a pass. `w` holds the first `w_parts` parts of the taps.
   void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
@@ -517,72 +531,156 @@ class TileRun {
     return true;
   }
 
-  // ---- axis by axis
+  // ---- row by row
 
-  // What waits for the taps along the first long axis: rows of it (of two axes; planes of three) with the sums along
-  // the other axes done. They stay until their last output, so that no row is summed twice.
+  // Rows of a tile (of three axes: planes) that wait for the taps along the first long axis: x with its boundary, or
+  // the sums along the other axes. They come a few at a time, leave a few outputs at once while they are in the
+  // caches, and stay until their last output, so that no row is made twice.
   struct Ring {
     int axis;
     Index over, capacity;      // rows beyond an output's first; rows there is room for
-    Index first = 0, end = 0;  // those that are there, counted from the tile's first
-    Index step = 0, term = 0;  // elements between rows, and between the rows of two terms
-    std::byte* data = nullptr;
+    Index step, term;          // elements between rows, and between those of two terms
+    Index first = 0, end = 0;  // the rows that are there, counted from the tile's first
+    std::byte* data;
+
+    std::byte* at(Index row, Index bytes) const { return data + (row - first) * step * bytes; }
   };
 
-  // One output channel of a tile on its way through the passes.
+  // A tile on its way through the ring.
   struct Walk {
     TaskPlace place;
-    const std::byte* x;
-    std::byte* y;
     const Index *low, *extent;
-    const std::byte* factors[kMaxAxes];
-    Index chunk, fill;  // rows at a time: of outputs, into the ring
-    Ring ring;
+    Index chunk = kRowsOfOutputs, fill = kRowsIntoRing;  // rows at a time
+    const std::byte* factors[kMaxAxes] = {};
+    Ring ring{};
   };
 
-  // The last axis first. Rows go into the ring a few at a time, and from there into a few rows of outputs, so that
-  // they are still in the caches.
+  // fill(n) puts the next n rows into the ring, sum(low, extent, from) makes outputs of those from `from` on.
+  template <class Fill, class Sum>
+  void walk_along(Walk& walk, const Fill& fill, const Sum& sum) const {
+    Ring& ring = walk.ring;
+    Index low[kMaxAxes], extent[kMaxAxes];
+    std::copy(walk.low, walk.low + n_axes_, low);
+    std::copy(walk.extent, walk.extent + n_axes_, extent);
+    const Index n_rows = walk.extent[ring.axis];
+    for (Index done = 0; done < n_rows; done += walk.chunk) {
+      low[ring.axis] = walk.low[ring.axis] + done;
+      extent[ring.axis] = std::min(walk.chunk, n_rows - done);
+      const Index end = done + extent[ring.axis] + ring.over;
+      if (end - ring.first > ring.capacity) forget_rows(ring, done);
+      for (Index n; (n = std::min(walk.fill, end - ring.end)) > 0; ring.end += n) fill(n);
+      sum(low, extent, ring.at(done, bytes_));
+    }
+  }
+
+  void forget_rows(Ring& ring, Index first) const {
+    const auto n = static_cast<std::size_t>((ring.end - first) * ring.step * bytes_);
+    for (Index t = 0; t < w_.rank; ++t) {
+      const Index term = t * ring.term * bytes_;
+      std::memmove(ring.data + term, ring.at(first, bytes_) + term, n);
+    }
+    ring.first = first;
+  }
+
+  void open_ring(Workspace& work, Walk& walk, Index step) const {
+    Ring& ring = walk.ring;
+    ring.over = slides_[ring.axis].overhang;
+    ring.capacity = ring.over + std::max(walk.chunk, std::min(walk.extent[ring.axis], ring.over));
+    ring.step = step;
+    ring.term = ring.capacity * step;
+    ring.data = work.ring.reserve<std::byte>(w_.rank * ring.term * bytes_);
+  }
+
+  // The windows of all axes but the ring's.
+  void open_windows(Workspace& work, const Walk& walk) const {
+    work.windows.resize(kMaxAxes);
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == walk.ring.axis) continue;
+      find_window(work.windows[a], slides_[a], walk.low[a], walk.extent[a]);
+      if (a != inner()) list_sources(work.windows[a], slides_[a]);
+    }
+    Slide one_tap = slides_[walk.ring.axis];
+    one_tap.axis.w = 1;
+    find_window(work.windows[walk.ring.axis], one_tap, walk.low[walk.ring.axis], walk.fill);
+    list_segments(work);
+  }
+
+  // Rows of x with their boundary, those that come next.
+  void pack_rows(Workspace& work, const Walk& walk, Index n, std::byte* to) const {
+    const Slide& slide = slides_[walk.ring.axis];
+    Window& window = work.windows[walk.ring.axis];
+    window.first = slide.axis.start + walk.low[walk.ring.axis] + walk.ring.end;
+    window.length = n;
+    list_sources(window, slide);
+    pack_axis(work, 0, x_of(walk.place), to, false);
+  }
+
+  // Where windows lie in packed rows; elements of all.
+  Index place_windows(Workspace& work, Index first_pitch) const {
+    Index place = 1;
+    for (int a = inner(); a >= 0; --a) {
+      work.windows[a].place = place;
+      place = a == inner() ? first_pitch : place * work.windows[a].length;
+    }
+    return place;
+  }
+
+  // ---- the taps of all axes at once
+
+  void sum_row_by_row(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    walk.ring.axis = first_long_axis();
+    open_windows(work, walk);
+    place_windows(work, pitch_of(work.windows[inner()].length));
+    open_ring(work, walk, work.windows[walk.ring.axis].place);
+    TileShape shape = shape_in_place(extent);
+    shape.plane = walk.ring.step;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = work.windows[a].place;
+    list_taps(work, 1, 0, [&](int a, Index j) { return j * slides_[a].axis.dilation * shape.x_step[a]; });
+    walk_along(
+        walk, [&](Index n) { pack_rows(work, walk, n, walk.ring.at(walk.ring.end, bytes_)); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_rows(work, shape, place, from, n, x); });
+  }
+
+  void sum_rows(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                const std::byte* x) const {
+    FsTile tile = tile_of(work, shape, place, low, extent, y_in_place_);
+    tile.x = x;
+    tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
+    tile.n_taps = w_taps();
+    tile.taps = work.taps.data();
+    c_.kernel_.run[c_.types_.compute](&tile);
+    if (!y_in_place_) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
+
+  // ---- axis by axis, the last one first
+
   void run_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
     for (Index k = place.first_channel; k < place.end_channel; ++k) {
       work.spoilt.clear();
-      walk_along(work, begin_walk(work, {place.batch, place.group, k, k + 1}, low, extent));
+      sum_axis_by_axis(work, {place.batch, place.group, k, k + 1}, low, extent);
       for (const Rows& rows : work.spoilt) redo_directly(place, k, rows, low, extent);
     }
   }
 
-  void walk_along(Workspace& work, Walk walk) const {
-    const Index* extent = walk.extent;
-    Ring& ring = walk.ring;
-    for (Index done = 0; done < extent[ring.axis]; done += walk.chunk) {
-      const Index n = std::min(walk.chunk, extent[ring.axis] - done), end = done + n + ring.over;
-      if (end - ring.first > ring.capacity) forget_rows(ring, done);
-      for (Index rows; (rows = std::min(walk.fill, end - ring.end)) > 0; ring.end += rows) fill_ring(work, walk, rows);
-      sum_ring(work, walk, done, n);
-    }
-  }
-
-  Walk begin_walk(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
-    Walk walk{place, x_of(place), y_of(place), low, extent, {}, 0, 0, {}};
-    Ring& ring = walk.ring;
-    ring.axis = first_long_axis();
-    const Slide& slide = slides_[ring.axis];
-    ring.over = slide.overhang;
+  void sum_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    const int ring = walk.ring.axis = first_long_axis();
     for (int a = 0; a < n_axes_; ++a) walk.factors[a] = factors_of(place, place.first_channel, a);
-    const Index lanes = 64 / bytes_;
-    const bool is_box_last = is_box(walk.factors[ring.axis], slide.axis.w, false);
-    const Index unit = ring.over + slide.axis.dilation;
-    walk.chunk = is_box_last ? (3 * lanes + unit - 1) / unit * unit : kStencilChunk;
-    walk.fill = is_box(walk.factors[inner()], slides_[inner()].axis.w, true) ? lanes : kFillRows;
-    Index plane = pitch_of(extent[inner()]);
-    for (int a = ring.axis + 1; a < inner(); ++a) plane *= extent[a];
-    ring.step = plane;
-    ring.capacity =
-        ring.over + std::max(walk.chunk, std::min(extent[ring.axis],
-                                                  std::max(2 * ring.over, 2 * walk.chunk) / walk.chunk * walk.chunk));
-    ring.term = ring.capacity * plane;
-    ring.data = work.ring.reserve<std::byte>(w_.rank * ring.term * bytes_);
+    const Index lanes = 64 / bytes_, window = slides_[ring].overhang + slides_[ring].axis.dilation;
+    // Running sums begin anew with each chunk, as many of them as fill some vectors; those along rows take whole
+    // vectors of rows.
+    if (is_box(walk.factors[ring], slides_[ring].axis.w, false))
+      walk.chunk = (3 * lanes + window - 1) / window * window;
+    if (is_box(walk.factors[inner()], slides_[inner()].axis.w, true)) walk.fill = lanes;
     open_windows(work, walk);
-    return walk;
+    place_windows(work, work.windows[inner()].length);
+    Index step = pitch_of(extent[inner()]);
+    for (int a = ring + 1; a < inner(); ++a) step *= extent[a];
+    open_ring(work, walk, step);
+    walk_along(
+        walk, [&](Index n) { fill_ring(work, walk, n); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_ring(work, walk, from, n, x); });
   }
 
   // The taps of one output channel along one axis, those of all terms.
@@ -595,67 +693,29 @@ class TileRun {
     return w_.factors.data() + ((place.group * c_.n_out_ + channel) * all + before) * bytes_;
   }
 
-  void forget_rows(Ring& ring, Index first) const {
-    const Index from = (first - ring.first) * ring.step, n = (ring.end - first) * ring.step;
-    for (Index t = 0; t < w_.rank; ++t) {
-      std::byte* term = ring.data + t * ring.term * bytes_;
-      std::memmove(term, term + from * bytes_, static_cast<std::size_t>(n * bytes_));
-    }
-    ring.first = first;
-  }
-
-  // The windows of all axes but the ring's.
-  void open_windows(Workspace& work, const Walk& walk) const {
-    work.windows.resize(kMaxAxes);
-    Index place = 1;
-    for (int a = inner(); a >= 0; --a) {
-      Window& window = work.windows[a];
-      Slide slide = slides_[a];
-      if (a == walk.ring.axis) slide.axis.w = 1;
-      find_window(window, slide, walk.low[a], a == walk.ring.axis ? walk.fill : walk.extent[a]);
-      if (a != inner() && a != walk.ring.axis) list_sources(window, slide);
-      window.place = place;
-      place *= window.length;
-      window.phase = place;
-    }
-    list_segments(work);
-  }
-
   // The next rows of x, summed along every axis but the ring's.
-  void fill_ring(Workspace& work, Walk& walk, Index n) const {
-    Ring& ring = walk.ring;
-    Window& window = work.windows[ring.axis];
-    window.first = slides_[ring.axis].axis.start + walk.low[ring.axis] + ring.end;
-    window.length = n;
-    list_sources(window, slides_[ring.axis]);
+  void fill_ring(Workspace& work, const Walk& walk, Index n) const {
+    const Ring& ring = walk.ring;
     Index rows[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
-    for (int a = 0; a < n_axes_; ++a) {
-      rows[a] = work.windows[a].length;
-      from_step[a] = work.windows[a].place;
-    }
+    for (int a = 0; a < n_axes_; ++a) from_step[a] = work.windows[a].place;
+    auto* packed = work.x.reserve<std::byte>(walk.fill * from_step[ring.axis] * bytes_ + 64);
+    pack_rows(work, walk, n, packed);
+    for (int a = 0; a < n_axes_; ++a) rows[a] = work.windows[a].length;
+    int last = ring.axis + 1;
+    while (last < inner() && slides_[last].axis.w == 1) ++last;
     FsTile pass{};
-    auto* packed = work.x.reserve<std::byte>(walk.fill * work.windows[ring.axis].place * bytes_ + 64);
-    pack_axis(work, 0, walk.x, packed, false);
+    pass.n_out = w_.rank;
+    pass.length = walk.extent[inner()];
     pass.x = packed;
-    int last = inner();
-    for (int a = ring.axis + 1; a < inner(); ++a)
-      if (slides_[a].axis.w > 1) {
-        last = a;
-        break;
-      }
     for (int a = inner(); a >= last; --a) {
       if (slides_[a].axis.w == 1 && a != last) continue;
       rows[a] = walk.extent[a];
-      Index n_rows = lay_rows(rows, pitch_of(rows[inner()]), to_step);
-      pass.n_out = w_.rank;
+      pass.y_channel = lay_rows(rows, pitch_of(pass.length), to_step);
+      pass.y = work.halfway[a % 2].reserve_bytes(a == last ? 0 : pass.y_channel * bytes_);
       if (a == last) {
-        pass.y = ring.data + (ring.end - ring.first) * ring.step * bytes_;
+        pass.y = ring.at(ring.end, bytes_);
         pass.y_channel = ring.term;
-      } else {
-        pass.y_channel = n_rows;
-        pass.y = work.halfway[a % 2].reserve_bytes(n_rows * bytes_);
       }
-      pass.length = rows[inner()];
       sum_along(work, pass, a, walk.factors[a], rows, from_step, to_step, {0, 0}, 0);
       pass.x = pass.y;
       std::copy(to_step, to_step + n_axes_, from_step);
@@ -672,37 +732,23 @@ class TileRun {
     return pitch;
   }
 
-  // n rows of outputs.
-  void sum_ring(Workspace& work, const Walk& walk, Index done, Index n) const {
+  // Outputs, from rows that are in the ring.
+  void sum_ring(Workspace& work, const Walk& walk, const Index* low, const Index* extent, const std::byte* x) const {
     const Ring& ring = walk.ring;
-    Index low[kMaxAxes], extent[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
-    std::copy(walk.low, walk.low + n_axes_, low);
-    std::copy(walk.extent, walk.extent + n_axes_, extent);
-    low[ring.axis] += done;
-    extent[ring.axis] = n;
+    Index from_step[kMaxAxes], to_step[kMaxAxes];
     lay_rows(extent, pitch_of(extent[inner()]), from_step);
     from_step[ring.axis] = ring.step;
-    FsTile pass{};
-    pass.n_out = 1;
-    pass.length = extent[inner()];
-    pass.bias = bias_ ? bias_ + (walk.place.group * c_.n_out_ + walk.place.first_channel) * bytes_ : nullptr;
-    pass.streams = streams_ && w_.are_products;
-    pass.x = ring.data + (done - ring.first) * ring.step * bytes_;
-    TileShape shape = shape_in_place(extent);
-    FsRun first{0, 0};
-    if (y_in_place_) {
-      for (int a = 0; a < n_axes_; ++a) {
-        to_step[a] = slides_[a].y_stride / bytes_;
-        first.y += low[a] * to_step[a];
-      }
-      pass.y = walk.y + locate(c_.out_, &Loop::y_dim, walk.place.first_channel, y_);
-    } else {
-      pass.y_channel = lay_rows(extent, shape.run_pitch, to_step);
-      pass.y = work.y.reserve_bytes(pass.y_channel * bytes_);
-    }
+    const TileShape shape = shape_in_place(extent);
+    FsTile pass = tile_of(work, shape, walk.place, low, extent, y_in_place_);
+    FsRun first{0, y_in_place_ ? work.runs.front().y : 0};
+    lay_rows(extent, shape.run_pitch, to_step);
+    for (int a = 0; y_in_place_ && a < inner(); ++a) to_step[a] = slides_[a].y_stride / bytes_;
+    pass.x = x;
+    // What is looked at again should not have gone past the caches.
+    pass.streams = pass.streams && w_.are_products;
     sum_along(work, pass, ring.axis, walk.factors[ring.axis], extent, from_step, to_step, first, ring.term);
-    if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back({done, n});
-    if (!y_in_place_) store_y(work, shape, walk.place, pass, walk.y, low, extent);
+    if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back({low[ring.axis], extent[ring.axis]});
+    if (!y_in_place_) store_y(work, shape, walk.place, pass, y_of(walk.place), low, extent);
   }
 
   // One pass of a kernel: taps along axis a alone, from rows to as many rows.
@@ -744,8 +790,8 @@ class TileRun {
       from[a] = low[a];
       to[a] = low[a] + extent[a];
     }
-    from[first_long_axis()] += rows.first;
-    to[first_long_axis()] = from[first_long_axis()] + rows.n;
+    from[first_long_axis()] = rows.first;
+    to[first_long_axis()] = rows.first + rows.n;
     for (Index i = 0; i < n; ++i) {
       from[inner()] = -floor_div(i - low[inner()], n);
       to[inner()] = -floor_div(i - low[inner()] - extent[inner()], n);
