@@ -140,12 +140,11 @@ class TileRun {
   // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
-  // Rows of up to 1024 numbers: 1024 x 1024 by 13 x 13 Gaussian takes 540 us so, 700 in bands of 256 (2026-11,
-  // AVX-512, 2 cores).
-  static constexpr Index kBandWidth = 1024;
   static constexpr Index kLeastBandWidth = 64;
-  static constexpr Index kRingBytes = 512 << 10;
-  static constexpr Index kRowsOfOutputs = 16, kRowsIntoRing = 8;
+  // Whole rows are read fastest, even if their ring is larger than the second-level cache: 4096 x 4096 by 7 x 7
+  // Gaussian takes 10.1 ms in bands of 1024 and 8.0 ms in one (2026-11, AVX-512, 2 cores).
+  static constexpr Index kRingBytes = 1 << 20;
+  static constexpr Index kRowsOfOutputs = 16, kRowsIntoRing = 4;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
@@ -344,18 +343,17 @@ class TileRun {
     boxes_.push_back(box);
   }
 
-  // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as rows in the
-  // ring may be: long pieces of x are faster to read than short ones.
+  // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as its ring may
+  // be.
   void choose_band(Box& box) const {
     const int ring = first_long_axis();
     const Index parts = worth_parts(box), rows = 2 * slides_[ring].overhang + kRowsOfOutputs;
     Index room = std::max<Index>(1, kRingBytes / (bytes_ * w_.rank * rows));
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
-      const Index wanted = a == ring      ? std::max(4 * over, (most + parts - 1) / parts)
-                           : a == inner() ? std::max(kBandWidth, 2 * over)
-                           : a > ring     ? std::max({Index(1), over, room})
-                                          : 1;
+      const Index wanted = a == ring  ? std::max(4 * over, (most + parts - 1) / parts)
+                           : a > ring ? std::max({Index(1), 2 * over, room})
+                                      : 1;
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
       if (a > ring) room /= box.extent[a];
