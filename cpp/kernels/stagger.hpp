@@ -42,7 +42,7 @@ struct Stagger {
 
 // n taps meet `vectors` vectors of x.
 template <int n, class T, int sums, int vectors>
-FS_INLINE void meet(Vec<T> (&u)[sums][vectors], const T* x, const T* w) {
+FS_INLINE void meet_group(Vec<T> (&u)[sums][vectors], const T* x, const T* w) {
   Vec<T> tap[n];
   FS_UNROLL
   for (int b = 0; b < n; ++b) tap[b] = splat(w[b]);
@@ -62,12 +62,12 @@ FS_INLINE void sum_up(const Stagger<T>& s, const T* x, const T* y, Vec<T> (&u)[s
   for (int v = 0; v < vectors; ++v)
     u[b][v] = b > 0 ? splat(T(0)) : s.accumulate ? load(y + v * Vec<T>::lanes) : splat(s.bias);
   for (int64_t t = 0; t < s.n_taps; t += s.rest) {
-    for (const int64_t end = t + s.full; t < end; t += sums) meet<sums>(u, x + s.taps[t], s.w + t);
-    if (s.rest == 1) meet<1>(u, x + s.taps[t], s.w + t);
+    for (const int64_t end = t + s.full; t < end; t += sums) meet_group<sums>(u, x + s.taps[t], s.w + t);
+    if (s.rest == 1) meet_group<1>(u, x + s.taps[t], s.w + t);
     if constexpr (sums > 2)
-      if (s.rest == 2) meet<2>(u, x + s.taps[t], s.w + t);
+      if (s.rest == 2) meet_group<2>(u, x + s.taps[t], s.w + t);
     if constexpr (sums > 3)
-      if (s.rest == 3) meet<3>(u, x + s.taps[t], s.w + t);
+      if (s.rest == 3) meet_group<3>(u, x + s.taps[t], s.w + t);
   }
 }
 
@@ -113,7 +113,8 @@ static void alone(const Stagger<T>& s, const T* x, T* y, int n) {
   for (int b = 0; b < sums; ++b) u[b] = b > 0 ? splat(T(0)) : s.accumulate ? load_lanes(y, n) : splat(s.bias);
   for (int64_t t = 0; t < s.n_taps; t += s.rest) {
     for (const int64_t end = t + s.full; t < end; t += sums) FS_UNROLL
-    for (int b = 0; b < sums; ++b) u[b] = multiply_add(splat(s.w[t + b]), load_lanes(x + s.taps[t] + b * step, n), u[b]);
+    for (int b = 0; b < sums; ++b)
+      u[b] = multiply_add(splat(s.w[t + b]), load_lanes(x + s.taps[t] + b * step, n), u[b]);
     FS_UNROLL
     for (int b = 0; b < sums - 1; ++b)
       if (b < s.rest) u[b] = multiply_add(splat(s.w[t + b]), load_lanes(x + s.taps[t] + b * step, n), u[b]);
@@ -160,8 +161,8 @@ static void stagger_runs(const FsTile& tile, int64_t k) {
   const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
   const int64_t n = tile.tap_columns;
   const int rest = (int)(n % sums);
-  const Stagger<T> s{tile.taps, strip.w,          tile.n_taps,  rest ? n - rest : tile.n_taps, rest, bias_of<T>(tile, k),
-                     strip.accumulate, strip.streams};
+  const Stagger<T> s{tile.taps,           strip.w,          tile.n_taps,  rest ? n - rest : tile.n_taps, rest,
+                     bias_of<T>(tile, k), strip.accumulate, strip.streams};
   for (int64_t i = 0; i < tile.n_runs; ++i)
     stagger_run<sums, step>(s, (const T*)tile.x + tile.runs[i].x, (T*)tile.y + k * tile.y_channel + tile.runs[i].y,
                             tile.length);
@@ -183,7 +184,6 @@ FS_INLINE bool can_stagger(const FsTile& tile) {
          tile.tap_step <= kLongestStep && tile.tap_step <= Vec<T>::lanes;
 }
 
-// Whether it was done.
 template <class T>
 static void stagger(const FsTile& tile, int64_t k) {
   switch (tile.tap_step) {

@@ -259,8 +259,10 @@ FS_INLINE Vec<T> window(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, n, n + 1)};
   else if constexpr (Vec<T>::lanes == 4 && FS_VECTOR_BYTES == 16 && n != 2) {
     const typename Vec<T>::Native seam = __builtin_shufflevector(a.v, b.v, 3, 3, 4, 4);
-    if constexpr (n == 1) return {__builtin_shufflevector(a.v, seam, 1, 2, 4, 6)};
-    else return {__builtin_shufflevector(seam, b.v, 0, 2, 5, 6)};
+    if constexpr (n == 1)
+      return {__builtin_shufflevector(a.v, seam, 1, 2, 4, 6)};
+    else
+      return {__builtin_shufflevector(seam, b.v, 0, 2, 5, 6)};
   } else if constexpr (Vec<T>::lanes == 4)
     return {__builtin_shufflevector(a.v, b.v, n, n + 1, n + 2, n + 3)};
   else if constexpr (Vec<T>::lanes == 8)
