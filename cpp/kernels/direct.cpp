@@ -46,7 +46,7 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
 
 // Rows of outputs are runs.
 template <class T>
-static void stencil_over_runs(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   const int64_t plane = tile.tap_rows * tile.tap_columns;
   const T* w = strip_of<T, 1, 1>(tile, k).w;
   const Stencil<T> s{tile.row_x,
@@ -70,7 +70,7 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
 
 // The same for many rows of taps.
 template <class T>
-static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
   TallStencil<T> s;
   turn_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
   const T bias = bias_of<T>(tile, k);

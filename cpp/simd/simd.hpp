@@ -11,6 +11,10 @@
 #include <immintrin.h>
 #endif
 
+// Kernels of several forms keep each in a frame of its own: with all in one, 5 x 5 taps on 1024 x 1024 took 460 instead
+// of 350 us on two threads, though not on one.
+#define FS_NOINLINE __attribute__((noinline))
+
 // Registers hold what is unrolled and inlined; the sanitizers would check every copy of it.
 #ifdef FS_PLAIN_LANES
 #define FS_INLINE static inline
