@@ -39,6 +39,7 @@ class Scratch {
   void* reserve_bytes(Index bytes);
   // Gives a large piece back, so that a thread does not sit on it between calls.
   void trim();
+  Index capacity() const { return capacity_; }
 
  private:
   struct Free {
@@ -61,6 +62,10 @@ struct PackedTaps {
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
+
+  std::size_t n_bytes() const {
+    return static_cast<std::size_t>(storage.capacity() + spectrum_storage.capacity()) + factors.size();
+  }
 };
 
 // How far an integer result may go, and whether this one stays inside.
@@ -118,6 +123,10 @@ class Convolution {
   const InstructionSet& isa() const { return isa_; }
   const FsKernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
+  // Whether packing taps costs more than recognizing them.
+  bool packs_long() const {
+    return !recipes_ && (transform_ != Transform::none || separation_.which != Separate::never);
+  }
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 

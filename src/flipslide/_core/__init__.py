@@ -10,7 +10,7 @@ __all__ = [
     "isas",
     "kernels",
     "new_result",
-    "release_blocks",
+    "release_memory",
     "remember",
     "set_own_threads",
     "set_process_threads",
@@ -25,7 +25,7 @@ isa = _ext.isa
 isas = _ext.isas
 kernels = _ext.kernels
 new_result = _ext.new_result
-release_blocks = _ext.release_blocks
+release_memory = _ext.release_memory
 remember = _ext.remember
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
