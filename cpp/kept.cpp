@@ -18,24 +18,21 @@ constexpr std::ptrdiff_t kMostOfOne = 16;
 
 // ------------------------------------------------------------------- the bytes of an array
 
-// An array as runs of neighbouring items, in row-major order.
+// An array with items, as runs that lie evenly, in row-major order.
 class Runs {
  public:
-  Runs(const View& view, Index item_bytes) : view_(view), item_(item_bytes), outer_(view.ndim), run_(1) {
+  Runs(const View& view, Index item_bytes)
+      : view_(view), item_(item_bytes), outer_(view.ndim), run_(1), step_(item_bytes) {
+    for (int d = 0; d < view_.ndim; ++d) n_items_ *= view_.shape[d];
     while (outer_ > 0 && (view.strides[outer_ - 1] == run_ * item_ || view.shape[outer_ - 1] == 1))
       run_ *= view.shape[--outer_];
-    step_ = item_;
-    if (run_ > 1 || outer_ == 0) return;
+    if (run_ != 1 || outer_ == 0) return;
     // None are neighbours: a run has a step.
     step_ = view.strides[--outer_];
     run_ = view.shape[outer_];
   }
 
-  Index n_bytes() const {
-    Index n = item_;
-    for (int d = 0; d < view_.ndim; ++d) n *= view_.shape[d];
-    return n;
-  }
+  Index n_bytes() const { return n_items_ * item_; }
 
   void copy_to(std::byte* to) const {
     each(0, view_.data, [&](const std::byte* from) {
@@ -65,6 +62,7 @@ class Runs {
  private:
   const View& view_;
   const Index item_;
+  Index n_items_ = 1;
   int outer_;
   Index run_, step_;
 
@@ -161,6 +159,11 @@ class Store {
     return before - bytes_;
   }
 
+  std::size_t n_bytes() {
+    const std::lock_guard<std::mutex> hold(lock_);
+    return bytes_;
+  }
+
   // Around a fork, so that the child's lock is free and what is kept is whole.
   void hold() { lock_.lock(); }
   void let_go() { lock_.unlock(); }
@@ -203,8 +206,8 @@ TapsKeeper::~TapsKeeper() {
 SharedTaps TapsKeeper::find(const Convolution& c, const View& w, int threads) const {
   const Index item_bytes = kTypeBytes[c.types().w] * (c.types().is_complex ? 2 : 1);
   const auto share = [](const Store::Shared& kept) { return SharedTaps(kept, &kept->packed); };
-  if (!fits_) return nullptr;
   const Runs runs(w, item_bytes);
+  if (!fits_ || runs.n_bytes() == 0) return nullptr;
   const auto known = store().all_of(number_);
   for (const Store::Shared& kept : known)
     if (runs.are(kept->given.data())) {
@@ -237,6 +240,8 @@ bool TapsKeeper::was_seen(const View& w, Index item_bytes) const {
   seen_[turn_.fetch_add(1, std::memory_order_relaxed) % kMostTurns].store(mixed, std::memory_order_relaxed);
   return false;
 }
+
+std::size_t kept_bytes() { return store().n_bytes(); }
 
 std::size_t release_taps() {
   return store().remove([](std::uint64_t) { return true; });

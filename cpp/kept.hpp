@@ -41,6 +41,8 @@ class TapsKeeper {
   bool was_seen(const View& w, Index item_bytes) const;
 };
 
+// How many bytes the taps of all convolutions take.
+std::size_t kept_bytes();
 // Forgets all taps. Returns how many bytes they took.
 std::size_t release_taps();
 

@@ -131,6 +131,7 @@ NB_MODULE(_ext, m) {
 
   define_calls(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
+  m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().lanes[0].lanes; }, "The size of its vectors.");

@@ -8,6 +8,7 @@ __all__ = [
     "forget_calls",
     "isa",
     "isas",
+    "kept_bytes",
     "kernels",
     "new_result",
     "release_memory",
@@ -23,6 +24,7 @@ Taps = _ext.Taps
 forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
+kept_bytes = _ext.kept_bytes
 kernels = _ext.kernels
 new_result = _ext.new_result
 release_memory = _ext.release_memory
