@@ -39,6 +39,7 @@ class Scratch {
   void* reserve_bytes(Index bytes);
   // Gives a large piece back, so that a thread does not sit on it between calls.
   void trim();
+  Index capacity() const { return capacity_; }
 
  private:
   struct Free {
@@ -61,6 +62,10 @@ struct PackedTaps {
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
+
+  std::size_t n_bytes() const {
+    return static_cast<std::size_t>(storage.capacity() + spectrum_storage.capacity()) + factors.size();
+  }
 };
 
 // How far an integer result may go, and whether this one stays inside.
@@ -118,6 +123,10 @@ class Convolution {
   const InstructionSet& isa() const { return isa_; }
   const FsKernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
+  // Whether packing taps costs more than recognizing them.
+  bool packs_long() const {
+    return !recipes_ && (transform_ != Transform::none || separation_.which != Separate::never);
+  }
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 
@@ -134,16 +143,29 @@ class Convolution {
     Index overhang() const { return axis.dilation * (axis.w - 1); }
   };
 
+  // The taps of an output channel, in rows as long as they lie evenly: those of a layer are all one.
+  struct TapRows {
+    struct Level {
+      Index n, step;  // bytes
+    };
+    const View* w;
+    Index n = 1, step = 0;  // of a row
+    int n_outer = 0;
+    Level outer[kMaxAxes] = {};
+    Index n_in = 1;  // input channels that are rows of their own
+  };
+
   template <class T>
   void pack_single(const View& w, T* to, PackedTaps& packed) const;
   // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
-  // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
-  // last axis with its address.
+  TapRows tap_rows(const View& w) const;
+  // Walks the taps of one channel in row-major order: visit(first tap, offset) for each row.
   template <class Visit>
-  void for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const;
-  const std::byte* taps_of(const View& w, Index group, Index out, Index in) const;
+  void each_tap_row(const TapRows& rows, Visit&& visit) const;
+  // The first tap of an output channel, of the first input channel.
+  const std::byte* taps_of(const View& w, Index group, Index out) const;
   // Whether the nearest integers are the right ones, whatever the roundings of a transform.
   bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
   std::int64_t whole_fill() const;
@@ -168,19 +190,17 @@ class Convolution {
 };
 
 template <class Visit>
-void Convolution::for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const {
-  const std::size_t n_outer = slides_.size() - 1;
-  Index j[kMaxAxes] = {};
+void Convolution::each_tap_row(const TapRows& rows, Visit&& visit) const {
   Index first = 0;
-  for (;;) {
-    const std::byte* row = base;
-    for (std::size_t a = 0; a < n_outer; ++a)
-      row += (slides_[a].w_reversed ? -j[a] : j[a]) * w.stride(slides_[a].axis.w_dim);
-    visit(first, row);
-    first += slides_[n_outer].axis.w;
-    std::size_t a = n_outer;
-    while (a-- > 0 && ++j[a] == slides_[a].axis.w) j[a] = 0;
-    if (a == std::size_t(-1)) return;
+  for (Index c = 0; c < rows.n_in; ++c) {
+    const Index channel = locate(in_, &Loop::w_dim, c, *rows.w);
+    Index j[kMaxAxes] = {};
+    for (int a = 0; a >= 0; first += rows.n) {
+      Index offset = channel;
+      for (a = 0; a < rows.n_outer; ++a) offset += j[a] * rows.outer[a].step;
+      visit(first, offset);
+      while (a-- > 0 && ++j[a] == rows.outer[a].n) j[a] = 0;
+    }
   }
 }
 

@@ -15,6 +15,7 @@
 
 #include "driver.hpp"
 #include "fft/radices.hpp"
+#include "kept.hpp"
 
 #if defined(__aarch64__)
 using Half = __fp16;
@@ -559,6 +560,13 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
   convolution.run(x.view(), taps, bias_data, y.view(), 1);
   convolution.run(x.view(), taps, bias_data, again.view(), 3);
   if (!y.same_bytes(again)) return fail(problem, kernel, "three threads gave other bits than one");
+  const TapsKeeper keeper;
+  for (int times = 0; times < 3; ++times)
+    if (const SharedTaps kept = keeper.find(convolution, w.view(), 3)) {
+      const Array found = blank;
+      convolution.run(x.view(), *kept, bias_data, found.view(), 1);
+      if (!y.same_bytes(found)) return fail(problem, kernel, "kept taps gave other bits");
+    }
 
   const Bound bound = convolution.bound(x.view(), taps, problem.has_bias ? 50 : 0, problem.has_bias, 3);
   const Definition definition(problem, x, w);
