@@ -54,6 +54,7 @@ struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
   const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
+  const std::byte* pairs = nullptr;     // of taps and samples of 16 bits
   const std::byte* spectrum = nullptr;  // transforms only
   std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
   Index rank = 1;                       // terms: the taps are the sum of so many products
@@ -61,6 +62,14 @@ struct PackedTaps {
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
+};
+
+// How a kernel is called, and how the numbers lie that it reads and writes.
+struct Format {
+  FsTileFn run[2];          // y is scratch memory with numbers of the sum, or written in place
+  FsLoadFn load;            // from the type of x
+  Index x_bytes, y_bytes;   // of a number, or a part of it, in x where it is packed, in y where it is written in place
+  bool copies_x, copies_y;  // the arrays hold just these numbers
 };
 
 // How far an integer result may go, and whether this one stays inside.
@@ -118,6 +127,7 @@ class Convolution {
   const InstructionSet& isa() const { return isa_; }
   const FsKernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
+  Format format(bool of_pairs) const;
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 
@@ -139,6 +149,7 @@ class Convolution {
   // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
+  void pack_pairs(std::int16_t* to, PackedTaps& packed) const;
   // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
   // last axis with its address.
   template <class Visit>
@@ -147,6 +158,7 @@ class Convolution {
   // Whether the nearest integers are the right ones, whatever the roundings of a transform.
   bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
   std::int64_t whole_fill() const;
+  bool can_sum_pairs() const;
 
   Spec spec_;
   Types types_;
@@ -162,8 +174,9 @@ class Convolution {
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;
   Index taps_per_channel_;
-  Index parts_;      // of a number: 2 where they are complex
-  double products_;  // of real numbers
+  Index pairs_per_channel_;  // of taps, 0 where none are packed
+  Index parts_;              // of a number: 2 where they are complex
+  double products_;          // of real numbers
   std::shared_ptr<RecipeBook> recipes_;
 };
 

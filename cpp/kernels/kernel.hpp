@@ -85,7 +85,14 @@ struct FsKernel {
   int max_block;    // the most output channels that the kernel computes at once
   int shares_rows;  // whether it gains by rows of outputs that are runs of their own
   FsTileFn run[FS_N_COMPUTE];
+  // FS_I32 from samples of 16 bits and pairs of taps of 16 (pairs.hpp), or null: y of 32 bits, and y of 16.
+  FsTileFn run_pairs[2];
 };
+
+// In pairs, `taps` lists the places of a row's pairs of taps, tap_columns = fs_pairs(n) for each row of n: every second
+// place, and never beyond the last tap's. w has four numbers for each, two for even outputs and two for odd ones.
+static inline int64_t fs_pairs(int64_t n) { return n / 2 + 1; }
+static inline int64_t fs_pair_place(int64_t pair, int64_t n) { return 2 * pair < n ? 2 * pair : n - 1; }
 
 // The channels of w are packed in blocks of 8, 4, 2 or 1, the largest that fits first: at most the
 // kernel's max_block, or 2 where taps are complex. Inside a block of b channels starting at channel k, tap t of channel
@@ -112,6 +119,7 @@ typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
 
 struct FsElements {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
+  FsLoadFn load_narrow[FS_N_TYPES];  // as integers of 16 bits
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store_saturated[FS_N_TYPES];  // from FS_I64
   FsRangeFn range[FS_N_TYPES];
@@ -132,6 +140,6 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, shares_rows, tile) \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = {       \
-      #name, max_block, shares_rows, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}};
+#define FS_DEFINE_KERNEL(name, max_block, shares_rows, tile, ...) \
+  extern "C" const struct FsKernel FS_SYMBOL(name) = {            \
+      #name, max_block, shares_rows, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}, {__VA_ARGS__}};

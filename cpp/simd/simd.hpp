@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#if defined(__AVX2__) || defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -114,6 +114,37 @@ FS_INLINE Vec<T> unzip_even(Vec<T> a, Vec<T> b) {
 template <class T>
 FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
   return {{a.lane[1], a.lane[3], b.lane[1], b.lane[3]}};
+}
+
+FS_INLINE Vec<uint32_t> load_pairs(const void* from, int n) {
+  Vec<uint32_t> v{};
+  __builtin_memcpy(v.lane, from, (uint64_t)n * 2);
+  return v;
+}
+
+FS_INLINE Vec<uint32_t> load_pairs(const void* from) { return load_pairs(from, 8); }
+
+FS_INLINE void store_pairs(void* to, Vec<uint32_t> v, int n) { __builtin_memcpy(to, v.lane, (uint64_t)n * 2); }
+
+FS_INLINE void store_pairs(void* to, Vec<uint32_t> v) { store_pairs(to, v, 8); }
+
+template <bool fused>
+FS_INLINE Vec<uint32_t> multiply_add_pairs(Vec<uint32_t> a, Vec<uint32_t> b, Vec<uint32_t> sum) {
+  for (int i = 0; i < 4; ++i) {
+    sum.lane[i] += (uint32_t)((int16_t)a.lane[i] * (int16_t)b.lane[i]);
+    sum.lane[i] += (uint32_t)((int16_t)(a.lane[i] >> 16) * (int16_t)(b.lane[i] >> 16));
+  }
+  return sum;
+}
+
+FS_INLINE Vec<uint32_t> low_halves(Vec<uint32_t> a, Vec<uint32_t> b) {
+  for (int i = 0; i < 4; ++i) a.lane[i] = (a.lane[i] & 0xffff) | b.lane[i] << 16;
+  return a;
+}
+
+FS_INLINE Vec<uint32_t> high_half(Vec<uint32_t> a) {
+  for (int i = 0; i < 4; ++i) a.lane[i] >>= 16;
+  return a;
 }
 
 #else
@@ -272,6 +303,77 @@ FS_INLINE void store_part(T* to, Vec<T> v, int n) {
   for (int i = 0; i < n; ++i) to[i] = v.v[i];
 #endif
 }
+
+// ---- lanes of 32 bits that are pairs of 16, the first in the lower half
+
+FS_INLINE Vec<uint32_t> load_pairs(const void* from) {
+  Vec<uint32_t> r;
+  __builtin_memcpy(&r.v, from, FS_VECTOR_BYTES);
+#if defined(__SSE2__)
+  // In a register: as an operand of each use it would be loaded as often.
+  asm("" : "+v"(r.v));
+#endif
+  return r;
+}
+
+// n numbers of 16 bits.
+FS_INLINE Vec<uint32_t> load_pairs(const void* from, int n) {
+#if defined(__AVX512BW__)
+  return {(Vec<uint32_t>::Native)_mm512_maskz_loadu_epi16((__mmask32)(((uint64_t)1 << n) - 1), from)};
+#else
+  Vec<uint32_t> r{};
+  __builtin_memcpy(&r.v, from, (uint64_t)n * 2);
+  return r;
+#endif
+}
+
+FS_INLINE void store_pairs(void* to, Vec<uint32_t> v) { __builtin_memcpy(to, &v.v, FS_VECTOR_BYTES); }
+
+FS_INLINE void store_pairs(void* to, Vec<uint32_t> v, int n) {
+#if defined(__AVX512BW__)
+  _mm512_mask_storeu_epi16(to, (__mmask32)(((uint64_t)1 << n) - 1), (__m512i)v.v);
+#else
+  __builtin_memcpy(to, &v.v, (uint64_t)n * 2);
+#endif
+}
+
+// The products of the signed halves of each lane, both added to its sum, modulo 2^32: two times (-2^15)^2 wraps as
+// a sum does. `fused`: in one instruction, which not every processor has.
+template <bool fused>
+FS_INLINE Vec<uint32_t> multiply_add_pairs(Vec<uint32_t> a, Vec<uint32_t> b, Vec<uint32_t> sum) {
+  typedef Vec<uint32_t>::Native Native;
+#if defined(__AVX512BW__)
+  if constexpr (fused) {
+    // Sums stay where they are: GCC 12 moves each of them twice around the intrinsic.
+    asm("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+    return sum;
+  }
+  return {sum.v + (Native)_mm512_madd_epi16((__m512i)a.v, (__m512i)b.v)};
+#elif defined(__AVX2__)
+  return {sum.v + (Native)_mm256_madd_epi16((__m256i)a.v, (__m256i)b.v)};
+#elif defined(__SSE2__)
+  return {sum.v + (Native)_mm_madd_epi16((__m128i)a.v, (__m128i)b.v)};
+#else
+  typedef int32_t Signed __attribute__((vector_size(FS_VECTOR_BYTES)));
+  const Signed low = ((Signed)(a.v << 16) >> 16) * ((Signed)(b.v << 16) >> 16);
+  const Signed high = ((Signed)a.v >> 16) * ((Signed)b.v >> 16);
+  return {sum.v + (Native)low + (Native)high};
+#endif
+}
+
+// Whether it runs here. Clang's assembler knows no instructions beyond those that it may use itself.
+FS_INLINE bool fuses_pairs() {
+#if defined(__AVX512BW__) && !defined(__clang__)
+  return __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+// The lower halves of a and b, paired.
+FS_INLINE Vec<uint32_t> low_halves(Vec<uint32_t> a, Vec<uint32_t> b) { return {(a.v & 0xffff) | b.v << 16}; }
+
+FS_INLINE Vec<uint32_t> high_half(Vec<uint32_t> a) { return {a.v >> 16}; }
 
 #endif
 
