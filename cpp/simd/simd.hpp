@@ -361,21 +361,22 @@ FS_INLINE Vec<uint32_t> multiply_add_pairs(Vec<uint32_t> a, Vec<uint32_t> b, Vec
 #endif
 }
 
-// Whether it runs here. Clang's assembler knows no instructions beyond those that it may use itself.
-FS_INLINE bool fuses_pairs() {
-#if defined(__AVX512BW__) && !defined(__clang__)
-  return __builtin_cpu_supports("avx512vnni");
-#else
-  return false;
-#endif
-}
-
 // The lower halves of a and b, paired.
 FS_INLINE Vec<uint32_t> low_halves(Vec<uint32_t> a, Vec<uint32_t> b) { return {(a.v & 0xffff) | b.v << 16}; }
 
 FS_INLINE Vec<uint32_t> high_half(Vec<uint32_t> a) { return {a.v >> 16}; }
 
 #endif
+
+// Whether pairs can be multiplied in one instruction here. Clang's assembler knows no instructions beyond those that it
+// may use itself.
+FS_INLINE bool fuses_pairs() {
+#if defined(__AVX512BW__) && !defined(__clang__) && !defined(FS_PLAIN_LANES)
+  return __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
 
 // a b a b ...
 template <class T>
