@@ -54,9 +54,10 @@ struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
   const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
-  const std::byte* pairs = nullptr;     // of taps and samples of 16 bits
+  const std::byte* dots = nullptr;      // of taps and samples of 16 bits or less, by dot_width
   const std::byte* spectrum = nullptr;  // transforms only
   std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
+  int dot_width = 0;                    // 2 or 4 taps in a lane
   Index rank = 1;                       // terms: the taps are the sum of so many products
   bool are_products = true;             // each tap within its own roundings, not those of all taps
   bool is_finite = true;
@@ -127,7 +128,8 @@ class Convolution {
   const InstructionSet& isa() const { return isa_; }
   const FsKernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
-  Format format(bool of_pairs) const;
+  // Of dots so wide; 0: of single numbers.
+  Format format(int dot_width) const;
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 
@@ -149,7 +151,8 @@ class Convolution {
   // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
-  void pack_pairs(std::int16_t* to, PackedTaps& packed) const;
+  template <class T>
+  void pack_dots(T* to, PackedTaps& packed) const;
   // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
   // last axis with its address.
   template <class Visit>
@@ -158,7 +161,9 @@ class Convolution {
   // Whether the nearest integers are the right ones, whatever the roundings of a transform.
   bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
   std::int64_t whole_fill() const;
-  bool can_sum_pairs() const;
+  bool can_sum_dots() const;
+  bool can_sum_quads(const PackedTaps& packed) const;
+  Index dots_per_channel(int width) const;
 
   Spec spec_;
   Types types_;
@@ -174,9 +179,9 @@ class Convolution {
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;
   Index taps_per_channel_;
-  Index pairs_per_channel_;  // of taps, 0 where none are packed
-  Index parts_;              // of a number: 2 where they are complex
-  double products_;          // of real numbers
+  bool sums_dots_;
+  Index parts_;      // of a number: 2 where they are complex
+  double products_;  // of real numbers
   std::shared_ptr<RecipeBook> recipes_;
 };
 

@@ -88,10 +88,10 @@ class TileRun {
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
     if (!region && !is_separable_) merge_trivial_axes();
-    sums_pairs_ = w.pairs && !is_separable_ && slides_[inner()].axis.dilation == 1;
-    format_ = of.format(sums_pairs_);
+    dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
+    format_ = of.format(dot_width_);
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ = c_.kernel_.shares_rows && !sums_pairs_ && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+    shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
                    (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
@@ -181,7 +181,7 @@ class TileRun {
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
   bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
-  bool sums_pairs_ = false;  // of integers of 16 bits: see kernels/pairs.hpp
+  int dot_width_ = 0;        // of narrow integers: see kernels/dots.hpp
   bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
@@ -450,8 +450,8 @@ class TileRun {
     if (is_separable_) {
       tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
       run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
-    } else if (sums_pairs_) {
-      sum_channels(work, shape, place, tile, x, w_.pairs, 2);
+    } else if (dot_width_ > 0) {
+      sum_channels(work, shape, place, tile, x, w_.dots, dot_width_);
     } else {
       if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
       if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
@@ -462,7 +462,7 @@ class TileRun {
   }
 
   // As a kernel counts them.
-  Index taps_per_channel() const { return sums_pairs_ ? c_.pairs_per_channel_ : c_.taps_per_channel_; }
+  Index taps_per_channel() const { return dot_width_ > 0 ? c_.dots_per_channel(dot_width_) : c_.taps_per_channel_; }
   Index w_taps() const { return c_.n_in_ * taps_per_channel(); }
 
   // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
@@ -475,7 +475,8 @@ class TileRun {
     Index plane;             // elements of a packed channel
   };
 
-  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps, or pairs for two kinds of outputs.
+  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps, or their
+  // dots for so many kinds of outputs.
   void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
                     const std::byte* w, Index w_parts) const {
     tile.w = w + (place.group * c_.n_out_ + place.first_channel) * w_taps() * w_parts * part_bytes_;
@@ -996,12 +997,17 @@ class TileRun {
     }
   }
 
-  // Numbers of 2, 4 or 8 bytes.
+  // Numbers of 1, 2, 4 or 8 bytes.
   static void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n, Index bytes) {
     const auto move = [&]<class T>(T) {
       for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, sizeof(T));
     };
-    bytes == 2 ? move(std::int16_t{}) : bytes == 4 ? move(std::int32_t{}) : move(std::int64_t{});
+    switch (bytes) {
+      case 1: return move(std::int8_t{});
+      case 2: return move(std::int16_t{});
+      case 4: return move(std::int32_t{});
+      default: return move(std::int64_t{});
+    }
   }
 
   void fill(Workspace& work, std::byte* row, Index first, Index step, Index n) const {
@@ -1033,8 +1039,8 @@ class TileRun {
   template <class Offset>
   void append_taps(Index*& to, int a, Index base, Offset& offset) const {
     const Index n = slides_[a].axis.w;
-    if (a == inner() && sums_pairs_)
-      for (Index p = 0; p < fs_pairs(n); ++p) *to++ = base + offset(a, fs_pair_place(p, n));
+    if (a == inner() && dot_width_ > 0)
+      for (Index d = 0; d < fs_dots(n, dot_width_); ++d) *to++ = base + offset(a, fs_dot_place(d, n, dot_width_));
     else if (a == inner())
       for (Index j = 0; j < n; ++j) *to++ = base + offset(a, j);
     else
@@ -1062,7 +1068,7 @@ class TileRun {
   void find_lattice(FsTile& tile, const TileShape& shape, const Index* extent, bool write_in_place) const {
     const Axis& axis = slides_[inner()].axis;
     tile.rows = tile.tap_rows = 1;
-    tile.tap_columns = sums_pairs_ ? fs_pairs(axis.w) : axis.w;
+    tile.tap_columns = axis.w;
     tile.tap_step = axis.stride == 1 ? axis.dilation * parts_ : 0;
     if (shape.rows_per_run > 1 || !shares_rows_) return;
     const int a = n_axes_ - 2;

@@ -113,12 +113,13 @@ def narrow_calls(draw: st.DrawFn) -> Call:
         if array.dtype == bool:
             return array
         limits = np.iinfo(array.dtype)
-        some = rng.integers(limits.min, limits.max, array.shape, array.dtype, endpoint=True)
-        return np.where(
-            rng.random(array.shape) < draw(st.sampled_from([0, 0.5, 1])), array.dtype.type(limits.min), some
-        )
+        most = draw(st.sampled_from([int(limits.max), 127]))
+        low, high = max(int(limits.min), ~most), most
+        ends = np.where(rng.random(array.shape) < draw(st.sampled_from([0, 0.5, 1])), low, high)
+        some = rng.integers(low, high, array.shape, endpoint=True)
+        return np.where(rng.random(array.shape) < draw(st.sampled_from([0, 0.5])), ends, some).astype(array.dtype)
 
-    keywords = call.keywords | {"stride": 1, "dilation": 1, "fill_value": draw(st.sampled_from([0, -5, 70_000]))}
+    keywords = call.keywords | {"stride": 1, "dilation": 1, "fill_value": draw(st.sampled_from([0, 200, -5, 70_000]))}
     if keywords["mode"] == "valid":
         keywords["mode"] = "full"
     return Call(draw(in_memory(stretch(call.x))), draw(in_memory(stretch(call.w))), keywords)

@@ -147,7 +147,7 @@ def wrapped(exact: np.ndarray, dtype: str) -> np.ndarray:
     overflow=st.sampled_from(["wrap", "wrap", "saturate"]),
 )
 def test_narrow_integers_are_the_definition(call: Call, dtype: str, overflow: str) -> None:
-    """In pairs (cpp/kernels/pairs.hpp), which wrap as sums do, also where two products are (-2^15)²."""
+    """In dots (cpp/kernels/dots.hpp), which wrap as sums do, also where two products are (-2^15)²."""
     spec = ConvSpec.of(call.x.shape, call.w.shape, **call.keywords)
     exact = definition.apply(spec, call.x.astype(np.int64), call.w.astype(np.int64))
     limits = np.iinfo(dtype)
@@ -155,26 +155,41 @@ def test_narrow_integers_are_the_definition(call: Call, dtype: str, overflow: st
     for _ in range(2):  # the second time by heart
         y = fs.convolve(call.x, call.w, method="direct", dtype=dtype, overflow=overflow, **call.keywords)
         np.testing.assert_array_equal(y, expected)
+    # Small calls know dots of two; what a transform leaves to the direct sum knows those of four.
+    numbers = arithmetic_of(call.x.dtype, call.w.dtype, dtype, overflow)
+    plan = Untransformed(**vars(choose(spec, numbers, 2, "overlap")))
+    np.testing.assert_array_equal(Program(plan)(call.x, call.w), expected)
+
+
+@dataclasses.dataclass(frozen=True)
+class Untransformed(Plan):
+    """A transform that no integers are small enough for."""
+
+    @property
+    def most_reach(self) -> int:
+        return 0
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 16, 17, 64])
+@pytest.mark.parametrize("x_dtype", ["int16", "uint8"])
 @pytest.mark.parametrize("dtype", ["int16", "int32", "int8"])
 @pytest.mark.parametrize("shift", [0, 1, 2])
-def test_narrow_signals_in_place(k: int, dtype: str, shift: int) -> None:
+def test_narrow_signals_in_place(k: int, x_dtype: str, dtype: str, shift: int) -> None:
     """Long enough to be read where they lie, from any number of two bytes on and from the byte between two."""
     rng = np.random.default_rng(k)
-    n = 50_000 + k
-    x = np.frombuffer(rng.bytes(2 * n + 2)[shift : shift + 2 * n], np.int16)
-    w = rng.integers(-(2**15), 2**15, k, np.int16)
+    n = 600_000 // k
+    x = np.frombuffer(rng.bytes(2 * n + 2)[shift : shift + 2 * n], x_dtype)
+    w = rng.integers(-128, 128, k, np.int16) if x_dtype == "uint8" else rng.integers(-(2**15), 2**15, k, np.int16)
     for mode in ("full", "same", "valid"):
         y = fs.convolve(x, w, mode, dtype=dtype, overflow="wrap", method="direct", threads=2)
         np.testing.assert_array_equal(y, np.convolve(x.astype(np.int64), w, mode).astype(dtype))
 
 
+@pytest.mark.parametrize("x_dtype", ["int16", "uint8"])
 @pytest.mark.parametrize("dtype", ["int16", "int32"])
-def test_large_narrow_results_go_past_the_caches(dtype: str) -> None:
+def test_large_narrow_results_go_past_the_caches(x_dtype: str, dtype: str) -> None:
     rng = np.random.default_rng(1)
-    x, w = rng.integers(-99, 99, (2100, 4101), np.int16), np.array([[1, 2, 3], [4, 5, -6]], np.int16)
+    x, w = rng.integers(0, 99, (2100, 4101)).astype(x_dtype), np.array([[1, 2, 3], [4, 5, -6]], np.int16)
     y = fs.convolve(x, w, dtype=dtype)
     expected = np.zeros(y.shape, dtype)
     for (i, j), tap in np.ndenumerate(w):
@@ -199,7 +214,7 @@ def test_the_least_numbers_of_16_bits(k: int) -> None:
 def test_narrow_layers(x_dtype: str, w_shape: tuple[int, ...]) -> None:
     """So many taps that channels are summed in several passes, and one bias."""
     rng = np.random.default_rng(4)
-    x = rng.integers(0, 4, (2, w_shape[1], 9, 70)).astype(x_dtype)
+    x = rng.integers(0, 4, (2, w_shape[1], 9, 170)).astype(x_dtype)
     w, bias = rng.integers(-2, 3, w_shape).astype(np.int16), rng.integers(-9, 9, w_shape[0]).astype(np.int16)
     y = fs.nn.conv(x, w, bias, padding="same", method="direct")
     assert y.dtype == np.int16

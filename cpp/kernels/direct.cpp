@@ -3,7 +3,7 @@
 // Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
 // (stencil.hpp); where they do not, every product needs a load of its own, and the load ports set
 // the pace (about half of the multiply-add peak).
-#include "pairs.hpp"
+#include "dots.hpp"
 #include "stencil.hpp"
 #include "strip.hpp"
 
@@ -117,4 +117,5 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, direct_tile, pairs_tile<uint32_t>, pairs_tile<uint16_t>)
+FS_DEFINE_KERNEL(direct, 1, true, direct_tile, {pairs_tile<uint32_t>, pairs_tile<uint16_t>},
+                 {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)

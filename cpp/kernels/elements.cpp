@@ -156,7 +156,7 @@ extern "C" const struct FsElements FS_SYMBOL(elements) = {
      {FS_INTEGER_LOADS(double), load<double, half>, load<double, float>, load<double, double>},
      {FS_INTEGER_LOADS(uint32_t), nullptr, nullptr, nullptr},
      {FS_INTEGER_LOADS(uint64_t), nullptr, nullptr, nullptr}},
-    {FS_INTEGER_LOADS(uint16_t), nullptr, nullptr, nullptr},
+    {{FS_INTEGER_LOADS(uint16_t), nullptr, nullptr, nullptr}, {FS_INTEGER_LOADS(uint8_t), nullptr, nullptr, nullptr}},
     {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, store<float, half>,
       store<float, float>, nullptr},
      {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
