@@ -161,6 +161,16 @@ def test_narrow_integers_are_the_definition(call: Call, dtype: str, overflow: st
     np.testing.assert_array_equal(Program(plan)(call.x, call.w), expected)
 
 
+@pytest.mark.parametrize("fill", [200, 300, -1, 70_000, -40_000])
+@pytest.mark.parametrize("x_dtype", ["uint8", "int16"])
+@pytest.mark.parametrize("n", [20, 200_000])
+def test_a_fill_value_may_be_wider_than_the_samples(fill: int, x_dtype: str, n: int) -> None:
+    x, w = np.arange(n).astype(x_dtype), np.array([3, -1, 4], np.int16)
+    y = fs.convolve(x, w, boundary="constant", fill_value=fill, dtype=np.int32, method="direct")
+    padded = np.pad(x.astype(np.int64), 2, constant_values=fill)
+    np.testing.assert_array_equal(y, np.convolve(padded, w, "valid"))
+
+
 @dataclasses.dataclass(frozen=True)
 class Untransformed(Plan):
     """A transform that no integers are small enough for."""
@@ -491,7 +501,7 @@ def test_a_bias_is_added_to_integers(method: str) -> None:
 @pytest.mark.parametrize("accuracy", ["default", "strict"])
 def test_long_integer_taps_are_transformed(accuracy: str) -> None:
     rng = np.random.default_rng(8)
-    x, w = rng.integers(-(2**15), 2**15, 100_000, np.int16), rng.integers(-50, 50, 1000, np.int16)
+    x, w = rng.integers(-(2**15), 2**15, 100_000, np.int16), rng.integers(-9, 9, 4000, np.int16)
     plan = fs.plan(x.shape, w, x.dtype, accuracy=accuracy)
     assert plan.tile
     assert plan.error_bound == 0
