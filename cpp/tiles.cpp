@@ -54,11 +54,15 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
   return sample < 0 ? sample : sample * interleave + i - floor_div(i, interleave) * interleave;
 }
 
+struct Rows {
+  Index first, n;
+};
+
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row, halfway[2], box_rows[2], box_sums;
+  Scratch x, y, row, halfway[2], ring, box_rows[2], box_sums;
   std::vector<Index> taps;
-  std::vector<Index> spoilt;  // channels of a tile with outputs that are not finite
+  std::vector<Rows> spoilt;  // of a tile's outputs: those that are not finite
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
@@ -83,6 +87,7 @@ class TileRun {
         part_bytes_(kComputeBytes[of.types_.compute]),
         bytes_(parts_ * part_bytes_) {
     place_axes();
+    redoes_ = region != nullptr;
     is_separable_ = !w.factors.empty() && !region;
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
@@ -139,6 +144,11 @@ class TileRun {
   // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
+  static constexpr Index kLeastBandWidth = 64;
+  // Whole rows are read fastest, even if their ring is larger than the second-level cache: 4096 x 4096 by 7 x 7
+  // Gaussian takes 10.1 ms in bands of 1024 and 8.0 ms in one (2026-11, AVX-512, 2 cores).
+  static constexpr Index kRingBytes = 1 << 20;
+  static constexpr Index kRowsOfOutputs = 16, kRowsIntoRing = 4;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
@@ -180,7 +190,8 @@ class TileRun {
   std::vector<Loop> batch_;
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
-  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
+  bool x_in_place_ = false, redoes_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false,
+       streams_ = false;
   int dot_width_ = 0;        // of narrow integers: see kernels/dots.hpp
   bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
@@ -340,39 +351,45 @@ class TileRun {
     boxes_.push_back(box);
   }
 
-  // Axis by axis, rows beyond a tile's outputs are summed for each tile again: many rows, short ones.
-  void choose_separable_extents(Box& box) const {
-    double window = static_cast<double>(bytes_ * (1 + w_.rank)) / 2;
-    const Index parts = worth_parts(box);
-    // Short taps sum few numbers twice in long rows: 1024 x 1024 by 7 x 7 takes 410 us so and 530 in rows of
-    // 512, by 25 x 25 it takes 1300 and 1130 (2026-11, AVX-512, 2 cores).
-    const bool is_short = slides_[inner()].overhang < 12;
+  // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as its ring may
+  // be.
+  void choose_band(Box& box) const {
+    const int ring = first_long_axis();
+    const Index parts = worth_parts(box), rows = 2 * slides_[ring].overhang + kRowsOfOutputs;
+    Index room = std::max<Index>(1, kRingBytes / (bytes_ * w_.rank * rows));
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
-      const double room = (is_short ? 1.0 : 2.0) * kWindowBytes / window - static_cast<double>(over);
-      const Index shared = std::max(4 * over, (most + parts - 1) / parts);
-      const Index along =
-          n_axes_ == 1 ? 16 * std::max<Index>(512, over) : std::max<Index>(is_short ? 1024 : 512, 2 * over);
-      const Index fitting = std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
-      const Index wanted = a == inner() ? along : a == first_long_axis() ? std::min(fitting, shared) : fitting;
+      const Index wanted = a == ring  ? std::max(4 * over, (most + parts - 1) / parts)
+                           : a > ring ? std::max({Index(1), 2 * over, room})
+                                      : 1;
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
-      window *= static_cast<double>(box.extent[a] + over);
+      if (a > ring) room /= box.extent[a];
     }
+  }
+
+  // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
+  bool goes_row_by_row(const Box& box) const {
+    if (is_separable_) return first_long_axis() < inner();
+    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
+                box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
+    return fits;
   }
 
   // In how many a box is cut for the threads' sake: a single image of some size in four, unless its tiles
   // had too many rows in common. 256 x 256 by 15 x 15 takes 85 us whole, 50 in parts (2026-11, 2 cores).
   Index worth_parts(const Box& box) const {
     double products = 8;
-    for (int a = 0; a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    for (int a = 0; is_separable_ && a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    if (!is_separable_) products += static_cast<double>(c_.taps_per_channel_);
     for (int a = 0; a < n_axes_; ++a) products *= static_cast<double>(box.high[a] - box.low[a]);
     return products < kProductsWorthParts ? 1 : std::max<Index>(1, 4 / (n_batch_ * c_.n_groups_));
   }
 
   // Grows a tile from the innermost axis outwards until its window or its work is full.
   void choose_extents(Box& box) const {
-    if (is_separable_) return choose_separable_extents(box);
+    if (goes_row_by_row(box)) return choose_band(box);
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
     const double products = static_cast<double>(parts_ * parts_ * c_.n_in_ * c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
@@ -410,6 +427,16 @@ class TileRun {
 
   // ---- one tile
 
+  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
+  // run: the places between two rows are computed too and thrown away, which is cheaper than
+  // a part-filled vector at the end of every row.
+  struct TileShape {
+    Index length, rows_per_run, row_pitch, run_pitch;
+    int n_outer;             // axes that make runs
+    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
+    Index plane;             // elements of a packed channel
+  };
+
   void run_tile(const TaskPlace& place, Index number) const {
     const Box* box = boxes_.data();
     while (number >= box->n_tiles) number -= (box++)->n_tiles;
@@ -421,17 +448,32 @@ class TileRun {
       number /= n;
     }
     Workspace& work = workspace;
-    TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
+    if (goes_row_by_row(*box))
+      return is_separable_ ? run_axis_by_axis(work, place, low, extent) : sum_row_by_row(work, place, low, extent);
+    const TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
+    const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
+    FsTile tile = tile_of(work, shape, place, low, extent, write_in_place);
+    const std::byte* x = x_of(place);
+    if (is_separable_) {
+      tile.x = box->in_place ? list_taps_in_place(work, x, 0, 1) : pack_x(work, shape, x, 0, 1);
+      sum_boxes_of_rows(work, place, tile);
+    } else if (dot_width_ > 0) {
+      sum_channels(work, shape, place, tile, x, w_.dots, dot_width_);
+    } else {
+      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
+      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
+    }
+    if (!write_in_place) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
 
+  // Outputs without their samples and taps.
+  FsTile tile_of(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                 bool write_in_place) const {
     FsTile tile{};
     tile.w_taps = w_taps();
     tile.n_out = place.end_channel - place.first_channel;
     tile.length = shape.length * parts_;
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
-
-    std::byte* y =
-        y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
-    const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
     tile.n_runs = static_cast<Index>(work.runs.size());
@@ -439,41 +481,25 @@ class TileRun {
     find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
       tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / format_.y_bytes;
-      tile.y = y + place.first_channel * tile.y_channel * format_.y_bytes;
+      tile.y = y_of(place) + place.first_channel * tile.y_channel * format_.y_bytes;
     } else {
       tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
       tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
     }
+    return tile;
+  }
 
-    const std::byte* x =
-        x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
-    if (is_separable_) {
-      tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
-      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
-    } else if (dot_width_ > 0) {
-      sum_channels(work, shape, place, tile, x, w_.dots, dot_width_);
-    } else {
-      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
-      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
-    }
-    if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
-    if (is_separable_)
-      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
+  const std::byte* x_of(const TaskPlace& place) const {
+    return x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+  }
+
+  std::byte* y_of(const TaskPlace& place) const {
+    return y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
   }
 
   // As a kernel counts them.
   Index taps_per_channel() const { return dot_width_ > 0 ? c_.dots_per_channel(dot_width_) : c_.taps_per_channel_; }
   Index w_taps() const { return c_.n_in_ * taps_per_channel(); }
-
-  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
-  // run: the places between two rows are computed too and thrown away, which is cheaper than
-  // a part-filled vector at the end of every row.
-  struct TileShape {
-    Index length, rows_per_run, row_pitch, run_pitch;
-    int n_outer;             // axes that make runs
-    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
-    Index plane;             // elements of a packed channel
-  };
 
   // Some input channels a pass. `w` holds the first `w_parts` parts of the taps, or their
   // dots for so many kinds of outputs.
@@ -516,74 +542,245 @@ class TileRun {
     return true;
   }
 
-  // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
-  // its outputs along the axes done and its window along the others, a row per place of the outer axes.
-  void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
-                        const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
-    const Index pitch = pitch_of(extent[inner()]);
-    Index n_factors = 0;
-    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w * w_.rank;
-    const int last = first_long_axis();
-    work.spoilt.clear();
-    for (Index k = 0; k < whole.n_out; ++k) {
-      const std::byte* factors =
-          w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
-      Index rows[kMaxAxes], from_step[kMaxAxes], factor_end = n_factors;
-      FsRun first{0, 0};
-      for (int a = 0; a < n_axes_; ++a) {
-        rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
-        from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
-        if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
-      }
-      FsTile pass = whole;
-      pass.first_tap = 0;
-      // The rows of each term are channels, `terms` elements apart; its columns add up in one sum.
-      Index terms = 0;
-      for (int a = inner(); a >= last; --a) {
-        const Slide& slide = slides_[a];
-        const bool is_last = a == last;
-        factor_end -= slide.axis.w * w_.rank;
-        if (slide.axis.w == 1 && !is_last) continue;
-        rows[a] = extent[a];
-        pass.w = factors + factor_end * bytes_;
-        pass.w_taps = slide.axis.w;
-        pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
-        Index n_rows = 1, to_step[kMaxAxes] = {};
-        for (int b = inner() - 1; b >= 0; --b) {
-          to_step[b] = n_rows * pitch;
-          n_rows *= rows[b];
-        }
-        pass.n_out = is_last ? 1 : w_.rank;
-        pass.y_channel = n_rows * pitch;
-        // What is looked at again should not have gone past the caches.
-        pass.streams = is_last && whole.streams && w_.are_products;
-        if (is_last) {
-          pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
-          first.y = work.runs.front().y;
-          for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
-        } else {
-          pass.y = work.halfway[a % 2].reserve_bytes(w_.rank * pass.y_channel * bytes_);
-        }
-        list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
-        if (is_last) add_terms(work, pass, terms);
-        list_rows(work, a, rows, from_step, to_step, first);
-        pass.runs = work.row_runs.data();
-        pass.n_runs = static_cast<Index>(work.row_runs.size());
-        if (pass.n_out > 1)
-          c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
-        else if (w_.rank > 1 || !is_box(pass, a == inner()))
-          c_.kernel_.run[c_.types_.compute](&pass);
-        else if (a == inner())
-          box_along_rows(work, pass, slide.axis.dilation);
-        else
-          box_across_rows(work, pass, rows[a], slide.axis.dilation);
-        pass.x = pass.y;
-        terms = pass.y_channel;
-        first = {0, 0};
-        std::copy(to_step, to_step + n_axes_, from_step);
-      }
-      if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back(k);
+  // ---- row by row
+
+  // Rows of a tile (of three axes: planes) that wait for the taps along the first long axis: x with its boundary, or
+  // the sums along the other axes. They come a few at a time, leave a few outputs at once while they are in the
+  // caches, and stay until their last output, so that no row is made twice.
+  struct Ring {
+    int axis;
+    Index over, capacity;      // rows beyond an output's first; rows there is room for
+    Index step, term;          // elements between rows, and between those of two terms
+    Index first = 0, end = 0;  // the rows that are there, counted from the tile's first
+    std::byte* data;
+
+    std::byte* at(Index row, Index bytes) const { return data + (row - first) * step * bytes; }
+  };
+
+  // A tile on its way through the ring.
+  struct Walk {
+    TaskPlace place;
+    const Index *low, *extent;
+    Index chunk = kRowsOfOutputs, fill = kRowsIntoRing;  // rows at a time
+    const std::byte* factors[kMaxAxes] = {};
+    Ring ring{};
+  };
+
+  // fill(n) puts the next n rows into the ring, sum(low, extent, from) makes outputs of those from `from` on.
+  template <class Fill, class Sum>
+  void walk_along(Walk& walk, const Fill& fill, const Sum& sum) const {
+    Ring& ring = walk.ring;
+    Index low[kMaxAxes], extent[kMaxAxes];
+    std::copy(walk.low, walk.low + n_axes_, low);
+    std::copy(walk.extent, walk.extent + n_axes_, extent);
+    const Index n_rows = walk.extent[ring.axis];
+    for (Index done = 0; done < n_rows; done += walk.chunk) {
+      low[ring.axis] = walk.low[ring.axis] + done;
+      extent[ring.axis] = std::min(walk.chunk, n_rows - done);
+      const Index end = done + extent[ring.axis] + ring.over;
+      if (end - ring.first > ring.capacity) forget_rows(ring, done);
+      for (Index n; (n = std::min(walk.fill, end - ring.end)) > 0; ring.end += n) fill(n);
+      sum(low, extent, ring.at(done, bytes_));
     }
+  }
+
+  void forget_rows(Ring& ring, Index first) const {
+    const auto n = static_cast<std::size_t>((ring.end - first) * ring.step * bytes_);
+    for (Index t = 0; t < w_.rank; ++t) {
+      const Index term = t * ring.term * bytes_;
+      std::memmove(ring.data + term, ring.at(first, bytes_) + term, n);
+    }
+    ring.first = first;
+  }
+
+  void open_ring(Workspace& work, Walk& walk, Index step) const {
+    Ring& ring = walk.ring;
+    ring.over = slides_[ring.axis].overhang;
+    ring.capacity = ring.over + std::max(walk.chunk, std::min(walk.extent[ring.axis], ring.over));
+    ring.step = step;
+    ring.term = ring.capacity * step;
+    ring.data = work.ring.reserve<std::byte>(w_.rank * ring.term * bytes_);
+  }
+
+  // The windows of all axes but the ring's.
+  void open_windows(Workspace& work, const Walk& walk) const {
+    work.windows.resize(kMaxAxes);
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == walk.ring.axis) continue;
+      find_window(work.windows[a], slides_[a], walk.low[a], walk.extent[a]);
+      if (a != inner()) list_sources(work.windows[a], slides_[a]);
+    }
+    Slide one_tap = slides_[walk.ring.axis];
+    one_tap.axis.w = 1;
+    find_window(work.windows[walk.ring.axis], one_tap, walk.low[walk.ring.axis], walk.fill);
+    list_segments(work);
+  }
+
+  // Rows of x with their boundary, those that come next.
+  void pack_rows(Workspace& work, const Walk& walk, Index n, std::byte* to) const {
+    const Slide& slide = slides_[walk.ring.axis];
+    Window& window = work.windows[walk.ring.axis];
+    window.first = slide.axis.start + walk.low[walk.ring.axis] + walk.ring.end;
+    window.length = n;
+    list_sources(window, slide);
+    pack_axis(work, 0, x_of(walk.place), to, false);
+  }
+
+  // Where windows lie in packed rows; elements of all.
+  Index place_windows(Workspace& work, Index first_pitch) const {
+    Index place = 1;
+    for (int a = inner(); a >= 0; --a) {
+      work.windows[a].place = place;
+      place = a == inner() ? first_pitch : place * work.windows[a].length;
+    }
+    return place;
+  }
+
+  // ---- the taps of all axes at once
+
+  void sum_row_by_row(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    walk.ring.axis = first_long_axis();
+    open_windows(work, walk);
+    place_windows(work, pitch_of(work.windows[inner()].length));
+    open_ring(work, walk, work.windows[walk.ring.axis].place);
+    TileShape shape = shape_in_place(extent);
+    shape.plane = walk.ring.step;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = work.windows[a].place;
+    list_taps(work, 1, 0, [&](int a, Index j) { return j * slides_[a].axis.dilation * shape.x_step[a]; });
+    walk_along(
+        walk, [&](Index n) { pack_rows(work, walk, n, walk.ring.at(walk.ring.end, bytes_)); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_rows(work, shape, place, from, n, x); });
+  }
+
+  void sum_rows(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                const std::byte* x) const {
+    FsTile tile = tile_of(work, shape, place, low, extent, y_in_place_);
+    tile.x = x;
+    tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
+    tile.n_taps = w_taps();
+    tile.taps = work.taps.data();
+    c_.kernel_.run[c_.types_.compute](&tile);
+    if (!y_in_place_) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
+
+  // ---- axis by axis, the last one first
+
+  void run_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    for (Index k = place.first_channel; k < place.end_channel; ++k) {
+      work.spoilt.clear();
+      sum_axis_by_axis(work, {place.batch, place.group, k, k + 1}, low, extent);
+      for (const Rows& rows : work.spoilt) redo_directly(place, k, rows, low, extent);
+    }
+  }
+
+  void sum_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    const int ring = walk.ring.axis = first_long_axis();
+    for (int a = 0; a < n_axes_; ++a) walk.factors[a] = factors_of(place, place.first_channel, a);
+    const Index lanes = 64 / bytes_, window = slides_[ring].overhang + slides_[ring].axis.dilation;
+    // Running sums begin anew with each chunk, as many of them as fill some vectors; those along rows take whole
+    // vectors of rows.
+    if (is_box(walk.factors[ring], slides_[ring].axis.w, false))
+      walk.chunk = (3 * lanes + window - 1) / window * window;
+    if (is_box(walk.factors[inner()], slides_[inner()].axis.w, true)) walk.fill = lanes;
+    open_windows(work, walk);
+    place_windows(work, work.windows[inner()].length);
+    Index step = pitch_of(extent[inner()]);
+    for (int a = ring + 1; a < inner(); ++a) step *= extent[a];
+    open_ring(work, walk, step);
+    walk_along(
+        walk, [&](Index n) { fill_ring(work, walk, n); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_ring(work, walk, from, n, x); });
+  }
+
+  // The taps of one output channel along one axis, those of all terms.
+  const std::byte* factors_of(const TaskPlace& place, Index channel, int axis) const {
+    Index before = 0, all = 0;
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == axis) before = all;
+      all += slides_[a].axis.w * w_.rank;
+    }
+    return w_.factors.data() + ((place.group * c_.n_out_ + channel) * all + before) * bytes_;
+  }
+
+  // The next rows of x, summed along every axis but the ring's.
+  void fill_ring(Workspace& work, const Walk& walk, Index n) const {
+    const Ring& ring = walk.ring;
+    Index rows[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
+    for (int a = 0; a < n_axes_; ++a) from_step[a] = work.windows[a].place;
+    auto* packed = work.x.reserve<std::byte>(walk.fill * from_step[ring.axis] * bytes_ + 64);
+    pack_rows(work, walk, n, packed);
+    for (int a = 0; a < n_axes_; ++a) rows[a] = work.windows[a].length;
+    int last = ring.axis + 1;
+    while (last < inner() && slides_[last].axis.w == 1) ++last;
+    FsTile pass{};
+    pass.n_out = w_.rank;
+    pass.length = walk.extent[inner()];
+    pass.x = packed;
+    for (int a = inner(); a >= last; --a) {
+      if (slides_[a].axis.w == 1 && a != last) continue;
+      rows[a] = walk.extent[a];
+      pass.y_channel = lay_rows(rows, pitch_of(pass.length), to_step);
+      pass.y = work.halfway[a % 2].reserve_bytes(a == last ? 0 : pass.y_channel * bytes_);
+      if (a == last) {
+        pass.y = ring.at(ring.end, bytes_);
+        pass.y_channel = ring.term;
+      }
+      sum_along(work, pass, a, walk.factors[a], rows, from_step, to_step, {0, 0}, 0);
+      pass.x = pass.y;
+      std::copy(to_step, to_step + n_axes_, from_step);
+    }
+  }
+
+  // Elements between neighbours of an array of so many rows; those of all.
+  Index lay_rows(const Index* rows, Index pitch, Index* step) const {
+    step[inner()] = 1;
+    for (int a = inner() - 1; a >= 0; --a) {
+      step[a] = pitch;
+      pitch *= rows[a];
+    }
+    return pitch;
+  }
+
+  // Outputs, from rows that are in the ring.
+  void sum_ring(Workspace& work, const Walk& walk, const Index* low, const Index* extent, const std::byte* x) const {
+    const Ring& ring = walk.ring;
+    Index from_step[kMaxAxes], to_step[kMaxAxes];
+    lay_rows(extent, pitch_of(extent[inner()]), from_step);
+    from_step[ring.axis] = ring.step;
+    const TileShape shape = shape_in_place(extent);
+    FsTile pass = tile_of(work, shape, walk.place, low, extent, y_in_place_);
+    FsRun first{0, y_in_place_ ? work.runs.front().y : 0};
+    lay_rows(extent, shape.run_pitch, to_step);
+    for (int a = 0; y_in_place_ && a < inner(); ++a) to_step[a] = slides_[a].y_stride / bytes_;
+    pass.x = x;
+    // What is looked at again should not have gone past the caches.
+    pass.streams = pass.streams && w_.are_products;
+    sum_along(work, pass, ring.axis, walk.factors[ring.axis], extent, from_step, to_step, first, ring.term);
+    if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back({low[ring.axis], extent[ring.axis]});
+    if (!y_in_place_) store_y(work, shape, walk.place, pass, y_of(walk.place), low, extent);
+  }
+
+  // One pass of a kernel: taps along axis a alone, from rows to as many rows.
+  void sum_along(Workspace& work, FsTile& pass, int a, const std::byte* factor, const Index* rows,
+                 const Index* from_step, const Index* to_step, FsRun first, Index terms) const {
+    const Axis& axis = slides_[a].axis;
+    pass.w = factor;
+    pass.w_taps = axis.w;
+    list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+    if (terms > 0) add_terms(work, pass, terms);
+    list_rows(work, a, rows, from_step, to_step, first);
+    pass.runs = work.row_runs.data();
+    pass.n_runs = static_cast<Index>(work.row_runs.size());
+    if (pass.n_out > 1)
+      c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
+    else if (w_.rank > 1 || !is_box(factor, axis.w, a == inner()))
+      c_.kernel_.run[c_.types_.compute](&pass);
+    else if (a == inner())
+      box_along_rows(work, pass, axis.dilation);
+    else
+      box_across_rows(work, pass, rows[a], axis.dilation);
   }
 
   // The same taps of the other terms, whose samples stand `step` elements apart: planes of the lattice.
@@ -596,13 +793,16 @@ class TileRun {
   }
 
   // The outputs of signals that take turns are those of as many batches.
-  void redo_directly(const TaskPlace& place, Index channel, const Index* low, const Index* extent) const {
+  void redo_directly(const TaskPlace& place, Index channel, const Rows& rows, const Index* low,
+                     const Index* extent) const {
     const Index n = slides_[inner()].interleave;
     Index from[kMaxAxes], to[kMaxAxes];
     for (int a = 0; a < n_axes_; ++a) {
       from[a] = low[a];
       to[a] = low[a] + extent[a];
     }
+    from[first_long_axis()] = rows.first;
+    to[first_long_axis()] = rows.first + rows.n;
     for (Index i = 0; i < n; ++i) {
       from[inner()] = -floor_div(i - low[inner()], n);
       to[inner()] = -floor_div(i - low[inner()] - extent[inner()], n);
@@ -613,10 +813,27 @@ class TileRun {
 
   // Whether all taps are the same, and so many that running sums pay: 8 across rows, 16 along them, where
   // rows are turned into lanes and back.
-  bool is_box(const FsTile& pass, bool is_inner) const {
-    const auto* taps = static_cast<const std::byte*>(pass.w);
-    return pass.w_taps >= (is_inner ? 16 : 8) &&
-           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((pass.w_taps - 1) * bytes_)) == 0;
+  bool is_box(const std::byte* taps, Index n, bool is_inner) const {
+    return n >= (is_inner ? 16 : 8) &&
+           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((n - 1) * bytes_)) == 0;
+  }
+
+  // Taps along the last axis alone are applied axis by axis only where they are all the same.
+  void sum_boxes_of_rows(Workspace& work, const TaskPlace& place, const FsTile& tile) const {
+    const Axis& axis = slides_[inner()].axis;
+    for (Index k = 0; k < tile.n_out; ++k) {
+      FsTile pass = tile;
+      pass.n_out = 1;
+      pass.w = factors_of(place, place.first_channel + k, inner());
+      pass.n_taps = axis.w;
+      pass.taps = work.taps.data();
+      pass.y = static_cast<std::byte*>(tile.y) + k * tile.y_channel * bytes_;
+      if (tile.bias) pass.bias = static_cast<const std::byte*>(tile.bias) + k * bytes_;
+      if (is_box(static_cast<const std::byte*>(pass.w), axis.w, true))
+        box_along_rows(work, pass, axis.dilation);
+      else
+        c_.kernel_.run[c_.types_.compute](&pass);
+    }
   }
 
   // Taps that stand `dilation` apart are so many sums that take turns.
