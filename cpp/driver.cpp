@@ -154,8 +154,9 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
 bool Convolution::can_sum_dots() const {
   const Axis& axis = slides_.back().axis;
   const std::int64_t fill = whole_fill();
-  return types_.compute == FS_I32 && kernel_.run_pairs[0] && is_narrow(types_.x) && is_narrow(types_.w) &&
-         axis.stride == 1 && axis.dilation == 1 && axis.w > 0 && fill == static_cast<std::int16_t>(fill);
+  return transform_ == Transform::none && types_.compute == FS_I32 && kernel_.run_pairs[0] && is_narrow(types_.x) &&
+         is_narrow(types_.w) && axis.stride == 1 && axis.dilation == 1 && axis.w > 0 &&
+         fill == static_cast<std::int16_t>(fill);
 }
 
 // Four at a time: samples that are bytes, and values of taps that are. A small call's steps do not depend on values.

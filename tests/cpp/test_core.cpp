@@ -336,7 +336,6 @@ Problem shared_problem(Chance& chance, FsType type, FsCompute compute) {
   rows = {40, 3, 40, -1, 1, 1, 1, Boundary::mirror, 0, 0, 0};
   columns.stride = columns.dilation = 1;
   columns.start = -2;
-  columns.w = 5;
   columns.y = columns.x;
   add_axis(problem, rows);
   add_axis(problem, columns);
@@ -608,7 +607,8 @@ int main(int argc, char** argv) {
   for (int i = 0; i < kLong; ++i) try_one(random_problem(chance, true));
   try_one(shared_problem(chance, FS_T_F32, FS_F32));
   try_one(shared_problem(chance, FS_T_I64, FS_I64));
-  try_one(shared_problem(chance, FS_T_I16, FS_I32));
+  for (int i = 0; i < 4; ++i)
+    for (FsType type : {FS_T_I16, FS_T_U8}) try_one(shared_problem(chance, type, FS_I32));
   std::printf("%d passed, %d failed\n", n_problems - n_failed, n_failed);
   return n_failed == 0 ? 0 : 1;
 }
