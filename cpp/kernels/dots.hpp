@@ -52,7 +52,7 @@ constexpr int kPerVector = Vec<uint32_t>::lanes * 4 / (int)sizeof(Y);
 template <class Y>
 FS_INLINE void put_vector(Y* to, Vec<uint32_t> v, int n, bool accumulate, bool streams) {
   const bool is_whole = n >= kPerVector<Y>;
-  const int bytes = n * (int)sizeof(Y);
+  const int bytes = is_whole ? 0 : n * (int)sizeof(Y);
   if (accumulate) {
     const Vec<uint32_t> before = is_whole ? load_bytes(to) : load_bytes(to, bytes);
     v = sizeof(Y) == 4 ? v + before : add_halves(v, before);

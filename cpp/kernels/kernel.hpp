@@ -87,8 +87,8 @@ struct FsKernel {
   FsTileFn run[FS_N_COMPUTE];
   // FS_I32 by dots (dots.hpp), to y of 32 bits and of 16: of pairs of samples and taps of 16 bits, or of four samples
   // of 8 bits without a sign and four taps with one, which not every processor has. Null where there are none.
-  FsTileFn run_pairs[2], run_quads[2];
-  int (*has_quads)(void);
+  FsTileFn run_pairs[2] = {}, run_quads[2] = {};
+  int (*has_quads)(void) = nullptr;
 };
 
 // `taps` lists the places of dots then, so many for a row of n taps (tap_columns): every `width`-th sample, and none
