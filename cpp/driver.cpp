@@ -148,6 +148,46 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_out_ = size_of(out_);
   n_in_ = size_of(in_);
   if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
+  sums_dots_ = can_sum_dots();
+}
+
+// Samples and taps of 16 bits whose rows are read neighbour by neighbour. One number stands outside x.
+bool Convolution::can_sum_dots() const {
+  const Axis& axis = slides_.back().axis;
+  const std::int64_t fill = whole_fill();
+  return transform_ == Transform::none && types_.compute == FS_I32 && kernel_.run_pairs[0] && is_narrow(types_.x) &&
+         is_narrow(types_.w) && axis.stride == 1 && axis.dilation == 1 && axis.w > 0 &&
+         fill == static_cast<std::int16_t>(fill);
+}
+
+// Four at a time: samples that are bytes, and values of taps that are. A small call's steps do not depend on values.
+bool Convolution::can_sum_quads(const PackedTaps& packed) const {
+  const std::int64_t fill = whole_fill();
+  if (recipes_ || !is_byte(types_.x) || fill != static_cast<std::uint8_t>(fill) || !kernel_.has_quads()) return false;
+  const auto* taps = reinterpret_cast<const std::int32_t*>(packed.data);
+  return std::all_of(taps, taps + n_groups_ * n_out_ * n_in_ * taps_per_channel_,
+                     [](std::int32_t tap) { return tap == static_cast<std::int8_t>(tap); });
+}
+
+Index Convolution::dots_per_channel(int width) const {
+  const Index n = slides_.back().axis.w;
+  return taps_per_channel_ / n * fs_dots(n, width);
+}
+
+Format Convolution::format(int dot_width) const {
+  const FsElements& elements = *isa_.elements;
+  const FsCompute sum = types_.compute;
+  const Index bytes = kComputeBytes[sum];
+  const bool copies_y = !types_.saturate && same_bits(types_.y, sum);
+  if (dot_width == 0) {
+    const FsTileFn run = kernel_.run[sum];
+    return {{run, run}, elements.load[sum][types_.x], bytes, bytes, same_bits(types_.x, sum), copies_y};
+  }
+  // Sums that are stored in 16 bits need no more on their way.
+  const bool is_short = types_.y == FS_T_I16 || types_.y == FS_T_U16, is_quad = dot_width == 4;
+  const FsTileFn* run = is_quad ? kernel_.run_quads : kernel_.run_pairs;
+  return {{run[0], run[is_short]}, elements.load_narrow[is_quad][types_.x], is_quad ? 1 : 2,
+          is_short ? 2 : bytes,    is_quad || types_.x == FS_T_I16,         copies_y || is_short};
 }
 
 // --------------------------------------------------------------------------------- taps
@@ -279,14 +319,36 @@ void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& pack
   pack_parts(w, 1, real, packed, threads);
 }
 
+// Each row of taps as kernels/dots.hpp reads it. Output i + kind finds its tap j in x[i + kind + j].
+template <class T>
+void Convolution::pack_dots(T* to, PackedTaps& packed) const {
+  constexpr int width = 4 / sizeof(T);
+  packed.dots = reinterpret_cast<const std::byte*>(to);
+  packed.dot_width = width;
+  const Index n = slides_.back().axis.w, n_rows = n_groups_ * n_out_ * n_in_ * taps_per_channel_ / n;
+  const auto* row = reinterpret_cast<const std::uint32_t*>(packed.data);
+  for (Index r = 0; r < n_rows; ++r, row += n)
+    for (Index dot = 0; dot < fs_dots(n, width); ++dot)
+      for (Index kind = 0; kind < width; ++kind)
+        for (Index i = 0; i < width; ++i) {
+          const Index place = fs_dot_place(dot, n, width) + i, j = place - kind;
+          const bool is_seen = place < dot * width;
+          *to++ = is_seen || j < 0 || j >= n ? T(0) : static_cast<T>(row[j]);
+        }
+}
+
 void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   packed.is_finite = true;
   packed.negative = false;
   packed.magnitude_sum = 0;
-  packed.real = nullptr;
+  packed.real = packed.dots = nullptr;
+  packed.dot_width = 0;
   const Index n_channels = n_groups_ * n_out_;
   const Index n_taps = n_channels * n_in_ * taps_per_channel_ * (parts_ == 2 ? 3 : 1);
-  std::byte* data = packed.storage.reserve<std::byte>(n_taps * kComputeBytes[types_.compute]);
+  const Index data_bytes = n_taps * kComputeBytes[types_.compute];
+  const Index dot_bytes =
+      sums_dots_ ? n_channels * n_in_ * std::max(dots_per_channel(2) * 8, dots_per_channel(4) * 16) : 0;
+  std::byte* data = packed.storage.reserve<std::byte>(data_bytes + dot_bytes);
   packed.data = data;
 
   const auto pack_as = [&]<class T>(T) {
@@ -303,6 +365,10 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     case FS_I32: pack_as(std::uint32_t{}); break;
     default: pack_as(std::uint64_t{}); break;
   }
+  if (sums_dots_ && can_sum_quads(packed))
+    pack_dots(reinterpret_cast<std::int8_t*>(data + data_bytes), packed);
+  else if (sums_dots_)
+    pack_dots(reinterpret_cast<std::int16_t*>(data + data_bytes), packed);
 
   if (is_integer(types_.w)) {
     const FsLoadFn load = isa_.elements->load[FS_I64][types_.w];

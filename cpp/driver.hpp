@@ -55,8 +55,10 @@ struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
   const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
+  const std::byte* dots = nullptr;      // of taps and samples of 16 bits or less, by dot_width
   const std::byte* spectrum = nullptr;  // transforms only
   std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
+  int dot_width = 0;                    // 2 or 4 taps in a lane
   Index rank = 1;                       // terms: the taps are the sum of so many products
   bool are_products = true;             // each tap within its own roundings, not those of all taps
   bool is_finite = true;
@@ -66,6 +68,14 @@ struct PackedTaps {
   std::size_t n_bytes() const {
     return static_cast<std::size_t>(storage.capacity() + spectrum_storage.capacity()) + factors.size();
   }
+};
+
+// How a kernel is called, and how the numbers lie that it reads and writes.
+struct Format {
+  FsTileFn run[2];          // y is scratch memory with numbers of the sum, or written in place
+  FsLoadFn load;            // from the type of x
+  Index x_bytes, y_bytes;   // of a number, or a part of it, in x where it is packed, in y where it is written in place
+  bool copies_x, copies_y;  // the arrays hold just these numbers
 };
 
 // How far an integer result may go, and whether this one stays inside.
@@ -127,6 +137,8 @@ class Convolution {
   bool packs_long() const {
     return !recipes_ && (transform_ != Transform::none || separation_.which != Separate::never);
   }
+  // Of dots so wide; 0: of single numbers.
+  Format format(int dot_width) const;
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 
@@ -160,6 +172,8 @@ class Convolution {
   // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
+  template <class T>
+  void pack_dots(T* to, PackedTaps& packed) const;
   TapRows tap_rows(const View& w) const;
   // Walks the taps of one channel in row-major order: visit(first tap, offset) for each row.
   template <class Visit>
@@ -169,6 +183,9 @@ class Convolution {
   // Whether the nearest integers are the right ones, whatever the roundings of a transform.
   bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
   std::int64_t whole_fill() const;
+  bool can_sum_dots() const;
+  bool can_sum_quads(const PackedTaps& packed) const;
+  Index dots_per_channel(int width) const;
 
   Spec spec_;
   Types types_;
@@ -184,6 +201,7 @@ class Convolution {
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;
   Index taps_per_channel_;
+  bool sums_dots_;
   Index parts_;      // of a number: 2 where they are complex
   double products_;  // of real numbers
   std::shared_ptr<RecipeBook> recipes_;

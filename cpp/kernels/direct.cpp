@@ -3,6 +3,7 @@
 // Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
 // (stencil.hpp); where they do not, neighbouring taps of a row do (stagger.hpp). If every product had a load of its
 // own, the load ports would set the pace, at half of the multiply-add peak.
+#include "dots.hpp"
 #include "stagger.hpp"
 #include "stencil.hpp"
 #include "tall.hpp"
@@ -111,4 +112,5 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, direct_tile)
+FS_DEFINE_KERNEL(direct, 1, true, direct_tile, {pairs_tile<uint32_t>, pairs_tile<uint16_t>},
+                 {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)

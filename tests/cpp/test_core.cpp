@@ -234,6 +234,8 @@ constexpr Kind kKinds[] = {
     {FS_T_F32, FS_T_F32, FS_T_F32, FS_F32, false, false}, {FS_T_F64, FS_T_F64, FS_T_F64, FS_F64, false, false},
     {FS_T_I32, FS_T_I32, FS_T_I32, FS_I32, false, false}, {FS_T_I64, FS_T_I64, FS_T_I64, FS_I64, false, false},
     {FS_T_U8, FS_T_I8, FS_T_I32, FS_I32, false, false},   {FS_T_U8, FS_T_I16, FS_T_I64, FS_I64, false, false},
+    {FS_T_I16, FS_T_I16, FS_T_I32, FS_I32, false, false}, {FS_T_I16, FS_T_I8, FS_T_I16, FS_I32, false, false},
+    {FS_T_U8, FS_T_I16, FS_T_I16, FS_I32, false, false},  {FS_T_BOOL, FS_T_U8, FS_T_U16, FS_I32, false, false},
     {FS_T_I8, FS_T_I8, FS_T_I8, FS_I32, false, false},    {FS_T_U16, FS_T_U16, FS_T_U16, FS_I32, false, false},
     {FS_T_U8, FS_T_I8, FS_T_U8, FS_I64, false, true},     {FS_T_I16, FS_T_I16, FS_T_I16, FS_I64, false, true},
     {FS_T_F16, FS_T_F16, FS_T_F16, FS_F32, false, false}, {FS_T_U8, FS_T_F32, FS_T_F32, FS_F32, false, false},
@@ -335,7 +337,6 @@ Problem shared_problem(Chance& chance, FsType type, FsCompute compute) {
   rows = {40, 3, 40, -1, 1, 1, 1, Boundary::mirror, 0, 0, 0};
   columns.stride = columns.dilation = 1;
   columns.start = -2;
-  columns.w = 5;
   columns.y = columns.x;
   add_axis(problem, rows);
   add_axis(problem, columns);
@@ -440,7 +441,9 @@ class Definition {
 Array random_array(Chance& chance, const std::vector<Index>& shape, FsType type, const Problem& problem) {
   Array array(chance, shape, type, problem.types.is_complex ? 2 : 1, problem.plain);
   const auto number = [&] {
-    return is_integer(type) ? static_cast<long double>(chance.between(is_unsigned(type) ? 0 : -99, 99)) : chance.real();
+    const Index most = type == FS_T_BOOL ? 1 : 99;
+    return is_integer(type) ? static_cast<long double>(chance.between(is_unsigned(type) ? 0 : -99, most))
+                            : chance.real();
   };
   for_each_index(shape, [&](const std::vector<Index>& index) {
     const long double re = number();
@@ -612,6 +615,8 @@ int main(int argc, char** argv) {
   for (int i = 0; i < kLong; ++i) try_one(random_problem(chance, true));
   try_one(shared_problem(chance, FS_T_F32, FS_F32));
   try_one(shared_problem(chance, FS_T_I64, FS_I64));
+  for (int i = 0; i < 4; ++i)
+    for (FsType type : {FS_T_I16, FS_T_U8}) try_one(shared_problem(chance, type, FS_I32));
   std::printf("%d passed, %d failed\n", n_problems - n_failed, n_failed);
   return n_failed == 0 ? 0 : 1;
 }
