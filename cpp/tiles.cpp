@@ -99,8 +99,9 @@ class TileRun {
     dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
     format_ = of.format(dot_width_);
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
-                   (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
+    shares_rows_ =
+        c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+        (!rows_collide(&Slide::y_stride) || (!shares_columns() && slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
@@ -157,11 +158,10 @@ class TileRun {
   static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
   static constexpr double kProductsWorthParts = 1e6;
-  // 512 rows of 1000 by 16 taps: 240 us packed, 430 with their ends apart; images of 1000 x 1000 take as
-  // long either way (2026-11, AVX-512, 2 cores).
-  static constexpr Index kLongRow = 2048;
-  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
-  // 240 us so and 310 packed, by 5 x 5 it takes 530 and 410.
+  // Read in place with their ends apart, 512 rows of 1000 by 5 taps take 115 us and packed 170, 1000 x 1000 by
+  // 3 x 3 takes 300 and 330; but 512 x 512 by 5 x 5 takes 190 and 170 (2026-11, AVX-512, one core).
+  static constexpr Index kLongRow = 768;
+  // Where rows collide in the cache, and columns share nothing, fewer rows of taps are summed row by row.
   static constexpr Index kTapRowsWorthPacking = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
@@ -1297,6 +1297,12 @@ class TileRun {
     if (n_axes_ < 2) return false;
     const Axis& axis = slides_[n_axes_ - 2].axis;
     return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
+  }
+
+  // Whether the kernel shares loads among the taps of a row, so that rows need not where they collide.
+  bool shares_columns() const {
+    const Axis& axis = slides_[inner()].axis;
+    return axis.w > 1 && axis.stride == 1 && axis.dilation * parts_ <= c_.kernel_.longest_step;
   }
 
   void find_lattice(FsTile& tile, const TileShape& shape, const Index* extent, bool write_in_place) const {

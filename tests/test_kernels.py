@@ -108,6 +108,59 @@ def test_layers_are_the_definition(method: str, call: Call) -> None:
     assert_is_definition(y.reshape(spec.y_shape), spec, x, w, bias, method)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint64"])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_short_taps_are_the_definition(dtype: str, step: int) -> None:
+    """Taps 1 to 5 apart, whose columns share what they load, by all rests of their groups and ends of a run."""
+    rng = np.random.default_rng(step)
+    for k in range(2, 14):
+        for n in (1, 3, 4, 15, 16, 17, 31, 48, 49, 130):
+            x = rng.integers(0, 9, (2, n + step * (k - 1))).astype(dtype)
+            w = rng.integers(0, 9, k).astype(dtype)
+            y = fs.correlate(x, w, "valid", method="direct", dilation=step)
+            exact = sum(x[:, j * step : j * step + n] * w[j] for j in range(k))
+            np.testing.assert_array_equal(y, exact, strict=True)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 7])
+def test_short_taps_of_interleaved_channels(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    x, w = rng.integers(0, 9, (40, 33, channels)).astype("float32"), rng.integers(0, 9, (3, 5)).astype("float32")
+    y = fs.convolve(x, w, axes=(0, 1), method="direct")
+    for c in range(channels):
+        np.testing.assert_array_equal(y[..., c], fs.convolve(x[..., c], w, method="numpy"))
+
+
+@pytest.mark.parametrize("k", [3, 5, 16, 31])
+def test_an_output_has_the_same_bits_wherever_it_lies(k: int) -> None:
+    rng = np.random.default_rng(k)
+    x, w = rng.standard_normal(400).astype("float32"), rng.standard_normal(k).astype("float32")
+    whole = fs.correlate(x, w, "valid", method="direct")
+    for first in range(1, 20):
+        part = fs.correlate(x[first : first + 150 + 7 * first], w, "valid", method="direct")
+        np.testing.assert_array_equal(part, whole[first : first + part.size])
+
+
+@pytest.mark.parametrize("n", [20, 64, 65, 100])
+def test_channels_of_several_passes_add_up(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x, w = rng.integers(-9, 9, (2, 700, n)).astype("float64"), rng.integers(-9, 9, (1, 700, 3)).astype("float64")
+    y = fs.nn.conv(x, w, method="direct")
+    exact = sum(np.einsum("bcn,oc->bon", x[..., j : j + n - 2], w[..., j]) for j in range(3))
+    np.testing.assert_array_equal(y, exact)
+
+
+@pytest.mark.parametrize("shape", [(5, 900), (3, 4, 60), (40, 5, 5)])
+@pytest.mark.parametrize("boundary", ["zero", "mirror"])
+def test_signals_of_a_batch_are_single_ones(shape: tuple[int, ...], boundary: str) -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal(shape), rng.standard_normal(5)
+    for array in (x, x[::-1], np.broadcast_to(x[:1], shape)):
+        y = fs.convolve(array, w, axes=-1, boundary=boundary, method="direct")
+        for place in np.ndindex(shape[:-1]):
+            np.testing.assert_array_equal(y[place], fs.convolve(array[place], w, boundary=boundary, method="direct"))
+
+
 @pytest.mark.parametrize("method", [*COMPILED, "auto"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
 @pytest.mark.parametrize("boundary", ["zero", "wrap"])

@@ -84,15 +84,19 @@ FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
 }
 
 template <class T>
+static void runs_alone(const FsTile& tile, int64_t k) {
+  if constexpr (kStaggers)
+    if (can_stagger<T>(tile)) return stagger<T>(tile, k);
+  block_of_runs<T, 1, kStripVectors, 1>(tile, k);
+}
+
+template <class T>
 static void real_taps(const FsTile& tile) {
-  for (int64_t k = 0; k < tile.n_out; ++k) {
-    if (tile.tap_rows > 1 && tile.rows >= kFewestRows)
-      is_tall(tile) ? tall_stencil_over_runs<T>(tile, k) : stencil_over_runs<T>(tile, k);
-    else if (can_stagger<T>(tile))
-      stagger<T>(tile, k);
+  for (int64_t k = 0; k < tile.n_out; ++k)
+    if (tile.tap_rows == 1 || tile.rows < kFewestRows)
+      runs_alone<T>(tile, k);
     else
-      block_of_runs<T, 1, kStripVectors, 1>(tile, k);
-  }
+      is_tall(tile) ? tall_stencil_over_runs<T>(tile, k) : stencil_over_runs<T>(tile, k);
 }
 
 // Each load of x meets two taps: the load ports keep up without shared rows.
@@ -112,5 +116,5 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, direct_tile, {pairs_tile<uint32_t>, pairs_tile<uint16_t>},
-                 {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)
+FS_DEFINE_KERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
+                 {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)

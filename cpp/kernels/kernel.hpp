@@ -82,8 +82,9 @@ typedef void (*FsTileFn)(const struct FsTile* tile);
 
 struct FsKernel {
   const char* name;
-  int max_block;    // the most output channels that the kernel computes at once
-  int shares_rows;  // whether it gains by rows of outputs that are runs of their own
+  int max_block;     // the most output channels that the kernel computes at once
+  int shares_rows;   // whether it gains by rows of outputs that are runs of their own
+  int longest_step;  // taps of a row that stand no further apart share what they load; 0: none do
   FsTileFn run[FS_N_COMPUTE];
   // FS_I32 by dots (dots.hpp), to y of 32 bits and of 16: of pairs of samples and taps of 16 bits, or of four samples
   // of 8 bits without a sign and four taps with one, which not every processor has. Null where there are none.
@@ -144,6 +145,7 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, shares_rows, tile, ...) \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = {            \
-      #name, max_block, shares_rows, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}, __VA_ARGS__};
+#define FS_DEFINE_KERNEL(name, max_block, shares_rows, longest_step, tile, ...)                                      \
+  extern "C" const struct FsKernel FS_SYMBOL(name) = {                                                               \
+      #name,      max_block, shares_rows, longest_step, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}, \
+      __VA_ARGS__};

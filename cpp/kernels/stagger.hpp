@@ -135,8 +135,9 @@ static void stagger_run(Stagger<T> s, const T* x, T* y, int64_t length) {
     at = head;
   }
   s.streams = s.streams && at == head;
-  // The last vector of sums reads no further than the last output does.
-  const int64_t beyond = ((s.rest ? s.rest : sums) - 1) * step, vectors = (length + beyond - at) / lanes;
+  // The last vector of sums reads no further than the last output does, neither in x nor in y.
+  const int64_t beyond = s.accumulate ? 0 : ((s.rest ? s.rest : sums) - 1) * step;
+  const int64_t vectors = (length + beyond - at) / lanes;
   if (vectors > 1) {
     Vec<T> now[sums];
     FS_UNROLL
@@ -180,8 +181,8 @@ FS_NOINLINE static void stagger(const FsTile& tile, int64_t k) {
 
 template <class T>
 FS_INLINE bool can_stagger(const FsTile& tile) {
-  return kStaggers && tile.tap_columns > 1 && tile.n_taps >= kFewestTaps && tile.tap_step > 0 &&
-         tile.tap_step <= kLongestStep && tile.tap_step <= Vec<T>::lanes;
+  return tile.tap_columns > 1 && tile.n_taps >= kFewestTaps && tile.tap_step > 0 && tile.tap_step <= kLongestStep &&
+         tile.tap_step <= Vec<T>::lanes;
 }
 
 template <class T>

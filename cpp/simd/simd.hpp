@@ -54,6 +54,11 @@ FS_INLINE Vec<T> load(const T* from) {
 }
 
 template <class T>
+FS_INLINE Vec<T> load_once(const T* from) {
+  return load(from);
+}
+
+template <class T>
 FS_INLINE void store(T* to, Vec<T> v) {
   store_part(to, v, 4);
 }
@@ -285,7 +290,7 @@ FS_INLINE Vec<T> unzip_odd(Vec<T> a, Vec<T> b) {
     return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
 }
 
-// b behind a: the lanes from the n-th of a on.
+// b behind a: the lanes from the n-th of a on. For vectors of more than 16 bytes.
 template <int n, class T>
 FS_INLINE Vec<T> window(Vec<T> a, Vec<T> b) {
   if constexpr (n == Vec<T>::lanes) return b;
@@ -295,17 +300,9 @@ FS_INLINE Vec<T> window(Vec<T> a, Vec<T> b) {
   else
     return {(typename Vec<T>::Native)_mm512_maskz_alignr_epi64(0xff, (__m512i)b.v, (__m512i)a.v, n)};
 #else
-  else if constexpr (Vec<T>::lanes == 2)
-    return {__builtin_shufflevector(a.v, b.v, n, n + 1)};
-  else if constexpr (Vec<T>::lanes == 4 && FS_VECTOR_BYTES == 16 && n != 2) {
-    const typename Vec<T>::Native seam = __builtin_shufflevector(a.v, b.v, 3, 3, 4, 4);
-    if constexpr (n == 1)
-      return {__builtin_shufflevector(a.v, seam, 1, 2, 4, 6)};
-    else
-      return {__builtin_shufflevector(seam, b.v, 0, 2, 5, 6)};
-  } else if constexpr (Vec<T>::lanes == 4)
+  else if constexpr (Vec<T>::lanes == 4)
     return {__builtin_shufflevector(a.v, b.v, n, n + 1, n + 2, n + 3)};
-  else if constexpr (Vec<T>::lanes == 8)
+  else
     return {__builtin_shufflevector(a.v, b.v, n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7)};
 #endif
 }
