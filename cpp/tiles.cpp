@@ -99,13 +99,13 @@ class TileRun {
     dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
     format_ = of.format(dot_width_);
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ =
-        c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
-        (!rows_collide(&Slide::y_stride) || (!shares_columns() && slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking));
+    shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+                   (!rows_collide(&Slide::y_stride) ||
+                    slides_[n_axes_ - 2].axis.w >= (shares_columns() ? kManyTapRows : kFewTapRows));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
-                  !(shares_rows_ && rows_collide(&Slide::x_stride));
+                  !(shares_rows_ && (rows_collide(&Slide::x_stride) || slides_[n_axes_ - 2].axis.w >= kManyTapRows));
     y_in_place_ = y_can_be_written_in_place();
     streams_ = y_in_place_ && !takes_real_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
@@ -161,8 +161,9 @@ class TileRun {
   // Read in place with their ends apart, 512 rows of 1000 by 5 taps take 115 us and packed 170, 1000 x 1000 by
   // 3 x 3 takes 300 and 330; but 512 x 512 by 5 x 5 takes 190 and 170 (2026-11, AVX-512, one core).
   static constexpr Index kLongRow = 768;
-  // Where rows collide in the cache, and columns share nothing, fewer rows of taps are summed row by row.
-  static constexpr Index kTapRowsWorthPacking = 5;
+  // So many rows of taps are worth a ring of rows (1000 x 1000 by 15 x 15 takes 2.3 ms so and 2.5 in place), and rows
+  // of outputs that share what they load even if they collide in the cache; as few do if columns of taps share nothing.
+  static constexpr Index kManyTapRows = 9, kFewTapRows = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
   // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
