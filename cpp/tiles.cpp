@@ -97,9 +97,8 @@ class TileRun {
       merge_trivial_axes();
     }
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ =
-        c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
-        (!rows_collide(&Slide::y_stride) || (!shares_columns() && slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking));
+    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+                   (!rows_collide(&Slide::y_stride) || slides_[n_axes_ - 2].axis.w >= tap_rows_worth_packing());
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
@@ -157,8 +156,10 @@ class TileRun {
   // Read in place with their ends apart, 512 rows of 1000 by 5 taps take 115 us and packed 170, 1000 x 1000 by
   // 3 x 3 takes 300 and 330; but 512 x 512 by 5 x 5 takes 190 and 170 (2026-11, AVX-512, one core).
   static constexpr Index kLongRow = 768;
-  // Where rows collide in the cache, and columns share nothing, fewer rows of taps are summed row by row.
-  static constexpr Index kTapRowsWorthPacking = 5;
+  // Fewer rows of taps are summed row by row where rows collide in the cache: if columns share what they load, up
+  // to those that a tall stencil takes. 4096 x 4096 by 7 x 7 takes 17 ms so and 20 with rows that share theirs, with
+  // AVX2 1024 x 1024 by 9 x 9 takes 2.5 and 2.2 (2026-11, one core).
+  static constexpr Index kTapRowsWorthPacking = 5, kTallTapRows = 8;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
   // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
@@ -380,8 +381,8 @@ class TileRun {
   // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
   bool goes_row_by_row(const Box& box) const {
     if (is_separable_) return first_long_axis() < inner();
-    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
-                box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
+    bool fits = c_.kernel_.shares_rows && has_tap_rows() && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 &&
+                !c_.recipes() && box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
     for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
     return fits;
   }
@@ -1276,6 +1277,8 @@ class TileRun {
     const Axis& axis = slides_[n_axes_ - 2].axis;
     return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
   }
+
+  Index tap_rows_worth_packing() const { return shares_columns() ? kTallTapRows : kTapRowsWorthPacking; }
 
   // Whether the kernel shares loads among the taps of a row, so that rows need not where they collide.
   bool shares_columns() const {
