@@ -60,6 +60,17 @@ def direct_product(dtype: str) -> float:
     )
 
 
+def pair_product() -> float:
+    """Nanoseconds of a pair of taps of 16 bits, of which K taps along a row have K // 2 + 1."""
+    jobs = [((200_000,), (101,)), ((600, 600), (7, 7)), ((400, 500), (15,))]
+    return statistics.median(
+        median_seconds(lambda x=small(n, "int16"), w=small(k, "int16"): fs.convolve(x, w, "same", method="direct"))
+        * 1e9
+        / (np.prod(n) * np.prod(k[:-1]) * (k[-1] // 2 + 1))
+        for n, k in jobs
+    )
+
+
 def gemm_product(dtype: str) -> float:
     jobs = [((1, 64, 28, 28), (64, 64, 3, 3)), ((1, 32, 40, 40), (48, 32, 3, 3)), ((2, 128, 14, 14), (64, 128, 1, 1))]
     return statistics.median(
@@ -131,7 +142,8 @@ def main() -> None:
             "machine": f"{platform.machine()}, {instruction_sets()[0]}, {date.today()}",
             "call": {method: round(call_cost(method)) for method in ("direct", "gemm", "numpy")},
             "product": {
-                "direct": {dtype: round(direct_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
+                "direct": {dtype: round(direct_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)}
+                | {"int16": round(pair_product(), 4)},
                 "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
                 "numpy": dict.fromkeys(SUMS, round(per_product, 2)),
             },

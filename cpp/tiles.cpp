@@ -96,13 +96,16 @@ class TileRun {
       batch_as_axis();
       merge_trivial_axes();
     }
+    dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
+    format_ = of.format(dot_width_);
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
-                   (!rows_collide(&Slide::y_stride) || slides_[n_axes_ - 2].axis.w >= tap_rows_worth_packing());
+    shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+                   (!rows_collide(&Slide::y_stride) ||
+                    slides_[n_axes_ - 2].axis.w >= (shares_columns() ? kManyTapRows : kFewTapRows));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
-                  !(shares_rows_ && rows_collide(&Slide::x_stride));
+                  !(shares_rows_ && (rows_collide(&Slide::x_stride) || slides_[n_axes_ - 2].axis.w >= kManyTapRows));
     y_in_place_ = y_can_be_written_in_place();
     streams_ = y_in_place_ && !takes_real_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
@@ -121,6 +124,8 @@ class TileRun {
                     std::min(c_.n_out_, (block + 1) * channel_block_)};
     run_tile(place, tile);
   }
+
+  const Format& format() const { return format_; }
 
   // Does the call, and notes its steps.
   void note(Recipe& recipe) {
@@ -156,10 +161,9 @@ class TileRun {
   // Read in place with their ends apart, 512 rows of 1000 by 5 taps take 115 us and packed 170, 1000 x 1000 by
   // 3 x 3 takes 300 and 330; but 512 x 512 by 5 x 5 takes 190 and 170 (2026-11, AVX-512, one core).
   static constexpr Index kLongRow = 768;
-  // Fewer rows of taps are summed row by row where rows collide in the cache: if columns share what they load, up
-  // to those that a tall stencil takes. 4096 x 4096 by 7 x 7 takes 17 ms so and 20 with rows that share theirs, with
-  // AVX2 1024 x 1024 by 9 x 9 takes 2.5 and 2.2 (2026-11, one core).
-  static constexpr Index kTapRowsWorthPacking = 5, kTallTapRows = 8;
+  // So many rows of taps are worth a ring of rows (1000 x 1000 by 15 x 15 takes 2.3 ms so and 2.5 in place), and rows
+  // of outputs that share what they load even if they collide in the cache; as few do if columns of taps share nothing.
+  static constexpr Index kManyTapRows = 9, kFewTapRows = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
   // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
@@ -183,6 +187,7 @@ class TileRun {
   const std::byte* bias_;
   const View& y_;
   const Index parts_, part_bytes_, bytes_;  // of a number of the sum; lengths and steps are in numbers
+  Format format_{};
   const std::byte* x_base_ = nullptr;
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
@@ -191,6 +196,7 @@ class TileRun {
   Slide slides_[kMaxAxes];
   bool x_in_place_ = false, redoes_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false,
        streams_ = false;
+  int dot_width_ = 0;        // of narrow integers: see kernels/dots.hpp
   bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
@@ -266,14 +272,16 @@ class TileRun {
     }
   }
 
-  bool fits_elements(Index offset) const { return offset % bytes_ == 0; }
+  // Of a number in packed x, and of one in y where that is written in place.
+  Index x_bytes() const { return parts_ * format_.x_bytes; }
+  Index y_bytes() const { return parts_ * format_.y_bytes; }
 
   bool x_can_be_read_in_place() const {
-    if (conjugates_x() || !same_bits(c_.types_.x, c_.types_.compute)) return false;
-    if (slides_[inner()].x_stride != bytes_ || slides_[inner()].axis.stride != 1) return false;
-    bool fits = reinterpret_cast<Index>(x_.data) % part_bytes_ == 0;
-    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && fits_elements(slides_[a].x_stride);
-    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(x_.stride(loop.x_dim));
+    if (conjugates_x() || !format_.copies_x) return false;
+    if (slides_[inner()].x_stride != x_bytes() || slides_[inner()].axis.stride != 1) return false;
+    bool fits = reinterpret_cast<Index>(x_.data) % format_.x_bytes == 0;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && slides_[a].x_stride % x_bytes() == 0;
+    for (const Loop& loop : c_.spec_.loops) fits = fits && x_.stride(loop.x_dim) % x_bytes() == 0;
     return fits;
   }
 
@@ -289,16 +297,16 @@ class TileRun {
   bool rows_collide(Index Slide::* stride) const { return slides_[n_axes_ - 2].*stride % 2048 == 0; }
 
   bool y_can_be_written_in_place() const {
-    if (c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
-    bool fits = fits_elements(reinterpret_cast<Index>(y_.data)) && slides_[inner()].y_stride == bytes_;
-    for (int a = 0; a < n_axes_; ++a) fits = fits && fits_elements(slides_[a].y_stride);
-    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(y_.stride(loop.y_dim));
+    if (!format_.copies_y) return false;
+    bool fits = reinterpret_cast<Index>(y_.data) % y_bytes() == 0 && slides_[inner()].y_stride == y_bytes();
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].y_stride % y_bytes() == 0;
+    for (const Loop& loop : c_.spec_.loops) fits = fits && y_.stride(loop.y_dim) % y_bytes() == 0;
     // Output channels must lie evenly.
     return fits && (c_.out_.size() <= 1);
   }
 
   Index bytes_of_y() const {
-    Index n = bytes_;
+    Index n = y_bytes();
     for (int d = 0; d < y_.ndim; ++d) n *= y_.shape[d];
     return n;
   }
@@ -381,8 +389,8 @@ class TileRun {
   // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
   bool goes_row_by_row(const Box& box) const {
     if (is_separable_) return first_long_axis() < inner();
-    bool fits = c_.kernel_.shares_rows && has_tap_rows() && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 &&
-                !c_.recipes() && box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
+    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
+                box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
     for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
     return fits;
   }
@@ -403,7 +411,7 @@ class TileRun {
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
     const double products = static_cast<double>(parts_ * parts_ * c_.n_in_ * c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
-    double window = channels * static_cast<double>(bytes_), work = products;
+    double window = channels * static_cast<double>(x_bytes()), work = products;
     for (int a = 0; a < n_axes_; ++a) window *= static_cast<double>(1 + slides_[a].overhang);
     for (int a = inner(); a >= 0; --a) {
       const Slide& slide = slides_[a];
@@ -427,7 +435,7 @@ class TileRun {
   // long ones, four times as many as overhang.
   double widest_packed() const {
     const double over = static_cast<double>(slides_[n_axes_ - 2].overhang);
-    return static_cast<double>(kWindowBytes / bytes_) / (5 * over + 16) -
+    return static_cast<double>(kWindowBytes / x_bytes()) / (5 * over + 16) -
            static_cast<double>(slides_[inner()].overhang);
   }
 
@@ -467,6 +475,8 @@ class TileRun {
     if (is_separable_) {
       tile.x = box->in_place ? list_taps_in_place(work, x, 0, 1) : pack_x(work, shape, x, 0, 1);
       sum_boxes_of_rows(work, place, tile);
+    } else if (dot_width_ > 0) {
+      sum_channels(work, shape, place, tile, x, w_.dots, dot_width_);
     } else {
       if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
       if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
@@ -488,8 +498,8 @@ class TileRun {
     tile.streams = write_in_place && streams_;
     find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
-      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / part_bytes_;
-      tile.y = y_of(place) + place.first_channel * tile.y_channel * part_bytes_;
+      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / format_.y_bytes;
+      tile.y = y_of(place) + place.first_channel * tile.y_channel * format_.y_bytes;
     } else {
       tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
       tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
@@ -505,22 +515,25 @@ class TileRun {
     return y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
   }
 
-  Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
+  // As a kernel counts them.
+  Index taps_per_channel() const { return dot_width_ > 0 ? c_.dots_per_channel(dot_width_) : c_.taps_per_channel_; }
+  Index w_taps() const { return c_.n_in_ * taps_per_channel(); }
 
-  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps.
+  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps, or their
+  // dots for so many kinds of outputs.
   void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
                     const std::byte* w, Index w_parts) const {
     tile.w = w + (place.group * c_.n_out_ + place.first_channel) * w_taps() * w_parts * part_bytes_;
-    tile.complex_taps = w_parts == 2;
+    tile.complex_taps = parts_ == 2 && w_parts == 2;
     const Index per_pass = channels_per_pass();
     Index first = 0;
     do {
       const Index end = std::min(c_.n_in_, first + per_pass);
-      tile.first_tap = first * c_.taps_per_channel_;
-      tile.n_taps = (end - first) * c_.taps_per_channel_;
+      tile.first_tap = first * taps_per_channel();
+      tile.n_taps = (end - first) * taps_per_channel();
       tile.x = shape.plane == 0 ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
-      c_.kernel_.run[c_.types_.compute](&tile);
+      format_.run[y_in_place_ && shape.rows_per_run == 1](&tile);
       if (recipe_) note_kernel(shape, place, tile);
       tile.accumulate = 1;
       first = end;
@@ -966,7 +979,7 @@ class TileRun {
     shape.run_pitch = pitch_of(shape.length);
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
-    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / bytes_;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / x_bytes();
     return shape;
   }
 
@@ -991,7 +1004,7 @@ class TileRun {
       finish_window(work.windows[a], slides_[a].axis);
       shape.x_step[a] = work.windows[a].place;
     }
-    const Index n = extent[inner()], lanes = 64 / bytes_;
+    const Index n = extent[inner()], lanes = 64 / x_bytes();
     shape.length = n;
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
@@ -1112,9 +1125,10 @@ class TileRun {
 
   // Copies the window of channels [first, end) and lists where their taps look.
   const void* pack_x(Workspace& work, const TileShape& shape, const std::byte* x, Index first, Index end) const {
-    std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * bytes_ + 64);
+    std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * x_bytes() + 64);
     for (Index c = first; c < end; ++c)
-      pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * bytes_, false);
+      pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * x_bytes(),
+                false);
     if (conjugates_x()) conjugate(packed, (end - first) * shape.plane);
     list_taps(work, end - first, shape.plane * parts_,
               [&](int a, Index j) { return work.windows[a].tap_offset[j] * parts_; });
@@ -1133,14 +1147,14 @@ class TileRun {
   void pack_axis(Workspace& work, int a, const std::byte* from, std::byte* to, bool filled) const {
     const Window& window = work.windows[a];
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::byte* at = to + phase * window.phase * bytes_;
+      std::byte* at = to + phase * window.phase * x_bytes();
       if (a == inner()) {
         pack_row(work, phase, from, at, filled);
         continue;
       }
       for (Index q = 0; q < window.length; ++q) {
         const Index source = window.source[static_cast<std::size_t>(phase * window.length + q)];
-        std::byte* row = at + q * window.place * bytes_;
+        std::byte* row = at + q * window.place * x_bytes();
         if (source == kGap)
           clear_axes(work, a + 1, row);
         else
@@ -1153,11 +1167,11 @@ class TileRun {
   void clear_axes(Workspace& work, int a, std::byte* to) const {
     const Window& window = work.windows[a];
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::byte* at = to + phase * window.phase * bytes_;
+      std::byte* at = to + phase * window.phase * x_bytes();
       if (a == inner())
-        clear(work, at, window.length * bytes_);
+        clear(work, at, window.length * x_bytes());
       else
-        for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
+        for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * x_bytes());
     }
   }
 
@@ -1168,13 +1182,13 @@ class TileRun {
       if (blank.is_fill)
         fill(work, to, blank.to, 1, blank.n);
       else
-        clear(work, to + blank.to * bytes_, blank.n * bytes_);
+        clear(work, to + blank.to * x_bytes(), blank.n * x_bytes());
     if (filled) {
       for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n);
       return;
     }
     for (const Segment& segment : segments) {
-      load_numbers(work, to + segment.to * bytes_, segment.to_step * bytes_, from + segment.from * stride,
+      load_numbers(work, to + segment.to * x_bytes(), segment.to_step * x_bytes(), from + segment.from * stride,
                    segment.from_step * stride, segment.n);
     }
   }
@@ -1182,17 +1196,17 @@ class TileRun {
   // Steps in bytes. At once, or part by part.
   void load_numbers(Workspace& work, std::byte* to, Index to_step, const std::byte* from, Index from_step,
                     Index n) const {
-    const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
-    const Index part = kTypeBytes[c_.types_.x];
-    if (to_step == bytes_ && (parts_ == 1 || from_step == 2 * part)) {
+    const FsLoadFn load = format_.load;
+    const Index part = kTypeBytes[c_.types_.x], x_part = format_.x_bytes;
+    if (to_step == x_bytes() && (parts_ == 1 || from_step == 2 * part)) {
       const Index step = parts_ == 1 ? from_step : part;
       if (recipe_) recipe_->load(place_of(work, to), from - x_.data, step, n * parts_);
       return load(to, from, step, n * parts_);
     }
-    std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
-    for (Index p = 0; p < parts_; ++p, to += part_bytes_, from += part) {
+    std::byte* apart = work.row.reserve<std::byte>(n * x_part);
+    for (Index p = 0; p < parts_; ++p, to += x_part, from += part) {
       load(apart, from, from_step, n);
-      move_parts(to, to_step, apart, part_bytes_, n);
+      move_parts(to, to_step, apart, x_part, n, x_part);
       for (Index i = 0; recipe_ && i < n; ++i)
         recipe_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
     }
@@ -1211,26 +1225,31 @@ class TileRun {
     }
     std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
     for (Index p = 0; p < parts_; ++p, to += part, from += part_bytes_) {
-      move_parts(apart, part_bytes_, from, bytes_, n);
+      move_parts(apart, part_bytes_, from, bytes_, n, part_bytes_);
       store(to, to_step, apart, n);
       for (Index i = 0; recipe_ && i < n; ++i)
         recipe_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
     }
   }
 
-  // Real numbers of the sum's type.
-  void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n) const {
-    if (part_bytes_ == 4)
-      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 4);
-    else
-      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 8);
+  // Numbers of 1, 2, 4 or 8 bytes.
+  static void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n, Index bytes) {
+    const auto move = [&]<class T>(T) {
+      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, sizeof(T));
+    };
+    switch (bytes) {
+      case 1: return move(std::int8_t{});
+      case 2: return move(std::int16_t{});
+      case 4: return move(std::int32_t{});
+      default: return move(std::int64_t{});
+    }
   }
 
   void fill(Workspace& work, std::byte* row, Index first, Index step, Index n) const {
     for (Index i = 0; i < n; ++i)
       for (Index p = 0; p < parts_; ++p) {
-        std::byte* at = row + (first + i * step) * bytes_ + p * part_bytes_;
-        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(part_bytes_));
+        std::byte* at = row + (first + i * step) * x_bytes() + p * format_.x_bytes;
+        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(format_.x_bytes));
         if (recipe_) recipe_->fill(place_of(work, at), p);
       }
   }
@@ -1247,7 +1266,7 @@ class TileRun {
   // Where every tap of every channel looks, row-major, the last axis fastest.
   template <class Offset>
   void list_taps(Workspace& work, Index n_channels, Index channel_step, Offset&& offset) const {
-    work.taps.resize(static_cast<std::size_t>(n_channels * c_.taps_per_channel_));
+    work.taps.resize(static_cast<std::size_t>(n_channels * taps_per_channel()));
     Index* to = work.taps.data();
     for (Index c = 0; c < n_channels; ++c) append_taps(to, 0, c * channel_step, offset);
   }
@@ -1255,19 +1274,22 @@ class TileRun {
   template <class Offset>
   void append_taps(Index*& to, int a, Index base, Offset& offset) const {
     const Index n = slides_[a].axis.w;
-    if (a == inner())
+    if (a == inner() && dot_width_ > 0)
+      for (Index d = 0; d < fs_dots(n, dot_width_); ++d) *to++ = base + offset(a, fs_dot_place(d, n, dot_width_));
+    else if (a == inner())
       for (Index j = 0; j < n; ++j) *to++ = base + offset(a, j);
     else
       for (Index j = 0; j < n; ++j) append_taps(to, a + 1, base + offset(a, j), offset);
   }
 
   const void* list_taps_in_place(Workspace& work, const std::byte* x, Index first, Index end) const {
-    work.taps.resize(static_cast<std::size_t>((end - first) * c_.taps_per_channel_));
+    work.taps.resize(static_cast<std::size_t>((end - first) * taps_per_channel()));
     Index* to = work.taps.data();
     const auto offset = [&](int a, Index j) {
-      return j * slides_[a].axis.dilation * slides_[a].x_stride / part_bytes_;
+      return j * slides_[a].axis.dilation * slides_[a].x_stride / format_.x_bytes;
     };
-    for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / part_bytes_, offset);
+    for (Index c = first; c < end; ++c)
+      append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / format_.x_bytes, offset);
     return x;
   }
 
@@ -1277,8 +1299,6 @@ class TileRun {
     const Axis& axis = slides_[n_axes_ - 2].axis;
     return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
   }
-
-  Index tap_rows_worth_packing() const { return shares_columns() ? kTallTapRows : kTapRowsWorthPacking; }
 
   // Whether the kernel shares loads among the taps of a row, so that rows need not where they collide.
   bool shares_columns() const {
@@ -1295,7 +1315,7 @@ class TileRun {
     const int a = n_axes_ - 2;
     tile.rows = extent[a];
     tile.row_x = shape.x_step[a] * parts_;
-    tile.row_y = write_in_place ? slides_[a].y_stride / part_bytes_ : shape.run_pitch * parts_;
+    tile.row_y = write_in_place ? slides_[a].y_stride / format_.y_bytes : shape.run_pitch * parts_;
     tile.tap_rows = slides_[a].axis.w;
   }
 
@@ -1307,14 +1327,14 @@ class TileRun {
     Index first = 0, first_y = 0;
     for (int a = 0; a < n_axes_; ++a) {
       if (read_in_place)
-        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / bytes_;
-      first_y += low[a] * slides_[a].y_stride / bytes_;
+        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / x_bytes();
+      first_y += low[a] * slides_[a].y_stride / y_bytes();
     }
     for (Index number = 0;; ++number) {
       FsRun run{first, write_in_place ? first_y : number * shape.run_pitch};
       for (int a = 0; a < shape.n_outer; ++a) {
         run.x += m[a] * shape.x_step[a];
-        if (write_in_place) run.y += m[a] * slides_[a].y_stride / bytes_;
+        if (write_in_place) run.y += m[a] * slides_[a].y_stride / y_bytes();
       }
       work.runs.push_back({run.x * parts_, run.y * parts_});
       int a = shape.n_outer;
@@ -1350,14 +1370,17 @@ namespace {
 // On one thread, and from the second time on by heart.
 void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
   RecipeBook& book = *c.recipes();
-  if (const Recipe* known = book.find(x, y)) {
-    if (known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
-  } else if (auto made = std::make_unique<Recipe>(c, x, y); made->is_usable() && !book.is_full()) {
-    TileRun(c, x, w, bias, y).note(*made);
-    made->finish();
-    return book.add(std::move(made));
+  const Recipe* known = book.find(x, y);
+  if (known && known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
+  TileRun call(c, x, w, bias, y);
+  if (!known && !book.is_full()) {
+    auto made = std::make_unique<Recipe>(c, call.format(), x, y);
+    if (made->is_usable()) {
+      call.note(*made);
+      made->finish();
+      return book.add(std::move(made));
+    }
   }
-  const TileRun call(c, x, w, bias, y);
   for (Index task = 0; task < call.n_tasks(); ++task) call(task);
 }
 

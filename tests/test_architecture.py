@@ -81,12 +81,13 @@ INCLUDES = {
     "layout": {"kernels", "spec", "view"},
     "isa": {"isa", "kernels"},
     "driver": {"arena", "driver", "isa", "layout", "recipe", "spec", "view", "kernels", "thread"},
-    "arena": {"arena"},
+    "arena": {"arena", "thread"},
     "separable": {"driver"},
     "recipe": {"driver", "recipe"},
+    "kept": {"driver", "kept", "thread"},
     "tiles": {"driver", "layout", "recipe", "thread"},
     "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
-    "bindings": {"arena", "bindings", "driver", "isa", "spec", "view", "kernels", "thread", "simd"},
+    "bindings": {"arena", "bindings", "driver", "isa", "kept", "spec", "view", "kernels", "thread", "simd"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

@@ -3,6 +3,7 @@
 // Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
 // (stencil.hpp); where they do not, neighbouring taps of a row do (stagger.hpp). If every product had a load of its
 // own, the load ports would set the pace, at half of the multiply-add peak.
+#include "dots.hpp"
 #include "stagger.hpp"
 #include "stencil.hpp"
 #include "tall.hpp"
@@ -46,7 +47,7 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
 
 // Rows of outputs are runs.
 template <class T>
-static void stencil_over_runs(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   const int64_t plane = tile.tap_rows * tile.tap_columns;
   const T* w = strip_of<T, 1, 1>(tile, k).w;
   const Stencil<T> s{tile.row_x,
@@ -70,7 +71,7 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
 
 // The same for many rows of taps.
 template <class T>
-static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
   TallStencil<T> s;
   turn_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
   const T bias = bias_of<T>(tile, k);
@@ -115,4 +116,5 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile)
+FS_DEFINE_KERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
+                 {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)

@@ -171,7 +171,7 @@ static void stagger_runs(const FsTile& tile, int64_t k) {
 
 // As many sums as save loads: the last one reaches a vector ahead at most.
 template <int step, class T>
-static void stagger(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void stagger(const FsTile& tile, int64_t k) {
   constexpr int most = Vec<T>::lanes / step + 1, sums = most < kStaggerSums ? most : kStaggerSums;
   const int64_t n = tile.tap_columns;
   if constexpr (sums > 3)
@@ -186,7 +186,7 @@ FS_INLINE bool can_stagger(const FsTile& tile) {
 }
 
 template <class T>
-static void stagger(const FsTile& tile, int64_t k) {
+FS_NOINLINE static void stagger(const FsTile& tile, int64_t k) {
   switch (tile.tap_step) {
     case 1: return stagger<1, T>(tile, k);
     case 2: return stagger<2, T>(tile, k);

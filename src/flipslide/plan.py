@@ -53,6 +53,11 @@ TERM_SHARE = {"float32": 0.7, "float64": 0.9}
 #: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
 STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS, PASS_PRODUCTS = 8, 0.6, 2, 8
 
+#: Integers that 16 bits with a sign hold; and what pairs of them cost where several input channels do not stay in
+#: the first-level cache: 1.4 to 1.5 were measured in layers of 3 x 3 to 7 x 7, 1.1 in those of 1 x 1, which `gemm`
+#: does better (2026-11, AVX-512, 2 cores).
+NARROW, CHANNELS_SHARE = ("bool", "int8", "uint8", "int16"), 1.6
+
 
 # --------------------------------------------------------------------------------- methods
 
@@ -176,6 +181,8 @@ def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
 
 
 def _direct_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
+    if _sums_pairs(spec, arithmetic):
+        return [_product_cost("direct", spec, arithmetic, _pair_share(spec), "int16")]
     return [_product_cost("direct", spec, arithmetic, _load_share(spec, arithmetic))]
 
 
@@ -183,13 +190,30 @@ def _gemm_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
     return [_product_cost("gemm", spec, arithmetic, 1)]
 
 
-def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: float) -> Estimate:
+def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: float, kind: str = "") -> Estimate:
     table = costs()
     products = spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS
-    work = products * table["product"][method][arithmetic.sum.name]
+    work = products * table["product"][method][kind or arithmetic.sum.name]
     # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
     taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
     return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
+
+
+def _sums_pairs(spec: ConvSpec, arithmetic: Arithmetic) -> bool:
+    """Whether samples and taps are summed in pairs: see `can_sum_pairs` in cpp/driver.cpp.
+
+    Channels that lie last make neighbours along an axis stand apart.
+    """
+    last = spec.axes[-1]
+    are_neighbours = abs(last.stride) == abs(last.dilation) == 1 and last.x_dim == len(spec.x_shape) - 1
+    is_narrow = arithmetic.x.name in NARROW and arithmetic.w.name in NARROW
+    return is_narrow and arithmetic.sum.name == "int32" and are_neighbours
+
+
+def _pair_share(spec: ConvSpec) -> float:
+    """Pairs of taps for each product. Of K taps, even and odd outputs take K // 2 + 1 each."""
+    pairs = (spec.axes[-1].w // 2 + 1) / max(1, spec.axes[-1].w)
+    return pairs * (CHANNELS_SHARE if spec.loop_size("in") > 1 else 1)
 
 
 def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
