@@ -13,8 +13,8 @@ namespace {
 constexpr int kStripVectors = kManyRegisters ? 12 : 8;
 constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
 
-// Calls block(rows, x, y, accumulate, streams) for blocks of at most `most` rows of outputs, a vector wide, and sums
-// what no block holds as plain runs.
+// Calls block(rows, x, y, n, accumulate, streams) for blocks of at most `most` rows of outputs, n vectors wide, and
+// sums what no block holds as plain runs.
 template <class T, class Block>
 static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block& block) {
   constexpr int64_t lanes = Vec<T>::lanes;
@@ -31,11 +31,10 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
       T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
       // Vectors of y that are lines of the cache are written whole.
       const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
-      if (shift) block(rows, x, y, false, false);
-      for (int64_t i = shift; i < whole; i += lanes) {
-        const int64_t at = i < last ? i : last;
-        block(rows, x + at, y + at, tile.accumulate, streams && at == i);
-      }
+      if (shift) block(rows, x, y, 1, false, false);
+      const int64_t n = whole > shift ? (whole - shift) / lanes : 0;
+      block(rows, x + shift, y + shift, n, tile.accumulate, streams);
+      if (shift + n * lanes < whole) block(rows, x + last, y + last, 1, tile.accumulate, false);
       r += rows;
     }
     for (int64_t i = 0; i < tile.rows; ++i) {
@@ -62,10 +61,12 @@ FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
                      tile.tap_columns,
                      chunk_of(tile.tap_rows)};
   const T bias = bias_of<T>(tile, k);
-  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches.
-  const int64_t most = tile.tap_rows <= 3 ? kStencilRows : kStencilRows / 2;
-  over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, bool accumulate, bool streams) {
-    stencil<T>(rows, s, x, y, accumulate, streams, bias);
+  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
+  // they lie in the same set of the first level.
+  const bool collide = tile.row_y * (int64_t)sizeof(T) % 2048 == 0;
+  const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kStencilRows / 2;
+  over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
+    stencil<T>(rows, s, x, y, n, accumulate, streams, bias);
   });
 }
 
@@ -75,11 +76,11 @@ FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
   TallStencil<T> s;
   turn_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
   const T bias = bias_of<T>(tile, k);
-  over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, bool accumulate, bool streams) {
+  over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
     if (rows == kTallRows)
-      tall_block<T, kTallRows>(s, x, y, accumulate, streams, bias);
+      tall_block<T, kTallRows>(s, x, y, n, accumulate, streams, bias);
     else
-      tall_block<T, kTallRows / 2>(s, x, y, accumulate, streams, bias);
+      tall_block<T, kTallRows / 2>(s, x, y, n, accumulate, streams, bias);
   });
 }
 

@@ -39,7 +39,7 @@ FS_INLINE int64_t chunk_of(int64_t n_rows) {
 }
 
 template <class T, int rows, int tap_rows>
-static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
+FS_INLINE void stencil_vector(const Stencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
   Vec<T> sum[rows];
   FS_UNROLL
   for (int r = 0; r < rows; ++r) sum[r] = accumulate ? load(y + r * s.y_row) : splat(bias);
@@ -65,17 +65,29 @@ static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate
   for (int r = 0; r < rows; ++r) streams ? stream(y + r * s.y_row, sum[r]) : store(y + r * s.y_row, sum[r]);
 }
 
+// n vectors of outputs side by side.
+template <class T, int rows, int tap_rows>
+static void stencil_block(const Stencil<T> s, const T* x, T* y, int64_t n, bool accumulate, bool streams, T bias) {
+  for (int64_t i = 0; i < n * Vec<T>::lanes; i += Vec<T>::lanes)
+    stencil_vector<T, rows, tap_rows>(s, x + i, y + i, accumulate, streams, bias);
+}
+
 // All rows of taps, a chunk after the other. Sums that come back for another chunk are in the cache: a vector of half
 // a line that is written past it takes the other half along, which is then read from memory again.
 template <class T, int rows>
-static void stencil_rows(Stencil<T> s, const T* x, T* y, bool accumulate, bool streams, T bias) {
+static void stencil_rows(Stencil<T> s, const T* x, T* y, int64_t n_vectors, bool accumulate, bool streams, T bias) {
+  if (s.chunk < s.n_rows && n_vectors > 1) {
+    for (int64_t i = 0; i < n_vectors * Vec<T>::lanes; i += Vec<T>::lanes)
+      stencil_rows<T, rows>(s, x + i, y + i, 1, accumulate, streams, bias);
+    return;
+  }
   for (int64_t left = s.n_rows; left > 0;) {
     const int64_t n = left < s.chunk ? left : s.chunk;
     const bool is_final = streams && n == s.n_rows;
     switch (n) {
-#define FS_CASE(n)                                                                                      \
-  case n:                                                                                               \
-    if constexpr (n <= kStencilTapRows) stencil_block<T, rows, n>(s, x, y, accumulate, is_final, bias); \
+#define FS_CASE(n)                                                                                                 \
+  case n:                                                                                                          \
+    if constexpr (n <= kStencilTapRows) stencil_block<T, rows, n>(s, x, y, n_vectors, accumulate, is_final, bias); \
     break;
       FS_CASE(1)
       FS_CASE(2)
@@ -100,13 +112,14 @@ FS_INLINE int64_t rows_of_block(int64_t n, int64_t most) {
 }
 
 template <class T>
-static void stencil(int64_t rows, const Stencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
+static void stencil(int64_t rows, const Stencil<T>& s, const T* x, T* y, int64_t n, bool accumulate, bool streams,
+                    T bias) {
   if (rows == kStencilRows)
-    stencil_rows<T, kStencilRows>(s, x, y, accumulate, streams, bias);
+    stencil_rows<T, kStencilRows>(s, x, y, n, accumulate, streams, bias);
   else if (rows == kStencilRows / 2)
-    stencil_rows<T, kStencilRows / 2>(s, x, y, accumulate, streams, bias);
+    stencil_rows<T, kStencilRows / 2>(s, x, y, n, accumulate, streams, bias);
   else if constexpr (kStencilRows / 2 > kFewestRows)
-    stencil_rows<T, kFewestRows>(s, x, y, accumulate, streams, bias);
+    stencil_rows<T, kFewestRows>(s, x, y, n, accumulate, streams, bias);
 }
 
 }  // namespace

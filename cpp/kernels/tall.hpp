@@ -34,7 +34,7 @@ FS_INLINE void meet(Vec<T> (&sum)[rows], const T* x, const T* w, int low, int hi
 }
 
 template <class T, int rows>
-static void tall_block(const TallStencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
+FS_INLINE void tall_vector(const TallStencil<T>& s, const T* x, T* y, bool accumulate, bool streams, T bias) {
   Vec<T> sum[rows];
   FS_UNROLL
   for (int r = 0; r < rows; ++r) sum[r] = accumulate ? load(y + r * s.y_row) : splat(bias);
@@ -49,6 +49,13 @@ static void tall_block(const TallStencil<T>& s, const T* x, T* y, bool accumulat
   }
   FS_UNROLL
   for (int r = 0; r < rows; ++r) streams ? stream(y + r * s.y_row, sum[r]) : store(y + r * s.y_row, sum[r]);
+}
+
+// n vectors of outputs side by side.
+template <class T, int rows>
+static void tall_block(const TallStencil<T>& s, const T* x, T* y, int64_t n, bool accumulate, bool streams, T bias) {
+  for (int64_t i = 0; i < n * Vec<T>::lanes; i += Vec<T>::lanes)
+    tall_vector<T, rows>(s, x + i, y + i, accumulate, streams, bias);
 }
 
 static inline bool is_tall(const FsTile& tile) {
