@@ -9,7 +9,8 @@ relative error. To add a constant is to name it in `STEPS` and to have calls in 
 
 All calls of an instruction set take turns, in rounds. What slows a whole round is taken out of it (the
 median, over the calls, of its times over their usual ones), and of what is left each call's median counts.
-Nearly all on one thread; half a minute for each instruction set.
+Calls that the second-level cache holds run on one thread, the others on as many as choices are made for:
+those share what lies behind. It takes half a minute for each instruction set.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from flipslide.arrays import Arithmetic
-from flipslide.estimate import SUMS, Constants, Estimate, Problem, example_of
+from flipslide.estimate import SUMS, USUAL_THREADS, Constants, Estimate, Problem, example_of
 from flipslide.execute import Program, instruction_sets
 from flipslide.plan import Candidate, Plan
 from flipslide.spec import ConvSpec
@@ -58,7 +59,7 @@ class Call(NamedTuple):
     axes: Shape | None = None
     rank: int = 1
     sums: str = ""
-    threads: int = 1
+    must_share: bool = False
 
     def spec(self) -> ConvSpec:
         """Five axes of x are those of a layer."""
@@ -123,7 +124,7 @@ CALLS: dict[str, list[Call]] = {
         *signals((4, 2), (64, 5), (2_000, 3), (20_000, 3), (100_000, 5), (400_000, 5), (60_000, 9), (60_000, 16)),
         *signals((60_000, 24), (60_000, 40), (20_000, 101), (3_000, 60)),
         *batches((200, 100, 15), (50, 1_000, 16), (100, 300, 31), (20, 4_000, 5)),
-        *images((16, 3), (64, 5), (256, 3), (512, 3), (256, 5), (200, 7), (200, 9), (150, 15)),
+        *images((16, 3), (64, 5), (256, 3), (512, 3), (1_000, 3), (256, 5), (200, 7), (200, 9), (150, 15)),
         *images((16, 3), (40, 3), (32, 5), axes=3),
         *(layer((2, c, n, n), (m, c, 3, 3)) for c, n, m in ((3, 8, 5), (16, 20, 4), (8, 32, 4))),
     ],
@@ -139,7 +140,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "separable": [
         *images((16, 3), (64, 5), (240, 3), (240, 5), (240, 7), (240, 11), (240, 25), (240, 41)),
-        *images((600, 5), (600, 7), (600, 13), (600, 25), (600, 61)),
+        *images((600, 5), (600, 7), (600, 13), (600, 25), (600, 61), (1_000, 9)),
         *images((40, 3), (40, 7), (60, 5), axes=3),
         *(square(n, k, rank=r) for n, k, r in ((240, 11, 2), (240, 25, 2), (600, 11, 2), (240, 11, 3), (600, 15, 3))),
     ],
@@ -156,23 +157,27 @@ CALLS: dict[str, list[Call]] = {
         *(c._replace(tile=(360,)) for c in batches((200, 300, 31))),
         *(square(240, 9, tile) for tile in ((32, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 256))),
         *(square(600, 25, tile) for tile in ((80, 80), (80, 160), (160, 160), (160, 320))),
+        *(square(1_000, 15, tile) for tile in ((64, 144), (128, 128))),
         *(square(48, 5, tile, axes=3) for tile in ((16, 16, 16), (16, 16, 32), (16, 32, 64))),
         *banks((20_000, 4, 64), (20_000, 16, 64), tile=(512,)),
         Call((20_000, 3), (64,), (512,), (0,)),
-        Call((200, 200, 3), (9, 9), (48, 96), (0, 1)),
+        Call((600, 800, 3), (9, 9), (48, 96), (0, 1)),
+        Call((1_000, 1_500, 3), (15, 15), (80, 144), (0, 1)),
     ],
     "fft": [
         *sizes(500, 16, 540),
         *sizes(900, 100, 1_000),
         *sizes(20_000, 500, 1_500, 2_048, 4_096, 8_192, 20_480),
-        *sizes(90_000, 900, 8_192, 9_216, threads=2),
+        *sizes(90_000, 900, 8_192, 9_216, must_share=True),
         *sizes(100_000, 4_000, 8_192, 16_384, 51_200, 104_000),
         *sizes(300_000, 20_000, 65_536, 327_680),
         *(square(240, 31, tile) for tile in ((72, 80), (96, 144), (144, 144), (256, 288), (270, 270))),
         *(square(600, 31, tile) for tile in ((128, 128), (160, 320), (320, 320), (600, 640))),
+        *(square(1_000, 15, tile) for tile in ((128, 288), (256, 288), (540, 540), (1_024, 1_080))),
         *(square(60, 7, tile, axes=3) for tile in ((24, 24, 36), (36, 36, 64), (64, 64, 64), (64, 72, 64))),
         *banks((20_000, 4, 800), (20_000, 16, 800), tile=(4_096,)),
-        Call((200, 200, 3), (15, 15), (216, 216), (0, 1)),
+        Call((600, 800, 3), (15, 15), (216, 216), (0, 1)),
+        Call((1_000, 1_500, 3), (15, 15), (128, 288), (0, 1)),
     ],
     "numpy": signals((9, 3), (100, 9), (20_000, 9)),
 }
@@ -211,6 +216,11 @@ def numbers_of(name: str, call: Call) -> Arithmetic:
     return example_of("float32" if name == "any" else call.sums or name)
 
 
+def threads_of(name: str, call: Call) -> int:
+    is_far = Problem.of(call.spec(), numbers_of(name, call)).is_far
+    return USUAL_THREADS if is_far or call.must_share else 1
+
+
 def job_of(method: str, name: str, call: Call) -> Callable[[], Any]:
     """The call as the core gets it, into a result that is there."""
     spec, numbers = call.spec(), numbers_of(name, call)
@@ -222,7 +232,8 @@ def job_of(method: str, name: str, call: Call) -> Callable[[], Any]:
         program = Program(Ranked(spec, numbers, False, 1, chosen, separates="products"))
     else:
         program = Program(Plan(spec, numbers, False, 1, chosen))
-    threads, core = call.threads, program.core_call(x.dtype, w.dtype, call.threads)
+    threads = threads_of(name, call)
+    core = program.core_call(x.dtype, w.dtype, threads)
     if core is None:
         return lambda: program(x, w, None, None, threads)
     y, run = np.empty(spec.y_shape, numbers.y), core.runner.run
@@ -250,7 +261,7 @@ def steps_of(method: str, name: str, call: Call) -> list[float]:
     """How often each step of the method happens in a call."""
     problem = Problem.of(call.spec(), numbers_of(name, call))
     alone = ({s: float(s == step) for s in STEPS[method]} for step in STEPS[method])
-    return [estimate(method, problem, call, k).nanoseconds(call.threads) for k in alone]
+    return [estimate(method, problem, call, k).nanoseconds(threads_of(name, call)) for k in alone]
 
 
 def estimate(method: str, problem: Problem, call: Call, k: Constants) -> Estimate:

@@ -22,6 +22,9 @@ FEWEST_PRODUCTS, MOST_PRODUCTS, WINDOW_BYTES = 0.2e6, 32e6, 256 << 10
 #: Fewer taps than these are summed one by one (cpp/tiles.cpp).
 BOX_ACROSS, BOX_ALONG = 8, 16
 
+#: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/tiles.cpp).
+MOST_WHOLE, STORED_PRODUCTS = 1e6, 8
+
 #: Shorter rows are copied before they are summed (cpp/tiles.cpp).
 LONG_ROW = 2048
 
@@ -141,10 +144,12 @@ def estimate_box(problem: Problem, k: Constants) -> Estimate:
 
 def _estimate_passes(problem: Problem, k: Constants, each: float, rank: int) -> Estimate:
     """`each`: nanoseconds of an output beside what every pass takes."""
-    passes = _count_passes(problem)
+    passes, planes = _count_passes(problem), problem.batch * problem.group
     rows = problem.outputs / max(problem.spec.axes[-1].y, 1) * passes
     work = problem.outputs * (each + passes * k["pass"] + problem.is_far * k["far"]) + rows * k["row"]
-    return Estimate(k["call"], work, problem.outputs if problem.is_shared else 1, rank * PASS_BYTES)
+    products = problem.outputs * (STORED_PRODUCTS + rank * sum(axis.w for axis in problem.spec.axes))
+    tiles = planes if products < MOST_WHOLE * planes else max(planes, 4)
+    return Estimate(k["call"], work, tiles if problem.is_shared else 1, rank * PASS_BYTES)
 
 
 def _count_passes(problem: Problem) -> int:
