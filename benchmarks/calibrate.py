@@ -7,8 +7,8 @@ others at 0, it tells how often that step happens in a call. So the constants of
 are those, none below 0, that come closest to the measured times of some calls, by least squares of the
 relative error. To add a constant is to name it in `STEPS` and to have calls in `CALLS` that show it.
 
-All calls of an instruction set take turns, in rounds. What slows a whole round is taken out of it (the
-median, over the calls, of its times over their usual ones), and of what is left each call's median counts.
+All calls of an instruction set take turns, in rounds, so that a phase of a slower machine meets all; of each
+the lower quartile counts.
 Calls that the second-level cache holds run on one thread, the others on as many as choices are made for:
 those share what lies behind. It takes half a minute for each instruction set.
 """
@@ -74,8 +74,8 @@ class Call(NamedTuple):
 STEPS = {
     method: tuple(steps.split())
     for method, steps in {
-        "direct": "call taps tile row output far copied product load alone apart",
-        "gemm": "call taps tile row output far copied product load",
+        "direct": "call taps tile row output far copied product load alone wide",
+        "gemm": "call taps tile row output far copied product load wide",
         "separable": "call row pass far tap term term_tap",
         "box": "call row pass far along across beyond",
         "overlap": "call spectrum tile row level across far move stream again strided whole",
@@ -114,6 +114,11 @@ def banks(*calls: tuple[int, int, int], tile: Shape = ()) -> list[Call]:
     return [Call((1, n), (m, k), tile, (1,)) for n, m, k in calls]
 
 
+def layers(*calls: tuple[int, int, int, int]) -> list[Call]:
+    """Channels, pixels a side, filters and taps a side, of two images."""
+    return [layer((2, c, n, n), (m, c, k, k)) for c, n, m, k in calls]
+
+
 def images(*calls: tuple[int, int], axes: int = 2) -> list[Call]:
     """Pixels and taps a side."""
     return [square(n, k, axes=axes) for n, k in calls]
@@ -122,16 +127,19 @@ def images(*calls: tuple[int, int], axes: int = 2) -> list[Call]:
 CALLS: dict[str, list[Call]] = {
     "direct": [
         *signals((4, 2), (64, 5), (2_000, 3), (20_000, 3), (100_000, 5), (400_000, 5), (60_000, 9), (60_000, 16)),
-        *signals((60_000, 24), (60_000, 40), (20_000, 101), (3_000, 60)),
+        *signals((60_000, 7), (60_000, 24), (60_000, 40), (20_000, 101), (3_000, 60)),
         *batches((200, 100, 15), (50, 1_000, 16), (100, 300, 31), (20, 4_000, 5)),
         *images((16, 3), (64, 5), (256, 3), (512, 3), (1_000, 3), (256, 5), (200, 7), (200, 9), (150, 15)),
         *images((16, 3), (40, 3), (32, 5), axes=3),
-        *(layer((2, c, n, n), (m, c, 3, 3)) for c, n, m in ((3, 8, 5), (16, 20, 4), (8, 32, 4))),
+        *layers(
+            (3, 8, 5, 3), (8, 8, 16, 3), (16, 20, 4, 3), (8, 32, 4, 3), (32, 12, 32, 3), (64, 24, 4, 3), (3, 48, 4, 7)
+        ),
     ],
     "gemm": [
         *banks((4, 2, 2), (20_000, 32, 16), (20_000, 8, 5), (20_000, 3, 31)),
         layer((1, 4, 4, 4), (2, 4, 1, 1)),
         layer((2, 3, 8, 8), (5, 3, 3, 3)),
+        *layers((8, 8, 16, 3), (16, 32, 2, 3), (64, 24, 4, 3), (32, 12, 32, 3)),
         layer((1, 64, 24, 24), (64, 64, 3, 3)),
         layer((2, 128, 14, 14), (64, 128, 1, 1)),
         layer((1, 3, 48, 48), (32, 3, 7, 7)),
@@ -176,6 +184,7 @@ CALLS: dict[str, list[Call]] = {
         *(square(1_000, 15, tile) for tile in ((128, 288), (256, 288), (540, 540), (1_024, 1_080))),
         *(square(60, 7, tile, axes=3) for tile in ((24, 24, 36), (36, 36, 64), (64, 64, 64), (64, 72, 64))),
         *banks((20_000, 4, 800), (20_000, 16, 800), tile=(4_096,)),
+        *banks((90_000, 32, 101), tile=(1_440,)),
         Call((600, 800, 3), (15, 15), (216, 216), (0, 1)),
         Call((1_000, 1_500, 3), (15, 15), (128, 288), (0, 1)),
     ],
@@ -296,11 +305,9 @@ def measure(jobs: list[Callable[[], Any]], rounds: int = ROUNDS) -> Array:
 
 
 def usual_times(times: Array) -> Array:
-    """The medians over rounds (the first axis), as if every round had been as fast as a good one."""
-    usual = np.median(times, axis=0)
-    slowness = np.median(times / usual, axis=1, keepdims=True)
-    middle: Array = np.median(times / slowness, axis=0) * np.quantile(slowness, 0.25)
-    return middle
+    """The lower quartile over rounds (the first axis): the machine may be slower in more than half of them."""
+    quartile: Array = np.quantile(times, 0.25, axis=0)
+    return quartile
 
 
 def fit(steps: Array, times: Array) -> Array:

@@ -181,15 +181,15 @@ def test_no_case_has_such_a_name() -> None:
 
 
 def test_constants_are_found_again() -> None:
-    """From times that a formula with known constants would take, though one round in three is slower."""
+    """From times that a formula with known constants would take, though half of the rounds are slower."""
     rng = np.random.default_rng(0)
     calls = calibrate.CALLS["direct"]
     steps = np.array([calibrate.steps_of("direct", "float32", call) for call in calls])
     known = rng.uniform(1, 2, steps.shape[1]) / steps.mean(axis=0)
-    slowness = rng.choice([1.0, 1.0, 1.9], 60)[:, None]
+    slowness = rng.choice([1.0, 1.9], 60)[:, None]
     times = steps @ known * slowness * rng.normal(1, 0.01, (60, len(calls)))
     found = calibrate.fit(steps, calibrate.usual_times(times))
-    np.testing.assert_allclose(steps @ found, steps @ known, rtol=0.02)
+    np.testing.assert_allclose(steps @ found, steps @ known, rtol=0.03)
 
 
 def test_every_step_happens_in_some_call() -> None:

@@ -51,29 +51,11 @@ SUMS = {
 }
 
 
-def example_of(name: str) -> Arithmetic:
-    """An arithmetic with such sums."""
-    x, w, y = (np.dtype(dtype) for dtype in SUMS[name])
-    return arithmetic_of(x, w, y)
-
-
-def sum_of(arithmetic: Arithmetic) -> str:
-    """The name in SUMS of what an arithmetic's products are summed in."""
-    return _names_of(arithmetic.sum)[0]
-
-
-def part_of(arithmetic: Arithmetic) -> str:
-    """The dtype of a sum, or of its parts."""
-    return _names_of(arithmetic.sum)[1]
-
-
-@lru_cache(maxsize=64)
-def _names_of(total: np.dtype[Any]) -> tuple[str, str]:
-    return total.name, total.name.replace("complex128", "float64").replace("complex64", "float32")
-
-
 class Problem(NamedTuple):
-    """A spec and its arithmetic, with the numbers that formulas ask for again and again."""
+    """A spec and its arithmetic, with the numbers that formulas ask for again and again.
+
+    None of the sizes is 0, for the sake of who divides by them; there may be no outputs.
+    """
 
     spec: ConvSpec
     arithmetic: Arithmetic
@@ -89,12 +71,12 @@ class Problem(NamedTuple):
         sizes = {"batch": 1, "group": 1, "out": 1, "in": 1}
         for loop in spec.loops:
             sizes[loop_kind(loop)] *= loop.size
-        batch, group, out, into = sizes.values()
-        taps, outputs = 1, batch * group * out
+        taps, outputs = 1, sizes["batch"] * sizes["group"] * sizes["out"]
         for axis in spec.axes:
             taps *= axis.w
             outputs *= axis.y
-        return cls(spec, arithmetic, batch, group, out, into, taps, outputs)
+        batch, group, out, into = (size or 1 for size in sizes.values())
+        return cls(spec, arithmetic, batch, group, out, into, taps or 1, outputs)
 
     @property
     def products(self) -> int:
@@ -114,6 +96,27 @@ class Problem(NamedTuple):
     def has_lattice(self) -> bool:
         """Whether outputs and samples are neighbours alike."""
         return all(axis.stride in (1, -1) and axis.up == 1 for axis in self.spec.axes)
+
+
+def example_of(name: str) -> Arithmetic:
+    """An arithmetic with such sums."""
+    x, w, y = (np.dtype(dtype) for dtype in SUMS[name])
+    return arithmetic_of(x, w, y)
+
+
+def sum_of(problem: Problem) -> str:
+    """The name in SUMS of what products are summed in."""
+    return _names_of(problem.arithmetic.sum)[0]
+
+
+def part_of(problem: Problem) -> str:
+    """The dtype of a sum, or of its parts."""
+    return _names_of(problem.arithmetic.sum)[1]
+
+
+@lru_cache(maxsize=64)
+def _names_of(total: np.dtype[Any]) -> tuple[str, str]:
+    return total.name, total.name.replace("complex128", "float64").replace("complex64", "float32")
 
 
 class Estimate(NamedTuple):

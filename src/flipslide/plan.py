@@ -57,7 +57,7 @@ class Method(NamedTuple):
 
     supports: Callable[[Problem], str]  # "" or why not
     estimates: Callable[[Problem, Constants, int], list[Estimate]]  # at most so many, the cheapest first
-    constants_of: Callable[[Arithmetic], str]  # which row of costs.json
+    constants_of: Callable[[Problem], str]  # which row of costs.json
     bound: ErrorBound
     least: Callable[[Problem, Constants], float] = lambda problem, k: k["call"]  # nanoseconds, quickly told
 
@@ -151,9 +151,9 @@ def _single(estimate: Callable[[Problem, Constants], Estimate]) -> Callable[[Pro
     return lambda problem, k, most: [estimate(problem, k)]
 
 
-def _transform_part(arithmetic: Arithmetic) -> str:
+def _transform_part(problem: Problem) -> str:
     """Integers are transformed as doubles."""
-    return "float64" if arithmetic.sum.kind == "i" else part_of(arithmetic)
+    return "float64" if problem.arithmetic.sum.kind == "i" else part_of(problem)
 
 
 #: The name of a compiled method is that of its kernel or transform in cpp.
@@ -164,7 +164,7 @@ METHODS: dict[str, Method] = {
     "box": Method(_compiled_box, _single(estimate_box), part_of, _BY_TERMS),
     "overlap": Method(_compiled_transform, partial(rank_tiles, "overlap"), _transform_part, _BY_TILE, least_time),
     "fft": Method(_compiled_transform, partial(rank_tiles, "fft"), _transform_part, _BY_TILE, least_time),
-    "numpy": Method(lambda problem: "", _single(estimate_numpy), lambda arithmetic: "any", _BY_TERMS),
+    "numpy": Method(lambda problem: "", _single(estimate_numpy), lambda problem: "any", _BY_TERMS),
 }
 
 #: What the core looks for in the values of the taps, in the order of its `Separate`.
@@ -246,8 +246,8 @@ class Plan:
         taps = [axis.w for axis in self.spec.axes if axis.w > 1]
         if self.separates != "products" or not self.tile or len(taps) != 2:
             return 0
-        scale, best = _scale_of("separable", self.arithmetic), _usual_time(self.chosen.estimate)
-        problem, k = Problem.of(self.spec, self.arithmetic), _constants_of("separable", self.arithmetic)
+        problem, best = Problem.of(self.spec, self.arithmetic), _usual_time(self.chosen.estimate)
+        scale, k = _scale_of("separable", problem), _constants_of("separable", problem)
 
         def pays(rank: int) -> bool:
             passes = estimate_separable(problem, k, rank).scaled(scale)
@@ -440,8 +440,8 @@ def _estimate(name: str, problem: Problem, accuracy: str, limit: float = math.in
     """The cheapest, without the rest of a candidate; IMPOSSIBLE as well if it cannot be below the limit."""
     if _refusal(name, problem, accuracy):
         return IMPOSSIBLE
-    least = METHODS[name].least(problem, _constants_of(name, problem.arithmetic))
-    if least * _scale_of(name, problem.arithmetic) >= limit:
+    k, allowed = _constants_of(name, problem), limit / _scale_of(name, problem)
+    if k["call"] >= allowed or METHODS[name].least(problem, k) >= allowed:
         return IMPOSSIBLE
     estimates = _estimates(name, problem, 1)
     return estimates[0] if estimates else IMPOSSIBLE
@@ -456,21 +456,21 @@ def _refusal(name: str, problem: Problem, accuracy: str) -> str:
 
 
 def _estimates(name: str, problem: Problem, most: int) -> list[Estimate]:
-    scale = _scale_of(name, problem.arithmetic)
-    k = _constants_of(name, problem.arithmetic)
+    scale = _scale_of(name, problem)
+    k = _constants_of(name, problem)
     return [estimate.scaled(scale) for estimate in METHODS[name].estimates(problem, k, most)]
 
 
-def _constants_of(name: str, arithmetic: Arithmetic) -> Constants:
+def _constants_of(name: str, problem: Problem) -> Constants:
     """The row of costs.json, which has none for what no kernel sums."""
     rows: dict[str, Constants] = costs()[name]
-    return rows[METHODS[name].constants_of(arithmetic)]
+    return rows[METHODS[name].constants_of(problem)]
 
 
-def _scale_of(name: str, arithmetic: Arithmetic) -> float:
+def _scale_of(name: str, problem: Problem) -> float:
     """How much longer this machine takes than the constants say."""
     factors = costs()["scale"].get(name)
-    return float(factors.get(METHODS[name].constants_of(arithmetic), 1.0)) if factors else 1.0
+    return float(factors.get(METHODS[name].constants_of(problem), 1.0)) if factors else 1.0
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

@@ -25,6 +25,9 @@ BOX_ACROSS, BOX_ALONG = 8, 16
 #: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/tiles.cpp).
 MOST_WHOLE, STORED_PRODUCTS = 1e6, 8
 
+#: The first-level cache of a core.
+NEAR_BYTES = 32 << 10
+
 #: Shorter rows are copied before they are summed (cpp/tiles.cpp).
 LONG_ROW = 2048
 
@@ -43,15 +46,16 @@ def estimate_direct(problem: Problem, k: Constants) -> Estimate:
     work = problem.products * _padding(problem, rows)
     each = k["product"] + k["load"] * (STENCIL_ROWS + rows - 1) / (STENCIL_ROWS * rows)
     if rows <= 1:
-        each = k["alone"] if problem.into == 1 else k["apart"]
-    return _estimate_tiles(problem, k, work * each)
+        each = k["alone"]
+    return _estimate_tiles(problem, k, work * (each + _is_wide(problem) * k["wide"]))
 
 
 def estimate_gemm(problem: Problem, k: Constants) -> Estimate:
     """Products of up to 8 output channels share each load of x."""
     shared = min(problem.out, SHARING_CHANNELS)
     products = problem.products * _padding(problem, 1.0)
-    return _estimate_tiles(problem, k, products * (k["product"] + k["load"] / shared))
+    load = k["load"] + _is_wide(problem) * k["wide"]
+    return _estimate_tiles(problem, k, products * (k["product"] + load / shared))
 
 
 def _estimate_tiles(problem: Problem, k: Constants, products: float) -> Estimate:
@@ -66,7 +70,7 @@ def _estimate_tiles(problem: Problem, k: Constants, products: float) -> Estimate
         + problem.outputs * (k["output"] + problem.is_far * k["far"])
         + copied * k["copied"]
     )
-    call = k["call"] + channels * problem.taps / last.w * k["taps"]
+    call = k["call"] + channels * problem.taps / max(last.w, 1) * k["taps"]
     taps = channels * problem.taps * problem.arithmetic.sum.itemsize
     return Estimate(call, work, tasks=tiles if problem.is_shared else 1, scratch=taps + TILE_BYTES)
 
@@ -99,6 +103,12 @@ def _is_packed(problem: Problem) -> bool:
     return numbers.x != numbers.sum or numbers.y != numbers.sum or problem.spec.axes[-1].y < LONG_ROW
 
 
+def _is_wide(problem: Problem) -> bool:
+    """Whether several channels leave the first-level cache before they are read again."""
+    plane = problem.outputs / (problem.batch * problem.group * problem.out)
+    return problem.into > 1 and plane * problem.into * problem.arithmetic.sum.itemsize > NEAR_BYTES
+
+
 def _padding(problem: Problem, sharing: float) -> float:
     """Lanes of the vectors of a row over those that are needed; short rows of a tile become one.
 
@@ -115,8 +125,8 @@ def _padding(problem: Problem, sharing: float) -> float:
 
 def _rows_that_share(problem: Problem) -> float:
     """Rows are those of the last axis but one, or the vectors of a row."""
-    if problem.into > 1 or problem.arithmetic.is_complex:
-        return 1.0  # whose sums do not stay in registers; whose two products share a load already
+    if problem.arithmetic.is_complex:
+        return 1.0  # whose two products share a load already
     axes = problem.spec.axes
     rows, vectors, last = 1.0, 1.0, axes[-1]
     if len(axes) > 1 and abs(axes[-2].stride) == abs(axes[-2].dilation) == axes[-2].up == 1 and axes[-2].y > 3:

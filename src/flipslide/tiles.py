@@ -57,7 +57,7 @@ class Setting(NamedTuple):
     def of(cls, problem: Problem, k: Constants) -> Setting:
         spec, numbers = problem.spec, problem.arithmetic
         is_rounded = numbers.sum.kind == "i"
-        item = 8 if is_rounded else np.dtype(part_of(numbers)).itemsize
+        item = 8 if is_rounded else np.dtype(part_of(problem)).itemsize
         move = k["move"] + is_rounded * k["whole"]
         move += _is_strided(problem) * k["strided"] + problem.is_far * k["stream"]
         lanes = costs()["vector_bytes"] // item
@@ -161,20 +161,24 @@ def rank_tiles(method: str, problem: Problem, k: Constants, most: int = 1) -> li
 
 
 def least_time(problem: Problem, k: Constants) -> float:
-    """What no tiling can be faster than: as few points and as few levels as any tile has, and nothing beside.
+    """What no tiling can be faster than: along one axis the best size, along the others as few points as any size
+    needs and as few levels as any has; nothing but points and levels counts.
 
     Most small calls need not look for tiles: they are summed before that.
     """
-    s = Setting.of(problem, k)
-    points, smallest = s.group * s.batch, 1
-    for sizes in _options_of(s):
-        if not sizes.points:
-            return math.inf
-        points *= min(map(mul, sizes.points, sizes.pieces))
-        smallest *= sizes.points[0]
-    levels = math.log2(smallest // s.unit) + 1
-    each = (levels * k["level"] + s.move) * (1 + s.out) / 2
-    return k["call"] + points / (s.unit * s.lanes) * each / USUAL_THREADS
+    s, level = Setting.of(problem, k), k["level"]
+    options = _options_of(s)
+    if not all(sizes.points for sizes in options):
+        return math.inf
+    fewest = [min(map(mul, *sizes)) for sizes in options]
+    smallest, all_points = math.prod(sizes.points[0] for sizes in options), math.prod(fewest)
+    best = 0.0
+    for sizes, few in zip(options, fewest, strict=True):
+        beside = s.move + level * (math.log2(smallest // sizes.points[0] / s.unit) + 1)
+        along = min(n * p * (beside + level * math.log2(n)) for n, p in zip(*sizes, strict=True))
+        best = max(best, along * (all_points // few))
+    each = s.group * s.batch * (1 + s.out) / 2 / (s.unit * s.lanes)
+    return k["call"] + best * each / USUAL_THREADS
 
 
 def _options_of(s: Setting) -> list[Sizes]:
@@ -212,15 +216,15 @@ def _list_products(s: Setting, method: str, k: Constants, options: list[Sizes]) 
         yield tuple(sizes.points[place] for sizes, place in zip(options, places, strict=True))
 
 
-def _pieces(axis: Axis, n: int) -> int:
+def _pieces(axis: Axis, n: int, whole: int) -> int:
     """How many tiles of n samples an axis needs."""
-    return 1 if n >= _whole(axis) else -(-axis.y // (n - abs(axis.dilation) * (axis.w - 1)))
+    return 1 if n >= whole else max(1, -(-axis.y // (n - abs(axis.dilation) * (axis.w - 1))))
 
 
 def estimate_tile(method: str, problem: Problem, k: Constants, tile: tuple[int, ...]) -> Estimate:
     """One tiling: what it costs, and its memory."""
     s = Setting.of(problem, k)
-    points, blocks = math.prod(tile) // s.unit, math.prod(map(_pieces, s.axes, tile))
+    points, blocks = math.prod(tile) // s.unit, math.prod(map(_pieces, s.axes, tile, map(_whole, s.axes)))
     found = FORMULAS[method](s, k, tile, points, math.log2(points) + 1, blocks)
     memory = (_overlap_memory if method == "overlap" else _fft_memory)(s, points, tile, blocks, _is_converted(problem))
     return Estimate(found.call, found.work, max(found.tasks, 1), tile=tile, joint=found.joint, **memory)
@@ -273,7 +277,7 @@ def _good_sizes() -> tuple[int, ...]:
 def _sizes_of(axis: Axis, unit: int, lanes: int, most: int) -> Sizes:
     """Sizes that are `unit` times products of 2, 3 and 5; the `most` of them that promise most."""
     if axis.w == 1:
-        return Sizes((unit,), (_pieces(axis, unit),))
+        return Sizes((unit,), (_pieces(axis, unit, _whole(axis)),))
     span = abs(axis.dilation) * (axis.w - 1) + 1
     # All outputs in one tile, also one that fills the lanes, or in two or three.
     window = _whole(axis)
@@ -284,7 +288,7 @@ def _sizes_of(axis: Axis, unit: int, lanes: int, most: int) -> Sizes:
     good = sizes[bisect_left(sizes, span * 5 // 4 // unit + 1) : bisect_left(sizes, min(whole, 24 * span // unit + 64))]
     found = {*good[:: 1 + len(good) // 10], *parts, *full, _next_size(whole)}
     points = [n * unit for n in sorted(found) if span <= n * unit <= max(MOST_POINTS.values())]
-    pieces = [1 if n >= window else -(-axis.y // (n - span + 1)) for n in points]
+    pieces = [_pieces(axis, n, window) for n in points]
     # What moving a point costs is that of some levels. The smallest is kept, for the memory's sake.
     promise = [n * p * (math.log2(n) + MOVE_LEVELS) for n, p in zip(points, pieces, strict=True)]
     kept = sorted({0, *sorted(range(len(points)), key=promise.__getitem__)[:most]} if points else ())
