@@ -78,8 +78,8 @@ STEPS = {
         "gemm": "call taps tile row output far copied product load wide",
         "separable": "call row pass far tap term term_tap",
         "box": "call row pass far along across beyond",
-        "overlap": "call spectrum tile row level across far move stream again strided whole",
-        "fft": "call tile row level across collide far move stream again strided whole join",
+        "overlap": "call tile row level odd across far move stream pages again strided whole",
+        "fft": "call tile row level odd across collide far move stream pages again strided whole join",
         "numpy": "call tap product",
     }.items()
 }
@@ -165,7 +165,7 @@ CALLS: dict[str, list[Call]] = {
         *(c._replace(tile=(360,)) for c in batches((200, 300, 31))),
         *(square(240, 9, tile) for tile in ((32, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 256))),
         *(square(600, 25, tile) for tile in ((80, 80), (80, 160), (160, 160), (160, 320))),
-        *(square(1_000, 15, tile) for tile in ((64, 144), (128, 128))),
+        *(square(1_000, 15, tile) for tile in ((64, 144), (80, 192), (128, 128))),
         *(square(48, 5, tile, axes=3) for tile in ((16, 16, 16), (16, 16, 32), (16, 32, 64))),
         *banks((20_000, 4, 64), (20_000, 16, 64), tile=(512,)),
         Call((20_000, 3), (64,), (512,), (0,)),
@@ -176,12 +176,12 @@ CALLS: dict[str, list[Call]] = {
         *sizes(500, 16, 540),
         *sizes(900, 100, 1_000),
         *sizes(20_000, 500, 1_500, 2_048, 4_096, 8_192, 20_480),
-        *sizes(90_000, 900, 8_192, 9_216, must_share=True),
+        *sizes(90_000, 900, 8_192, 9_216, 24_000, must_share=True),
         *sizes(100_000, 4_000, 8_192, 16_384, 51_200, 104_000),
         *sizes(300_000, 20_000, 65_536, 327_680),
         *(square(240, 31, tile) for tile in ((72, 80), (96, 144), (144, 144), (256, 288), (270, 270))),
         *(square(600, 31, tile) for tile in ((128, 128), (160, 320), (320, 320), (600, 640))),
-        *(square(1_000, 15, tile) for tile in ((128, 288), (256, 288), (540, 540), (1_024, 1_080))),
+        *(square(1_000, 15, tile) for tile in ((540, 128), (128, 288), (256, 256), (270, 270), (1_024, 1_080))),
         *(square(60, 7, tile, axes=3) for tile in ((24, 24, 36), (36, 36, 64), (64, 64, 64), (64, 72, 64))),
         *banks((20_000, 4, 800), (20_000, 16, 800), tile=(4_096,)),
         *banks((90_000, 32, 101), tile=(1_440,)),
@@ -198,12 +198,13 @@ OTHERS: dict[str, list[Call]] = {
 }
 PARTS = {"float32": ("complex64",), "float64": ("complex128", "int32", "int64")}
 
-REALS = tuple(name for name in SUMS if not name.startswith("complex"))
+WHOLE_SUMS = tuple(name for name in SUMS if name != "int16")  # which only `direct` takes in pairs
+REALS = tuple(name for name in WHOLE_SUMS if not name.startswith("complex"))
 
 
 def rows() -> Iterator[tuple[str, str, list[Call]]]:
     """Each row of costs.json: a method, the name of its sums, and the calls that show its constants."""
-    names = {"direct": tuple(SUMS), "gemm": tuple(SUMS), "box": REALS, "numpy": ("any",)}
+    names = {"direct": tuple(SUMS), "gemm": WHOLE_SUMS, "box": REALS, "numpy": ("any",)}
     for method, calls in CALLS.items():
         for name in names.get(method, ("float32", "float64")):
             others = [call._replace(sums=s) for s in PARTS.get(name, ()) for call in OTHERS.get(method, ())]

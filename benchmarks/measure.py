@@ -29,7 +29,7 @@ HOPELESS = 20.0  # times the fastest: one run is enough
 SLOW = 3.0  # times the fastest: three rounds are enough
 LONG, VERY_LONG = 0.02, 0.5  # seconds, for one that is slow as well: one round is enough, or one run
 ROUND_SECONDS = 0.002
-FEWEST_ROUNDS, MOST_ROUNDS, COLD_ROUNDS = 5, 300, 7
+FEWEST_ROUNDS, MOST_ROUNDS, COLD_ROUNDS, FIRST_ROUNDS = 5, 300, 7, 5
 OURS_AT_MOST, OURS_ONCE = 10.0, 2.0  # predicted seconds: beyond them not run, or run once
 
 #: Larger than the caches, read to empty them.
@@ -53,6 +53,7 @@ class Entry:
     fresh: Timing | None = None
     into: Timing | None = None
     cold: Timing | None = None
+    first: Timing | None = None  # ours alone, with taps that were not seen before
 
 
 @dataclass
@@ -227,6 +228,13 @@ def cold(field: list[Contestant]) -> dict[str, Timing]:
     return {name: summary(found) for name, found in times.items()}
 
 
+def first_calls(case: Case, data: Data) -> Timing | None:
+    """Calls with other taps each time; none where shifted taps are the same."""
+    others = [np.roll(data.w, turn + 1, axis=-1) for turn in range(min(FIRST_ROUNDS, case.w_shape[-1] - 1))]
+    calls = [partial(flipslide_call(case, w), data.x["white"]) for w in others if not np.array_equal(w, data.w)]
+    return summary([time_once(call) for call in calls]) if calls else None
+
+
 def summary(times: list[float]) -> Timing:
     low, _, high = statistics.quantiles(times, n=4) if len(times) > 1 else (times * 3)
     return Timing(statistics.median(times), low, high, len(times))
@@ -248,6 +256,8 @@ def measure(case: Case, data: Data, rivals: list[Rival], threads: int, roofline:
     field = [c for name, job in jobs.items() for c in contestants(case, name, job, data.x["white"])]
     for (name, figure), timing in interleave(field, seconds).items() if field else ():
         setattr(row.entries[name], figure, timing)
+    if OURS in jobs:
+        row.entries[OURS].first = first_calls(case, data)
     row.drift = max(drift, roofline.drift())
     best = row.best("fresh")
     if case.n_bytes > _EVICTOR.nbytes or not best or best[1] > VERY_LONG:

@@ -15,6 +15,7 @@ from .chart import draw_chart
 from .measure import OURS, Row, Timing
 from .roofline import Roofline
 
+KEPT, LONGER = ("overlap", "fft", "separable", "box"), 1.1  # methods whose taps are kept; times a later call
 DRIFTED = 0.15  # of the rates of the machine: the cell is marked
 PACKAGES = ("numpy", "scipy", "opencv-python-headless", "torch", "pyfftw", "ducc0", "mkl_fft", "numba")
 COLUMNS = (
@@ -36,7 +37,10 @@ quartiles. **The ratio is the best rival's time over flipslide's: above 1 flipsl
   float64), against a sum in longdouble; *bound used* is the part of `Plan.error_bound` that this and
   white noise needed, so above 1 the bound would be broken.
 - A rival may prepare flipped taps, spectra, plans and buffers outside of the timed call; flipslide's
-  call starts from x and w. The bare FFTs (scipy.fft, pyfftw, ducc0, mkl_fft, torch.fft) are used for
+  call starts from x and w. It keeps the spectrum or the factors of taps that came before, and compares all
+  their bytes in each call: the timed calls are such calls, as of one filter on many signals. What a call takes
+  whose taps are new stands below, as *first calls*, where that is more.
+- The bare FFTs (scipy.fft, pyfftw, ducc0, mkl_fft, torch.fft) are used for
   overlap-save with tiles of good sizes, by the code in `benchmarks/spectral.py`.
 - A rival that gives another result is dropped. One that takes 20 times the fastest (3 times, where that
   is more than half a second) is run once and not shown; one that takes 3 times the fastest is timed in
@@ -157,6 +161,7 @@ def page_lines(rows: list[Row], rooflines: dict[int, Roofline]) -> Iterator[str]
     for group, members in groupby(rows, key=lambda row: row.group):
         yield from (f"## {group}", "", *_table(COLUMNS, map(cells, members)), "")
     yield from _section("Lost cells", list(map(_lost, (row for row in rows if row.is_lost))), "None.")
+    yield from _section("First calls", list(_first_calls(rows)), "None takes longer.")
     yield from _section("Boundaries", _boundaries(rows), "Not measured.")
     yield from _section("Rivals that were not timed", _dropped(rows), "None.")
 
@@ -186,6 +191,14 @@ def _lost(row: Row) -> str:
     text = seconds_text(ours) if ours else row.dropped.get(OURS, "-")
     theirs = f"{name} {seconds_text(seconds)} ({ratio_text(row.ratio('fresh'))})"
     return f"- {row.name}, {row.threads} threads: {text}; {theirs}"
+
+
+def _first_calls(rows: list[Row]) -> Iterator[str]:
+    """The calls that take longer with taps that were not seen before."""
+    for row in rows:
+        first, later = row.ours("first"), row.ours("fresh")
+        if first and later and row.method in KEPT and first > LONGER * later:
+            yield f"- {row.name}, {row.threads} threads: {seconds_text(first)}, later {seconds_text(later)}"
 
 
 def _boundaries(rows: list[Row]) -> list[str]:

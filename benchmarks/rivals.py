@@ -2,7 +2,7 @@
 
 A rival may prepare whatever does not depend on x (flipped taps, spectra, plans, buffers) outside
 of the timed call, and gets x in its own kind of array. `measure.py` drops one whose result
-differs from the reference.
+differs from the reference. flipslide prepares nothing; that it keeps taps is said in `report.py`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -147,6 +148,46 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_out_ = size_of(out_);
   n_in_ = size_of(in_);
   if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
+  sums_dots_ = can_sum_dots();
+}
+
+// Samples and taps of 16 bits whose rows are read neighbour by neighbour. One number stands outside x.
+bool Convolution::can_sum_dots() const {
+  const Axis& axis = slides_.back().axis;
+  const std::int64_t fill = whole_fill();
+  return transform_ == Transform::none && types_.compute == FS_I32 && kernel_.run_pairs[0] && is_narrow(types_.x) &&
+         is_narrow(types_.w) && axis.stride == 1 && axis.dilation == 1 && axis.w > 0 &&
+         fill == static_cast<std::int16_t>(fill);
+}
+
+// Four at a time: samples that are bytes, and values of taps that are. A small call's steps do not depend on values.
+bool Convolution::can_sum_quads(const PackedTaps& packed) const {
+  const std::int64_t fill = whole_fill();
+  if (recipes_ || !is_byte(types_.x) || fill != static_cast<std::uint8_t>(fill) || !kernel_.has_quads()) return false;
+  const auto* taps = reinterpret_cast<const std::int32_t*>(packed.data);
+  return std::all_of(taps, taps + n_groups_ * n_out_ * n_in_ * taps_per_channel_,
+                     [](std::int32_t tap) { return tap == static_cast<std::int8_t>(tap); });
+}
+
+Index Convolution::dots_per_channel(int width) const {
+  const Index n = slides_.back().axis.w;
+  return taps_per_channel_ / n * fs_dots(n, width);
+}
+
+Format Convolution::format(int dot_width) const {
+  const FsElements& elements = *isa_.elements;
+  const FsCompute sum = types_.compute;
+  const Index bytes = kComputeBytes[sum];
+  const bool copies_y = !types_.saturate && same_bits(types_.y, sum);
+  if (dot_width == 0) {
+    const FsTileFn run = kernel_.run[sum];
+    return {{run, run}, elements.load[sum][types_.x], bytes, bytes, same_bits(types_.x, sum), copies_y};
+  }
+  // Sums that are stored in 16 bits need no more on their way.
+  const bool is_short = types_.y == FS_T_I16 || types_.y == FS_T_U16, is_quad = dot_width == 4;
+  const FsTileFn* run = is_quad ? kernel_.run_quads : kernel_.run_pairs;
+  return {{run[0], run[is_short]}, elements.load_narrow[is_quad][types_.x], is_quad ? 1 : 2,
+          is_short ? 2 : bytes,    is_quad || types_.x == FS_T_I16,         copies_y || is_short};
 }
 
 // --------------------------------------------------------------------------------- taps
@@ -154,6 +195,8 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
 namespace {
 
 constexpr Index kMostUnshared = 1 << 16;  // taps that one thread packs
+constexpr Index kPiece = 64;              // taps of a channel that are packed at once
+constexpr int kMostBlock = 8;
 
 // Without an early end, so that it becomes vectors.
 template <class T>
@@ -169,83 +212,143 @@ bool are_zero(const T* at, Index n) {
   return std::all_of(at, at + n, [](T value) { return value == T(0); });
 }
 
+// n taps of each channel of a block.
+template <int block, class T>
+void interleave(const T (*pieces)[kPiece], Index n, T* to) {
+  for (Index i = 0; i < n; ++i)
+    for (int r = 0; r < block; ++r) *to++ = pieces[r][i];
+}
+
+template <class T>
+void interleave(const T (*pieces)[kPiece], int block, Index n, T* to) {
+  switch (block) {
+    case 2: return interleave<2>(pieces, n, to);
+    case 4: return interleave<4>(pieces, n, to);
+    default: return interleave<8>(pieces, n, to);
+  }
+}
+
 }  // namespace
 
-const std::byte* Convolution::taps_of(const View& w, Index group, Index out, Index in) const {
-  const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, out, w) +
-                          locate(in_, &Loop::w_dim, in, w);
+const std::byte* Convolution::taps_of(const View& w, Index group, Index out) const {
+  const std::byte* base = w.data + locate(group_, &Loop::w_dim, group, w) + locate(out_, &Loop::w_dim, out, w);
   for (const Slide& slide : slides_)
     if (slide.w_reversed) base += (slide.axis.w - 1) * w.stride(slide.axis.w_dim);
   return base;
+}
+
+Convolution::TapRows Convolution::tap_rows(const View& w) const {
+  TapRows rows{&w};
+  std::size_t a = slides_.size();
+  const auto lengthen = [&](Index n, Index step) {
+    if (n > 1 && rows.n > 1 && step != rows.n * rows.step) return false;
+    if (n > 1 && rows.n == 1) rows.step = step;
+    rows.n *= n;
+    return true;
+  };
+  const auto step_of = [&](const Slide& slide) { return w.stride(slide.axis.w_dim) * (slide.w_reversed ? -1 : 1); };
+  while (a > 0 && lengthen(slides_[a - 1].axis.w, step_of(slides_[a - 1]))) --a;
+  for (std::size_t outer = 0; outer < a; ++outer)
+    rows.outer[rows.n_outer++] = {slides_[outer].axis.w, step_of(slides_[outer])};
+  rows.n_in = n_in_;
+  if (a == 0 && in_.size() == 1 && n_in_ > 1 && lengthen(n_in_, w.stride(in_[0].w_dim))) rows.n_in = 1;
+  return rows;
 }
 
 // One output channel of real taps: the kernel reads them as they lie, and no number changes its value.
 template <class T>
 void Convolution::pack_single(const View& w, T* to, PackedTaps& packed) const {
   const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
-  const Slide& inner = slides_.back();
-  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
-  for (Index group = 0; group < n_groups_; ++group)
-    for (Index c = 0; c < n_in_; ++c) {
-      T* channel = to + (group * n_in_ + c) * taps_per_channel_;
-      for_each_tap_row(w, taps_of(w, group, 0, c),
-                       [&](Index tap, const std::byte* from) { load(channel + tap, from, stride, n_inner); });
-    }
+  const TapRows rows = tap_rows(w);
+  for (Index group = 0; group < n_groups_; ++group) {
+    T* channel = to + group * n_in_ * taps_per_channel_;
+    const std::byte* from = taps_of(w, group, 0);
+    each_tap_row(rows, [&](Index tap, Index offset) { load(channel + tap, from + offset, rows.step, rows.n); });
+  }
   packed.is_finite = are_finite(to, n_groups_ * n_in_ * taps_per_channel_);
 }
 
 template <class T>
 void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const {
   const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
-  const Slide& inner = slides_.back();
-  const Index n_inner = inner.axis.w, stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1);
-  const Index w_taps = n_in_ * taps_per_channel_, n_packed = n_out_ * parts, n_tasks = n_groups_ * n_packed;
+  const TapRows rows = tap_rows(w);
+  const Index w_taps = n_in_ * taps_per_channel_, n_packed = n_out_ * parts;
   const int max_block = std::max(kernel_.max_block, static_cast<int>(parts));
+  // As many blocks of the most channels, then one for each bit of what is left.
+  const Index n_full = n_packed / max_block, n_rest = std::popcount(static_cast<std::uint64_t>(n_packed % max_block));
   std::atomic<bool> all_finite{true}, all_real{true};
 
-  const auto pack_channel = [&](Index task) {
-    const Index group = task / n_packed, channel = task % n_packed, part = channel % parts;
-    T few[32];
-    std::vector<T> many;
-    if (n_inner > 32) many.resize(static_cast<std::size_t>(n_inner));
-    T* row = many.empty() ? few : many.data();
-    Index first = 0;
-    int block = fs_block(n_packed, max_block);
-    while (first + block <= channel) {
-      first += block;
-      block = fs_block(n_packed - first, max_block);
+  const auto pack_block = [&](Index task) {
+    const Index group = task / (n_full + n_rest), number = task % (n_full + n_rest);
+    Index first = std::min(number, n_full) * max_block;
+    for (Index i = n_full; i < number; ++i) first += fs_block(n_packed - first, max_block);
+    const int block = fs_block(n_packed - first, max_block);
+    T* const block_taps = to + (group * n_packed + first) * w_taps;
+    const std::byte* from[kMostBlock];
+    for (int r = 0; r < block; ++r) {
+      const Index channel = first + r;
+      from[r] = taps_of(w, group, channel / parts) + channel % parts * kTypeBytes[types_.w];
     }
-    T* block_taps = to + (group * n_packed + first) * w_taps + (channel - first);
-    const bool negate = part == 1 && spec_.conj_w;
     bool finite = true, zero = true;
-    for (Index c = 0; c < n_in_; ++c)
-      for_each_tap_row(w, taps_of(w, group, channel / parts, c), [&](Index tap, const std::byte* from) {
-        T* taps = block_taps + (c * taps_per_channel_ + tap) * block;
-        T* read = block == 1 ? taps : row;
-        load(read, from + part * kTypeBytes[types_.w], stride, n_inner);
-        finite = finite && are_finite(read, n_inner);
-        zero = zero && part == 1 && are_zero(read, n_inner);
-        for (Index j = 0; block > 1 && j < n_inner; ++j) taps[j * block] = negate ? T(0) - row[j] : row[j];
-      });
+    T pieces[kMostBlock][kPiece];
+    each_tap_row(rows, [&](Index tap, Index offset) {
+      for (Index j = 0; j < rows.n; j += kPiece) {
+        const Index n = std::min(kPiece, rows.n - j);
+        T* taps = block_taps + (tap + j) * block;
+        for (int r = 0; r < block; ++r) {
+          T* piece = block == 1 ? taps : pieces[r];
+          load(piece, from[r] + offset + j * rows.step, rows.step, n);
+          finite = finite && are_finite(piece, n);
+          const bool is_imaginary = (first + r) % parts == 1;
+          if (is_imaginary) zero = zero && are_zero(piece, n);
+          if (is_imaginary && spec_.conj_w)
+            for (Index i = 0; i < n; ++i) piece[i] = T(0) - piece[i];
+        }
+        if (block > 1) interleave(pieces, block, n, taps);
+      }
+    });
     if (!finite) all_finite = false;
-    if (part == 1 && !zero) all_real = false;
+    if (parts == 2 && !zero) all_real = false;
   };
-  parallel_for(n_tasks, n_tasks * w_taps <= kMostUnshared ? 1 : threads, pack_channel);
+  const Index n_tasks = n_groups_ * (n_full + n_rest);
+  parallel_for(n_tasks, n_groups_ * n_packed * w_taps <= kMostUnshared ? 1 : threads, pack_block);
   packed.is_finite = packed.is_finite && all_finite;
   if (parts == 1 || !all_real || transform_ != Transform::none) return;
-  T* real = to + n_tasks * w_taps;
+  T* real = to + n_groups_ * n_packed * w_taps;
   packed.real = reinterpret_cast<const std::byte*>(real);
   pack_parts(w, 1, real, packed, threads);
+}
+
+// Each row of taps as kernels/dots.hpp reads it. Output i + kind finds its tap j in x[i + kind + j].
+template <class T>
+void Convolution::pack_dots(T* to, PackedTaps& packed) const {
+  constexpr int width = 4 / sizeof(T);
+  packed.dots = reinterpret_cast<const std::byte*>(to);
+  packed.dot_width = width;
+  const Index n = slides_.back().axis.w, n_rows = n_groups_ * n_out_ * n_in_ * taps_per_channel_ / n;
+  const auto* row = reinterpret_cast<const std::uint32_t*>(packed.data);
+  for (Index r = 0; r < n_rows; ++r, row += n)
+    for (Index dot = 0; dot < fs_dots(n, width); ++dot)
+      for (Index kind = 0; kind < width; ++kind)
+        for (Index i = 0; i < width; ++i) {
+          const Index place = fs_dot_place(dot, n, width) + i, j = place - kind;
+          const bool is_seen = place < dot * width;
+          *to++ = is_seen || j < 0 || j >= n ? T(0) : static_cast<T>(row[j]);
+        }
 }
 
 void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   packed.is_finite = true;
   packed.negative = false;
   packed.magnitude_sum = 0;
-  packed.real = nullptr;
+  packed.real = packed.dots = nullptr;
+  packed.dot_width = 0;
   const Index n_channels = n_groups_ * n_out_;
   const Index n_taps = n_channels * n_in_ * taps_per_channel_ * (parts_ == 2 ? 3 : 1);
-  std::byte* data = packed.storage.reserve<std::byte>(n_taps * kComputeBytes[types_.compute]);
+  const Index data_bytes = n_taps * kComputeBytes[types_.compute];
+  const Index dot_bytes =
+      sums_dots_ ? n_channels * n_in_ * std::max(dots_per_channel(2) * 8, dots_per_channel(4) * 16) : 0;
+  std::byte* data = packed.storage.reserve<std::byte>(data_bytes + dot_bytes);
   packed.data = data;
 
   const auto pack_as = [&]<class T>(T) {
@@ -262,30 +365,32 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     case FS_I32: pack_as(std::uint32_t{}); break;
     default: pack_as(std::uint64_t{}); break;
   }
+  if (sums_dots_ && can_sum_quads(packed))
+    pack_dots(reinterpret_cast<std::int8_t*>(data + data_bytes), packed);
+  else if (sums_dots_)
+    pack_dots(reinterpret_cast<std::int16_t*>(data + data_bytes), packed);
 
   if (is_integer(types_.w)) {
     const FsLoadFn load = isa_.elements->load[FS_I64][types_.w];
     const bool is_signed = types_.w >= FS_T_I8 && types_.w <= FS_T_I64;
-    const Index n_inner = slides_.back().axis.w;
-    const Index step = w.stride(slides_.back().axis.w_dim) * (slides_.back().w_reversed ? -1 : 1);
+    const TapRows rows = tap_rows(w);
     bool negative = false;
     for (Index group = 0; group < n_groups_; ++group)
       for (Index k = 0; k < n_out_; ++k) {
         unsigned __int128 sum = 0;
-        for (Index c = 0; c < n_in_; ++c) {
-          for_each_tap_row(w, taps_of(w, group, k, c), [&](Index, const std::byte* from) {
-            std::uint64_t taps[256];
-            for (Index j = 0; j < n_inner; j += std::ssize(taps)) {
-              const Index n = std::min(n_inner - j, std::ssize(taps));
-              load(taps, from + j * step, step, n);
-              for (Index i = 0; i < n; ++i) {
-                const bool is_below = is_signed && taps[i] >> 63;
-                sum += is_below ? 0 - taps[i] : taps[i];
-                negative = negative || is_below;
-              }
+        const std::byte* from = taps_of(w, group, k);
+        each_tap_row(rows, [&](Index, Index offset) {
+          std::uint64_t taps[256];
+          for (Index j = 0; j < rows.n; j += std::ssize(taps)) {
+            const Index n = std::min(rows.n - j, std::ssize(taps));
+            load(taps, from + offset + j * rows.step, rows.step, n);
+            for (Index i = 0; i < n; ++i) {
+              const bool is_below = is_signed && taps[i] >> 63;
+              sum += is_below ? 0 - taps[i] : taps[i];
+              negative = negative || is_below;
             }
-          });
-        }
+          }
+        });
         packed.magnitude_sum = std::max(packed.magnitude_sum, saturating(sum));
       }
     packed.negative = negative;

@@ -39,6 +39,7 @@ class Scratch {
   void* reserve_bytes(Index bytes);
   // Gives a large piece back, so that a thread does not sit on it between calls.
   void trim();
+  Index capacity() const { return capacity_; }
 
  private:
   struct Free {
@@ -54,13 +55,27 @@ struct PackedTaps {
   Scratch storage, spectrum_storage;
   const std::byte* data = nullptr;
   const std::byte* real = nullptr;      // of complex taps that are all real: the real parts alone
+  const std::byte* dots = nullptr;      // of taps and samples of 16 bits or less, by dot_width
   const std::byte* spectrum = nullptr;  // transforms only
   std::vector<std::byte> factors;       // taps that are products: of each channel, for each axis those of each term
+  int dot_width = 0;                    // 2 or 4 taps in a lane
   Index rank = 1;                       // terms: the taps are the sum of so many products
   bool are_products = true;             // each tap within its own roundings, not those of all taps
   bool is_finite = true;
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
+
+  std::size_t n_bytes() const {
+    return static_cast<std::size_t>(storage.capacity() + spectrum_storage.capacity()) + factors.size();
+  }
+};
+
+// How a kernel is called, and how the numbers lie that it reads and writes.
+struct Format {
+  FsTileFn run[2];          // y is scratch memory with numbers of the sum, or written in place
+  FsLoadFn load;            // from the type of x
+  Index x_bytes, y_bytes;   // of a number, or a part of it, in x where it is packed, in y where it is written in place
+  bool copies_x, copies_y;  // the arrays hold just these numbers
 };
 
 // How far an integer result may go, and whether this one stays inside.
@@ -118,6 +133,12 @@ class Convolution {
   const InstructionSet& isa() const { return isa_; }
   const FsKernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
+  // Whether packing taps costs more than recognizing them.
+  bool packs_long() const {
+    return !recipes_ && (transform_ != Transform::none || separation_.which != Separate::never);
+  }
+  // Of dots so wide; 0: of single numbers.
+  Format format(int dot_width) const;
   // Null where a call is too large to be repeated step by step.
   RecipeBook* recipes() const { return recipes_.get(); }
 
@@ -134,19 +155,37 @@ class Convolution {
     Index overhang() const { return axis.dilation * (axis.w - 1); }
   };
 
+  // The taps of an output channel, in rows as long as they lie evenly: those of a layer are all one.
+  struct TapRows {
+    struct Level {
+      Index n, step;  // bytes
+    };
+    const View* w;
+    Index n = 1, step = 0;  // of a row
+    int n_outer = 0;
+    Level outer[kMaxAxes] = {};
+    Index n_in = 1;  // input channels that are rows of their own
+  };
+
   template <class T>
   void pack_single(const View& w, T* to, PackedTaps& packed) const;
   // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
-  // Walks the taps of one channel in row-major order; `visit(first tap, row)` gets each row of the
-  // last axis with its address.
+  template <class T>
+  void pack_dots(T* to, PackedTaps& packed) const;
+  TapRows tap_rows(const View& w) const;
+  // Walks the taps of one channel in row-major order: visit(first tap, offset) for each row.
   template <class Visit>
-  void for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const;
-  const std::byte* taps_of(const View& w, Index group, Index out, Index in) const;
+  void each_tap_row(const TapRows& rows, Visit&& visit) const;
+  // The first tap of an output channel, of the first input channel.
+  const std::byte* taps_of(const View& w, Index group, Index out) const;
   // Whether the nearest integers are the right ones, whatever the roundings of a transform.
   bool rounds_right(const View& x, const PackedTaps& w, std::uint64_t reach, int threads) const;
   std::int64_t whole_fill() const;
+  bool can_sum_dots() const;
+  bool can_sum_quads(const PackedTaps& packed) const;
+  Index dots_per_channel(int width) const;
 
   Spec spec_;
   Types types_;
@@ -162,25 +201,24 @@ class Convolution {
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;
   Index taps_per_channel_;
+  bool sums_dots_;
   Index parts_;      // of a number: 2 where they are complex
   double products_;  // of real numbers
   std::shared_ptr<RecipeBook> recipes_;
 };
 
 template <class Visit>
-void Convolution::for_each_tap_row(const View& w, const std::byte* base, Visit&& visit) const {
-  const std::size_t n_outer = slides_.size() - 1;
-  Index j[kMaxAxes] = {};
+void Convolution::each_tap_row(const TapRows& rows, Visit&& visit) const {
   Index first = 0;
-  for (;;) {
-    const std::byte* row = base;
-    for (std::size_t a = 0; a < n_outer; ++a)
-      row += (slides_[a].w_reversed ? -j[a] : j[a]) * w.stride(slides_[a].axis.w_dim);
-    visit(first, row);
-    first += slides_[n_outer].axis.w;
-    std::size_t a = n_outer;
-    while (a-- > 0 && ++j[a] == slides_[a].axis.w) j[a] = 0;
-    if (a == std::size_t(-1)) return;
+  for (Index c = 0; c < rows.n_in; ++c) {
+    const Index channel = locate(in_, &Loop::w_dim, c, *rows.w);
+    Index j[kMaxAxes] = {};
+    for (int a = 0; a >= 0; first += rows.n) {
+      Index offset = channel;
+      for (a = 0; a < rows.n_outer; ++a) offset += j[a] * rows.outer[a].step;
+      visit(first, offset);
+      while (a-- > 0 && ++j[a] == rows.outer[a].n) j[a] = 0;
+    }
   }
 }
 

@@ -35,6 +35,14 @@ inline bool same_bits(FsType type, FsCompute compute) {
   }
 }
 
+// Whether 16 bits with a sign hold every number of a type.
+inline bool is_narrow(FsType type) {
+  return type == FS_T_BOOL || type == FS_T_I8 || type == FS_T_I16 || type == FS_T_U8;
+}
+
+// Whether 8 bits without one do.
+inline bool is_byte(FsType type) { return type == FS_T_BOOL || type == FS_T_U8; }
+
 inline Index size_of(const std::vector<Loop>& loops) {
   Index size = 1;
   for (const Loop& loop : loops) size *= loop.size;

@@ -13,16 +13,15 @@ bool is_aligned(const View& view, Index bytes) { return reinterpret_cast<Index>(
 
 // ------------------------------------------------------------------------------- noting
 
-Recipe::Recipe(const Convolution& of, const View& x, const View& y)
+Recipe::Recipe(const Convolution& of, const Format& format, const View& x, const View& y)
     : x_strides_(x.strides, x.strides + x.ndim),
       y_strides_(y.strides, y.strides + y.ndim),
-      item_bytes_(kComputeBytes[of.types().compute]),
-      load_(of.isa().elements->load[of.types().compute][of.types().x]),
+      format_(format),
+      sum_bytes_(kComputeBytes[of.types().compute]),
       store_(of.types().saturate ? of.isa().elements->store_saturated[of.types().y]
                                  : of.isa().elements->store[of.types().compute][of.types().y]),
-      copies_(same_bits(of.types().x, of.types().compute)),
-      x_alignment_(copies_ ? item_bytes_ : 1),
-      y_alignment_(same_bits(of.types().y, of.types().compute) ? item_bytes_ : 1),
+      x_alignment_(format.copies_x ? format.x_bytes : 1),
+      y_alignment_(format.copies_y ? format.y_bytes : 1),
       is_usable_(is_aligned(x, x_alignment_) && is_aligned(y, y_alignment_)) {}
 
 void Recipe::count_step() {
@@ -39,22 +38,22 @@ void Recipe::clear(Index to, Index bytes) {
 void Recipe::fill(Index to, Index part) {
   count_step();
   if (!is_usable_) return;
-  next_.blanks.push_back({to, item_bytes_, part});
-  packed_bytes_ = std::max(packed_bytes_, to + item_bytes_);
+  next_.blanks.push_back({to, format_.x_bytes, part});
+  packed_bytes_ = std::max(packed_bytes_, to + format_.x_bytes);
 }
 
 void Recipe::load(Index to, Index from, Index step, Index n) {
   count_step();
   if (!is_usable_) return;
   append(next_.loads, {to, from, n, 1, 0, 0, step});
-  packed_bytes_ = std::max(packed_bytes_, to + n * item_bytes_);
+  packed_bytes_ = std::max(packed_bytes_, to + n * format_.x_bytes);
 }
 
 void Recipe::store(Index to, Index step, Index from, Index n) {
   count_step();
   if (!is_usable_) return;
   append(stages_.back().stores, {to, from, n, 1, 0, 0, step});
-  result_bytes_ = std::max(result_bytes_, from + n * item_bytes_);
+  result_bytes_ = std::max(result_bytes_, from + n * sum_bytes_);
 }
 
 void Recipe::compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_place, Index y, Index w, Index bias) {
@@ -70,7 +69,7 @@ void Recipe::compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_pla
   next_.y = y;
   next_.w = w;
   next_.bias = bias;
-  if (!y_in_place) result_bytes_ = std::max(result_bytes_, tile.y_channel * tile.n_out * item_bytes_);
+  if (!y_in_place) result_bytes_ = std::max(result_bytes_, tile.y_channel * tile.n_out * sum_bytes_);
   stages_.push_back(std::move(next_));
   next_ = Stage();
 }
@@ -140,7 +139,6 @@ void Recipe::follow(const Convolution& c, const View& x, const PackedTaps& w, co
                     Scratch& packed, Scratch& results) const {
   std::byte* const window = packed.reserve<std::byte>(packed_bytes_ + 64);
   std::byte* const computed = results.reserve<std::byte>(result_bytes_);
-  const FsTileFn kernel = c.kernel().run[c.types().compute];
   for (const Stage& stage : stages_) {
     for (const Blank& blank : stage.blanks)
       if (blank.part == kZero)
@@ -150,19 +148,19 @@ void Recipe::follow(const Convolution& c, const View& x, const PackedTaps& w, co
     for (const Rows& rows : stage.loads) {
       std::byte* to = window + rows.to;
       const std::byte* from = x.data + rows.from;
-      const bool is_copy = copies_ && rows.step == item_bytes_;
+      const bool is_copy = format_.copies_x && rows.step == format_.x_bytes;
       for (Index row = 0; row < rows.n_rows; ++row, to += rows.to_pitch, from += rows.from_pitch)
         if (is_copy)
-          std::memcpy(to, from, static_cast<std::size_t>(rows.n * item_bytes_));
+          std::memcpy(to, from, static_cast<std::size_t>(rows.n * format_.x_bytes));
         else
-          load_(to, from, rows.step, rows.n);
+          format_.load(to, from, rows.step, rows.n);
     }
     FsTile tile = stage.tile;
     tile.x = (stage.x_in_place ? x.data : window) + stage.x;
     tile.y = (stage.y_in_place ? y.data : computed) + stage.y;
     tile.w = w.data + stage.w;
     tile.bias = bias ? static_cast<const std::byte*>(bias) + stage.bias : nullptr;
-    kernel(&tile);
+    format_.run[stage.y_in_place](&tile);
     for (const Rows& rows : stage.stores) {
       std::byte* to = y.data + rows.to;
       const std::byte* from = computed + rows.from;

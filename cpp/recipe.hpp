@@ -16,7 +16,7 @@ class Recipe {
   // ---- noting, in the order in which a tile is computed; places of x and y count from their first
   // element, those of scratch memory from its beginning, all in bytes
 
-  Recipe(const Convolution& of, const View& x, const View& y);
+  Recipe(const Convolution& of, const Format& format, const View& x, const View& y);
   void clear(Index to, Index bytes);
   void fill(Index to, Index part);
   void load(Index to, Index from, Index step, Index n);
@@ -67,10 +67,9 @@ class Recipe {
   std::vector<Index> x_strides_, y_strides_;
   std::vector<Stage> stages_;
   Stage next_;
-  Index item_bytes_, packed_bytes_ = 0, result_bytes_ = 0;
-  FsLoadFn load_;
+  Format format_;
+  Index sum_bytes_, packed_bytes_ = 0, result_bytes_ = 0;
   FsStoreFn store_;
-  bool copies_;  // loading neighbours is copying them
   Index x_alignment_, y_alignment_;
   std::size_t n_steps_ = 0;
   bool is_usable_ = true;

@@ -54,11 +54,15 @@ Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
   return sample < 0 ? sample : sample * interleave + i - floor_div(i, interleave) * interleave;
 }
 
+struct Rows {
+  Index first, n;
+};
+
 // Scratch that a thread keeps from call to call.
 struct Workspace {
-  Scratch x, y, row, halfway[2], box_rows[2], box_sums;
+  Scratch x, y, row, halfway[2], ring, box_rows[2], box_sums;
   std::vector<Index> taps;
-  std::vector<Index> spoilt;  // channels of a tile with outputs that are not finite
+  std::vector<Rows> spoilt;  // of a tile's outputs: those that are not finite
   std::vector<FsRun> runs, row_runs;
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;
@@ -83,18 +87,25 @@ class TileRun {
         part_bytes_(kComputeBytes[of.types_.compute]),
         bytes_(parts_ * part_bytes_) {
     place_axes();
+    redoes_ = region != nullptr;
     is_separable_ = !w.factors.empty() && !region;
     batch_ = of.batch_;
     n_batch_ = of.n_batch_;
     if (!region) merge_interleaved_batch();
-    if (!region && !is_separable_) merge_trivial_axes();
+    if (!region && !is_separable_) {
+      batch_as_axis();
+      merge_trivial_axes();
+    }
+    dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
+    format_ = of.format(dot_width_);
     takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
-    shares_rows_ = c_.kernel_.shares_rows && (parts_ == 1 || takes_real_) && has_tap_rows() &&
-                   (slides_[n_axes_ - 2].axis.w >= kTapRowsWorthPacking || !rows_collide(&Slide::y_stride));
+    shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
+                   (!rows_collide(&Slide::y_stride) ||
+                    slides_[n_axes_ - 2].axis.w >= (shares_columns() ? kManyTapRows : kFewTapRows));
     // Where the interior is read in place its edges are boxes of their own, and passes axis by axis would
     // be as wide there as the taps; packing short rows whole costs less than a look at each end.
     x_in_place_ = x_can_be_read_in_place() && !(is_separable_ && n_axes_ > 1) && has_long_rows(region) &&
-                  !(shares_rows_ && rows_collide(&Slide::x_stride));
+                  !(shares_rows_ && (rows_collide(&Slide::x_stride) || slides_[n_axes_ - 2].axis.w >= kManyTapRows));
     y_in_place_ = y_can_be_written_in_place();
     streams_ = y_in_place_ && !takes_real_ && bytes_of_y() >= kStreamBytes;
     split_into_boxes(region);
@@ -113,6 +124,8 @@ class TileRun {
                     std::min(c_.n_out_, (block + 1) * channel_block_)};
     run_tile(place, tile);
   }
+
+  const Format& format() const { return format_; }
 
   // Does the call, and notes its steps.
   void note(Recipe& recipe) {
@@ -135,17 +148,22 @@ class TileRun {
   // Products of a tile, so that a call has enough tiles to share: about half a millisecond at 60
   // products a nanosecond. At an eighth of it a 64-channel layer took 1.6 times as long (short
   // tiles pack more of x than they use), at half of it 1.1 times (2026-11, AVX-512, 2 cores).
+  static constexpr Index kLeastBandWidth = 64;
+  // Whole rows are read fastest, even if their ring is larger than the second-level cache: 4096 x 4096 by 7 x 7
+  // Gaussian takes 10.1 ms in bands of 1024 and 8.0 ms in one (2026-11, AVX-512, 2 cores).
+  static constexpr Index kRingBytes = 1 << 20;
+  static constexpr Index kRowsOfOutputs = 16, kRowsIntoRing = 4;
   static constexpr double kTileProducts = 32e6;
   // A small call is cut in eight, down to a few microseconds each.
   static constexpr double kLeastProducts = 0.2e6;
   static constexpr Index kTapsPerPass = 1024;
   static constexpr double kProductsWorthParts = 1e6;
-  // 512 rows of 1000 by 16 taps: 240 us packed, 430 with their ends apart; images of 1000 x 1000 take as
-  // long either way (2026-11, AVX-512, 2 cores).
-  static constexpr Index kLongRow = 2048;
-  // Fewer rows of taps are summed row by row where rows collide in the cache: 1024 x 1024 by 3 x 3 takes
-  // 240 us so and 310 packed, by 5 x 5 it takes 530 and 410.
-  static constexpr Index kTapRowsWorthPacking = 5;
+  // Read in place with their ends apart, 512 rows of 1000 by 5 taps take 115 us and packed 170, 1000 x 1000 by
+  // 3 x 3 takes 300 and 330; but 512 x 512 by 5 x 5 takes 190 and 170 (2026-11, AVX-512, one core).
+  static constexpr Index kLongRow = 768;
+  // So many rows of taps are worth a ring of rows (1000 x 1000 by 15 x 15 takes 2.3 ms so and 2.5 in place), and rows
+  // of outputs that share what they load even if they collide in the cache; as few do if columns of taps share nothing.
+  static constexpr Index kManyTapRows = 9, kFewTapRows = 5;
   // A result that the caches cannot hold is written past them: its lines need not be read first.
   static constexpr Index kStreamBytes = 16 << 20;
   // For fewer taps, looking at every result costs what half of the products do (1e6 numbers by 5 real taps:
@@ -169,13 +187,16 @@ class TileRun {
   const std::byte* bias_;
   const View& y_;
   const Index parts_, part_bytes_, bytes_;  // of a number of the sum; lengths and steps are in numbers
+  Format format_{};
   const std::byte* x_base_ = nullptr;
   std::byte* y_base_ = nullptr;
   int n_axes_ = 0;
   std::vector<Loop> batch_;
   Index n_batch_ = 1;
   Slide slides_[kMaxAxes];
-  bool x_in_place_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false, streams_ = false;
+  bool x_in_place_ = false, redoes_ = false, y_in_place_ = false, is_separable_ = false, shares_rows_ = false,
+       streams_ = false;
+  int dot_width_ = 0;        // of narrow integers: see kernels/dots.hpp
   bool takes_real_ = false;  // of complex taps the real parts, until a sample is not finite
   Index channel_block_ = 1, n_channel_blocks_ = 1;
   std::vector<Box> boxes_;
@@ -219,6 +240,20 @@ class TileRun {
     batch_.pop_back();
   }
 
+  // Signals of a batch are an axis with a single tap, so that a tile may have many.
+  void batch_as_axis() {
+    if (batch_.empty() || n_axes_ == kMaxAxes || c_.n_in_ * c_.n_out_ > 1) return;
+    const Loop loop = batch_.back();
+    Slide slide{Axis{}, x_.stride(loop.x_dim), y_.stride(loop.y_dim), 0};
+    slide.axis.x = slide.axis.y = loop.size;
+    slide.axis.w = slide.axis.stride = slide.axis.dilation = slide.axis.up = 1;
+    std::copy_backward(slides_, slides_ + n_axes_, slides_ + n_axes_ + 1);
+    slides_[0] = slide;
+    ++n_axes_;
+    n_batch_ /= loop.size;
+    batch_.pop_back();
+  }
+
   static bool is_trivial(const Slide& slide) {
     const Axis& axis = slide.axis;
     return axis.w == 1 && axis.stride == 1 && axis.start == 0 && axis.up == 1 && axis.x == axis.y;
@@ -237,14 +272,16 @@ class TileRun {
     }
   }
 
-  bool fits_elements(Index offset) const { return offset % bytes_ == 0; }
+  // Of a number in packed x, and of one in y where that is written in place.
+  Index x_bytes() const { return parts_ * format_.x_bytes; }
+  Index y_bytes() const { return parts_ * format_.y_bytes; }
 
   bool x_can_be_read_in_place() const {
-    if (conjugates_x() || !same_bits(c_.types_.x, c_.types_.compute)) return false;
-    if (slides_[inner()].x_stride != bytes_ || slides_[inner()].axis.stride != 1) return false;
-    bool fits = reinterpret_cast<Index>(x_.data) % part_bytes_ == 0;
-    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && fits_elements(slides_[a].x_stride);
-    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(x_.stride(loop.x_dim));
+    if (conjugates_x() || !format_.copies_x) return false;
+    if (slides_[inner()].x_stride != x_bytes() || slides_[inner()].axis.stride != 1) return false;
+    bool fits = reinterpret_cast<Index>(x_.data) % format_.x_bytes == 0;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.up == 1 && slides_[a].x_stride % x_bytes() == 0;
+    for (const Loop& loop : c_.spec_.loops) fits = fits && x_.stride(loop.x_dim) % x_bytes() == 0;
     return fits;
   }
 
@@ -260,16 +297,16 @@ class TileRun {
   bool rows_collide(Index Slide::* stride) const { return slides_[n_axes_ - 2].*stride % 2048 == 0; }
 
   bool y_can_be_written_in_place() const {
-    if (c_.types_.saturate || !same_bits(c_.types_.y, c_.types_.compute)) return false;
-    bool fits = fits_elements(reinterpret_cast<Index>(y_.data)) && slides_[inner()].y_stride == bytes_;
-    for (int a = 0; a < n_axes_; ++a) fits = fits && fits_elements(slides_[a].y_stride);
-    for (const Loop& loop : c_.spec_.loops) fits = fits && fits_elements(y_.stride(loop.y_dim));
+    if (!format_.copies_y) return false;
+    bool fits = reinterpret_cast<Index>(y_.data) % y_bytes() == 0 && slides_[inner()].y_stride == y_bytes();
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].y_stride % y_bytes() == 0;
+    for (const Loop& loop : c_.spec_.loops) fits = fits && y_.stride(loop.y_dim) % y_bytes() == 0;
     // Output channels must lie evenly.
     return fits && (c_.out_.size() <= 1);
   }
 
   Index bytes_of_y() const {
-    Index n = bytes_;
+    Index n = y_bytes();
     for (int d = 0; d < y_.ndim; ++d) n *= y_.shape[d];
     return n;
   }
@@ -332,43 +369,49 @@ class TileRun {
     boxes_.push_back(box);
   }
 
-  // Axis by axis, rows beyond a tile's outputs are summed for each tile again: many rows, short ones.
-  void choose_separable_extents(Box& box) const {
-    double window = static_cast<double>(bytes_ * (1 + w_.rank)) / 2;
-    const Index parts = worth_parts(box);
-    // Short taps sum few numbers twice in long rows: 1024 x 1024 by 7 x 7 takes 410 us so and 530 in rows of
-    // 512, by 25 x 25 it takes 1300 and 1130 (2026-11, AVX-512, 2 cores).
-    const bool is_short = slides_[inner()].overhang < 12;
+  // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as its ring may
+  // be.
+  void choose_band(Box& box) const {
+    const int ring = first_long_axis();
+    const Index parts = worth_parts(box), rows = 2 * slides_[ring].overhang + kRowsOfOutputs;
+    Index room = std::max<Index>(1, kRingBytes / (bytes_ * w_.rank * rows));
     for (int a = inner(); a >= 0; --a) {
       const Index most = box.high[a] - box.low[a], over = slides_[a].overhang;
-      const double room = (is_short ? 1.0 : 2.0) * kWindowBytes / window - static_cast<double>(over);
-      const Index shared = std::max(4 * over, (most + parts - 1) / parts);
-      const Index along =
-          n_axes_ == 1 ? 16 * std::max<Index>(512, over) : std::max<Index>(is_short ? 1024 : 512, 2 * over);
-      const Index fitting = std::max({Index(1), over, static_cast<Index>(std::min(room, 1e15))});
-      const Index wanted = a == inner() ? along : a == first_long_axis() ? std::min(fitting, shared) : fitting;
+      const Index wanted = a == ring  ? std::max(4 * over, (most + parts - 1) / parts)
+                           : a > ring ? std::max({Index(1), 2 * over, room})
+                                      : 1;
       const Index n = (most + wanted - 1) / wanted;
       box.extent[a] = (most + n - 1) / n;
-      window *= static_cast<double>(box.extent[a] + over);
+      if (a > ring) room /= box.extent[a];
     }
+  }
+
+  // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
+  bool goes_row_by_row(const Box& box) const {
+    if (is_separable_) return first_long_axis() < inner();
+    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
+                box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
+    for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
+    return fits;
   }
 
   // In how many a box is cut for the threads' sake: a single image of some size in four, unless its tiles
   // had too many rows in common. 256 x 256 by 15 x 15 takes 85 us whole, 50 in parts (2026-11, 2 cores).
   Index worth_parts(const Box& box) const {
     double products = 8;
-    for (int a = 0; a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    for (int a = 0; is_separable_ && a < n_axes_; ++a) products += static_cast<double>(w_.rank * slides_[a].axis.w);
+    if (!is_separable_) products += static_cast<double>(c_.taps_per_channel_);
     for (int a = 0; a < n_axes_; ++a) products *= static_cast<double>(box.high[a] - box.low[a]);
     return products < kProductsWorthParts ? 1 : std::max<Index>(1, 4 / (n_batch_ * c_.n_groups_));
   }
 
   // Grows a tile from the innermost axis outwards until its window or its work is full.
   void choose_extents(Box& box) const {
-    if (is_separable_) return choose_separable_extents(box);
+    if (goes_row_by_row(box)) return choose_band(box);
     const double channels = static_cast<double>(std::min(c_.n_in_, channels_per_pass()));
     const double products = static_cast<double>(parts_ * parts_ * c_.n_in_ * c_.taps_per_channel_) *
                             static_cast<double>(std::min(c_.n_out_, kChannelsPerTask));
-    double window = channels * static_cast<double>(bytes_), work = products;
+    double window = channels * static_cast<double>(x_bytes()), work = products;
     for (int a = 0; a < n_axes_; ++a) window *= static_cast<double>(1 + slides_[a].overhang);
     for (int a = inner(); a >= 0; --a) {
       const Slide& slide = slides_[a];
@@ -392,7 +435,7 @@ class TileRun {
   // long ones, four times as many as overhang.
   double widest_packed() const {
     const double over = static_cast<double>(slides_[n_axes_ - 2].overhang);
-    return static_cast<double>(kWindowBytes / bytes_) / (5 * over + 16) -
+    return static_cast<double>(kWindowBytes / x_bytes()) / (5 * over + 16) -
            static_cast<double>(slides_[inner()].overhang);
   }
 
@@ -401,6 +444,16 @@ class TileRun {
   }
 
   // ---- one tile
+
+  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
+  // run: the places between two rows are computed too and thrown away, which is cheaper than
+  // a part-filled vector at the end of every row.
+  struct TileShape {
+    Index length, rows_per_run, row_pitch, run_pitch;
+    int n_outer;             // axes that make runs
+    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
+    Index plane;             // elements of a packed channel
+  };
 
   void run_tile(const TaskPlace& place, Index number) const {
     const Box* box = boxes_.data();
@@ -413,70 +466,74 @@ class TileRun {
       number /= n;
     }
     Workspace& work = workspace;
-    TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
+    if (goes_row_by_row(*box))
+      return is_separable_ ? run_axis_by_axis(work, place, low, extent) : sum_row_by_row(work, place, low, extent);
+    const TileShape shape = box->in_place ? shape_in_place(extent) : shape_packed(work, low, extent);
+    const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
+    FsTile tile = tile_of(work, shape, place, low, extent, write_in_place);
+    const std::byte* x = x_of(place);
+    if (is_separable_) {
+      tile.x = box->in_place ? list_taps_in_place(work, x, 0, 1) : pack_x(work, shape, x, 0, 1);
+      sum_boxes_of_rows(work, place, tile);
+    } else if (dot_width_ > 0) {
+      sum_channels(work, shape, place, tile, x, w_.dots, dot_width_);
+    } else {
+      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
+      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
+    }
+    if (!write_in_place) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
 
+  // Outputs without their samples and taps.
+  FsTile tile_of(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                 bool write_in_place) const {
     FsTile tile{};
     tile.w_taps = w_taps();
     tile.n_out = place.end_channel - place.first_channel;
     tile.length = shape.length * parts_;
     tile.bias = bias_ ? bias_ + (place.group * c_.n_out_ + place.first_channel) * bytes_ : nullptr;
-
-    std::byte* y =
-        y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
-    const bool write_in_place = y_in_place_ && shape.rows_per_run == 1;
     list_runs(work, shape, extent, low, write_in_place);
     tile.runs = work.runs.data();
     tile.n_runs = static_cast<Index>(work.runs.size());
     tile.streams = write_in_place && streams_;
     find_lattice(tile, shape, extent, write_in_place);
     if (write_in_place) {
-      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / part_bytes_;
-      tile.y = y + place.first_channel * tile.y_channel * part_bytes_;
+      tile.y_channel = c_.out_.empty() ? 0 : y_.stride(c_.out_[0].y_dim) / format_.y_bytes;
+      tile.y = y_of(place) + place.first_channel * tile.y_channel * format_.y_bytes;
     } else {
       tile.y_channel = tile.n_runs * shape.run_pitch * parts_;
       tile.y = work.y.reserve_bytes(tile.y_channel * tile.n_out * part_bytes_);
     }
-
-    const std::byte* x =
-        x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
-    if (is_separable_) {
-      tile.x = box->in_place ? static_cast<const void*>(x) : pack_x(work, shape, x, 0, 1);
-      run_axis_by_axis(work, shape, place, tile, low, extent, box->in_place, write_in_place);
-    } else {
-      if (takes_real_) sum_channels(work, shape, place, tile, x, w_.real, 1);
-      if (!takes_real_ || !is_finite(tile)) sum_channels(work, shape, place, tile, x, w_.data, parts_);
-    }
-    if (!write_in_place) store_y(work, shape, place, tile, y, low, extent);
-    if (is_separable_)
-      for (const Index k : work.spoilt) redo_directly(place, place.first_channel + k, low, extent);
+    return tile;
   }
 
-  Index w_taps() const { return c_.n_in_ * c_.taps_per_channel_; }
+  const std::byte* x_of(const TaskPlace& place) const {
+    return x_.data + locate(batch_, &Loop::x_dim, place.batch, x_) + locate(c_.group_, &Loop::x_dim, place.group, x_);
+  }
 
-  // How a tile's outputs map to runs. In a packed tile the rows of the last two axes may be one
-  // run: the places between two rows are computed too and thrown away, which is cheaper than
-  // a part-filled vector at the end of every row.
-  struct TileShape {
-    Index length, rows_per_run, row_pitch, run_pitch;
-    int n_outer;             // axes that make runs
-    Index x_step[kMaxAxes];  // elements of x between outputs, for those axes
-    Index plane;             // elements of a packed channel
-  };
+  std::byte* y_of(const TaskPlace& place) const {
+    return y_base_ + locate(batch_, &Loop::y_dim, place.batch, y_) + locate(c_.group_, &Loop::y_dim, place.group, y_);
+  }
 
-  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps.
+  // As a kernel counts them.
+  Index taps_per_channel() const { return dot_width_ > 0 ? c_.dots_per_channel(dot_width_) : c_.taps_per_channel_; }
+  Index w_taps() const { return c_.n_in_ * taps_per_channel(); }
+
+  // Some input channels a pass. `w` holds the first `w_parts` parts of the taps, or their
+  // dots for so many kinds of outputs.
   void sum_channels(Workspace& work, const TileShape& shape, const TaskPlace& place, FsTile tile, const std::byte* x,
                     const std::byte* w, Index w_parts) const {
     tile.w = w + (place.group * c_.n_out_ + place.first_channel) * w_taps() * w_parts * part_bytes_;
-    tile.complex_taps = w_parts == 2;
+    tile.complex_taps = parts_ == 2 && w_parts == 2;
     const Index per_pass = channels_per_pass();
     Index first = 0;
     do {
       const Index end = std::min(c_.n_in_, first + per_pass);
-      tile.first_tap = first * c_.taps_per_channel_;
-      tile.n_taps = (end - first) * c_.taps_per_channel_;
+      tile.first_tap = first * taps_per_channel();
+      tile.n_taps = (end - first) * taps_per_channel();
       tile.x = shape.plane == 0 ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
-      c_.kernel_.run[c_.types_.compute](&tile);
+      format_.run[y_in_place_ && shape.rows_per_run == 1](&tile);
       if (recipe_) note_kernel(shape, place, tile);
       tile.accumulate = 1;
       first = end;
@@ -503,74 +560,245 @@ class TileRun {
     return true;
   }
 
-  // One pass of the kernel for each axis, the last axis first. What a pass leaves is the tile with
-  // its outputs along the axes done and its window along the others, a row per place of the outer axes.
-  void run_axis_by_axis(Workspace& work, const TileShape& shape, const TaskPlace& place, const FsTile& whole,
-                        const Index* low, const Index* extent, bool in_place, bool write_in_place) const {
-    const Index pitch = pitch_of(extent[inner()]);
-    Index n_factors = 0;
-    for (int a = 0; a < n_axes_; ++a) n_factors += slides_[a].axis.w * w_.rank;
-    const int last = first_long_axis();
-    work.spoilt.clear();
-    for (Index k = 0; k < whole.n_out; ++k) {
-      const std::byte* factors =
-          w_.factors.data() + (place.group * c_.n_out_ + place.first_channel + k) * n_factors * bytes_;
-      Index rows[kMaxAxes], from_step[kMaxAxes], factor_end = n_factors;
-      FsRun first{0, 0};
-      for (int a = 0; a < n_axes_; ++a) {
-        rows[a] = extent[a] + (a == inner() ? 0 : slides_[a].overhang);
-        from_step[a] = in_place ? slides_[a].x_stride / bytes_ : shape.x_step[a];
-        if (in_place) first.x += (slides_[a].axis.start + low[a]) * from_step[a];
-      }
-      FsTile pass = whole;
-      pass.first_tap = 0;
-      // The rows of each term are channels, `terms` elements apart; its columns add up in one sum.
-      Index terms = 0;
-      for (int a = inner(); a >= last; --a) {
-        const Slide& slide = slides_[a];
-        const bool is_last = a == last;
-        factor_end -= slide.axis.w * w_.rank;
-        if (slide.axis.w == 1 && !is_last) continue;
-        rows[a] = extent[a];
-        pass.w = factors + factor_end * bytes_;
-        pass.w_taps = slide.axis.w;
-        pass.bias = is_last && whole.bias ? static_cast<const std::byte*>(whole.bias) + k * bytes_ : nullptr;
-        Index n_rows = 1, to_step[kMaxAxes] = {};
-        for (int b = inner() - 1; b >= 0; --b) {
-          to_step[b] = n_rows * pitch;
-          n_rows *= rows[b];
-        }
-        pass.n_out = is_last ? 1 : w_.rank;
-        pass.y_channel = n_rows * pitch;
-        // What is looked at again should not have gone past the caches.
-        pass.streams = is_last && whole.streams && w_.are_products;
-        if (is_last) {
-          pass.y = static_cast<std::byte*>(whole.y) + k * whole.y_channel * bytes_;
-          first.y = work.runs.front().y;
-          for (int b = 0; write_in_place && b < inner(); ++b) to_step[b] = slides_[b].y_stride / bytes_;
-        } else {
-          pass.y = work.halfway[a % 2].reserve_bytes(w_.rank * pass.y_channel * bytes_);
-        }
-        list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
-        if (is_last) add_terms(work, pass, terms);
-        list_rows(work, a, rows, from_step, to_step, first);
-        pass.runs = work.row_runs.data();
-        pass.n_runs = static_cast<Index>(work.row_runs.size());
-        if (pass.n_out > 1)
-          c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
-        else if (w_.rank > 1 || !is_box(pass, a == inner()))
-          c_.kernel_.run[c_.types_.compute](&pass);
-        else if (a == inner())
-          box_along_rows(work, pass, slide.axis.dilation);
-        else
-          box_across_rows(work, pass, rows[a], slide.axis.dilation);
-        pass.x = pass.y;
-        terms = pass.y_channel;
-        first = {0, 0};
-        std::copy(to_step, to_step + n_axes_, from_step);
-      }
-      if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back(k);
+  // ---- row by row
+
+  // Rows of a tile (of three axes: planes) that wait for the taps along the first long axis: x with its boundary, or
+  // the sums along the other axes. They come a few at a time, leave a few outputs at once while they are in the
+  // caches, and stay until their last output, so that no row is made twice.
+  struct Ring {
+    int axis;
+    Index over, capacity;      // rows beyond an output's first; rows there is room for
+    Index step, term;          // elements between rows, and between those of two terms
+    Index first = 0, end = 0;  // the rows that are there, counted from the tile's first
+    std::byte* data;
+
+    std::byte* at(Index row, Index bytes) const { return data + (row - first) * step * bytes; }
+  };
+
+  // A tile on its way through the ring.
+  struct Walk {
+    TaskPlace place;
+    const Index *low, *extent;
+    Index chunk = kRowsOfOutputs, fill = kRowsIntoRing;  // rows at a time
+    const std::byte* factors[kMaxAxes] = {};
+    Ring ring{};
+  };
+
+  // fill(n) puts the next n rows into the ring, sum(low, extent, from) makes outputs of those from `from` on.
+  template <class Fill, class Sum>
+  void walk_along(Walk& walk, const Fill& fill, const Sum& sum) const {
+    Ring& ring = walk.ring;
+    Index low[kMaxAxes], extent[kMaxAxes];
+    std::copy(walk.low, walk.low + n_axes_, low);
+    std::copy(walk.extent, walk.extent + n_axes_, extent);
+    const Index n_rows = walk.extent[ring.axis];
+    for (Index done = 0; done < n_rows; done += walk.chunk) {
+      low[ring.axis] = walk.low[ring.axis] + done;
+      extent[ring.axis] = std::min(walk.chunk, n_rows - done);
+      const Index end = done + extent[ring.axis] + ring.over;
+      if (end - ring.first > ring.capacity) forget_rows(ring, done);
+      for (Index n; (n = std::min(walk.fill, end - ring.end)) > 0; ring.end += n) fill(n);
+      sum(low, extent, ring.at(done, bytes_));
     }
+  }
+
+  void forget_rows(Ring& ring, Index first) const {
+    const auto n = static_cast<std::size_t>((ring.end - first) * ring.step * bytes_);
+    for (Index t = 0; t < w_.rank; ++t) {
+      const Index term = t * ring.term * bytes_;
+      std::memmove(ring.data + term, ring.at(first, bytes_) + term, n);
+    }
+    ring.first = first;
+  }
+
+  void open_ring(Workspace& work, Walk& walk, Index step) const {
+    Ring& ring = walk.ring;
+    ring.over = slides_[ring.axis].overhang;
+    ring.capacity = ring.over + std::max(walk.chunk, std::min(walk.extent[ring.axis], ring.over));
+    ring.step = step;
+    ring.term = ring.capacity * step;
+    ring.data = work.ring.reserve<std::byte>(w_.rank * ring.term * bytes_);
+  }
+
+  // The windows of all axes but the ring's.
+  void open_windows(Workspace& work, const Walk& walk) const {
+    work.windows.resize(kMaxAxes);
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == walk.ring.axis) continue;
+      find_window(work.windows[a], slides_[a], walk.low[a], walk.extent[a]);
+      if (a != inner()) list_sources(work.windows[a], slides_[a]);
+    }
+    Slide one_tap = slides_[walk.ring.axis];
+    one_tap.axis.w = 1;
+    find_window(work.windows[walk.ring.axis], one_tap, walk.low[walk.ring.axis], walk.fill);
+    list_segments(work);
+  }
+
+  // Rows of x with their boundary, those that come next.
+  void pack_rows(Workspace& work, const Walk& walk, Index n, std::byte* to) const {
+    const Slide& slide = slides_[walk.ring.axis];
+    Window& window = work.windows[walk.ring.axis];
+    window.first = slide.axis.start + walk.low[walk.ring.axis] + walk.ring.end;
+    window.length = n;
+    list_sources(window, slide);
+    pack_axis(work, 0, x_of(walk.place), to, false);
+  }
+
+  // Where windows lie in packed rows; elements of all.
+  Index place_windows(Workspace& work, Index first_pitch) const {
+    Index place = 1;
+    for (int a = inner(); a >= 0; --a) {
+      work.windows[a].place = place;
+      place = a == inner() ? first_pitch : place * work.windows[a].length;
+    }
+    return place;
+  }
+
+  // ---- the taps of all axes at once
+
+  void sum_row_by_row(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    walk.ring.axis = first_long_axis();
+    open_windows(work, walk);
+    place_windows(work, pitch_of(work.windows[inner()].length));
+    open_ring(work, walk, work.windows[walk.ring.axis].place);
+    TileShape shape = shape_in_place(extent);
+    shape.plane = walk.ring.step;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = work.windows[a].place;
+    list_taps(work, 1, 0, [&](int a, Index j) { return j * slides_[a].axis.dilation * shape.x_step[a]; });
+    walk_along(
+        walk, [&](Index n) { pack_rows(work, walk, n, walk.ring.at(walk.ring.end, bytes_)); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_rows(work, shape, place, from, n, x); });
+  }
+
+  void sum_rows(Workspace& work, const TileShape& shape, const TaskPlace& place, const Index* low, const Index* extent,
+                const std::byte* x) const {
+    FsTile tile = tile_of(work, shape, place, low, extent, y_in_place_);
+    tile.x = x;
+    tile.w = w_.data + (place.group * c_.n_out_ + place.first_channel) * w_taps() * bytes_;
+    tile.n_taps = w_taps();
+    tile.taps = work.taps.data();
+    c_.kernel_.run[c_.types_.compute](&tile);
+    if (!y_in_place_) store_y(work, shape, place, tile, y_of(place), low, extent);
+  }
+
+  // ---- axis by axis, the last one first
+
+  void run_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    for (Index k = place.first_channel; k < place.end_channel; ++k) {
+      work.spoilt.clear();
+      sum_axis_by_axis(work, {place.batch, place.group, k, k + 1}, low, extent);
+      for (const Rows& rows : work.spoilt) redo_directly(place, k, rows, low, extent);
+    }
+  }
+
+  void sum_axis_by_axis(Workspace& work, const TaskPlace& place, const Index* low, const Index* extent) const {
+    Walk walk{place, low, extent};
+    const int ring = walk.ring.axis = first_long_axis();
+    for (int a = 0; a < n_axes_; ++a) walk.factors[a] = factors_of(place, place.first_channel, a);
+    const Index lanes = 64 / bytes_, window = slides_[ring].overhang + slides_[ring].axis.dilation;
+    // Running sums begin anew with each chunk, as many of them as fill some vectors; those along rows take whole
+    // vectors of rows.
+    if (is_box(walk.factors[ring], slides_[ring].axis.w, false))
+      walk.chunk = (3 * lanes + window - 1) / window * window;
+    if (is_box(walk.factors[inner()], slides_[inner()].axis.w, true)) walk.fill = lanes;
+    open_windows(work, walk);
+    place_windows(work, work.windows[inner()].length);
+    Index step = pitch_of(extent[inner()]);
+    for (int a = ring + 1; a < inner(); ++a) step *= extent[a];
+    open_ring(work, walk, step);
+    walk_along(
+        walk, [&](Index n) { fill_ring(work, walk, n); },
+        [&](const Index* from, const Index* n, const std::byte* x) { sum_ring(work, walk, from, n, x); });
+  }
+
+  // The taps of one output channel along one axis, those of all terms.
+  const std::byte* factors_of(const TaskPlace& place, Index channel, int axis) const {
+    Index before = 0, all = 0;
+    for (int a = 0; a < n_axes_; ++a) {
+      if (a == axis) before = all;
+      all += slides_[a].axis.w * w_.rank;
+    }
+    return w_.factors.data() + ((place.group * c_.n_out_ + channel) * all + before) * bytes_;
+  }
+
+  // The next rows of x, summed along every axis but the ring's.
+  void fill_ring(Workspace& work, const Walk& walk, Index n) const {
+    const Ring& ring = walk.ring;
+    Index rows[kMaxAxes], from_step[kMaxAxes], to_step[kMaxAxes];
+    for (int a = 0; a < n_axes_; ++a) from_step[a] = work.windows[a].place;
+    auto* packed = work.x.reserve<std::byte>(walk.fill * from_step[ring.axis] * bytes_ + 64);
+    pack_rows(work, walk, n, packed);
+    for (int a = 0; a < n_axes_; ++a) rows[a] = work.windows[a].length;
+    int last = ring.axis + 1;
+    while (last < inner() && slides_[last].axis.w == 1) ++last;
+    FsTile pass{};
+    pass.n_out = w_.rank;
+    pass.length = walk.extent[inner()];
+    pass.x = packed;
+    for (int a = inner(); a >= last; --a) {
+      if (slides_[a].axis.w == 1 && a != last) continue;
+      rows[a] = walk.extent[a];
+      pass.y_channel = lay_rows(rows, pitch_of(pass.length), to_step);
+      pass.y = work.halfway[a % 2].reserve_bytes(a == last ? 0 : pass.y_channel * bytes_);
+      if (a == last) {
+        pass.y = ring.at(ring.end, bytes_);
+        pass.y_channel = ring.term;
+      }
+      sum_along(work, pass, a, walk.factors[a], rows, from_step, to_step, {0, 0}, 0);
+      pass.x = pass.y;
+      std::copy(to_step, to_step + n_axes_, from_step);
+    }
+  }
+
+  // Elements between neighbours of an array of so many rows; those of all.
+  Index lay_rows(const Index* rows, Index pitch, Index* step) const {
+    step[inner()] = 1;
+    for (int a = inner() - 1; a >= 0; --a) {
+      step[a] = pitch;
+      pitch *= rows[a];
+    }
+    return pitch;
+  }
+
+  // Outputs, from rows that are in the ring.
+  void sum_ring(Workspace& work, const Walk& walk, const Index* low, const Index* extent, const std::byte* x) const {
+    const Ring& ring = walk.ring;
+    Index from_step[kMaxAxes], to_step[kMaxAxes];
+    lay_rows(extent, pitch_of(extent[inner()]), from_step);
+    from_step[ring.axis] = ring.step;
+    const TileShape shape = shape_in_place(extent);
+    FsTile pass = tile_of(work, shape, walk.place, low, extent, y_in_place_);
+    FsRun first{0, y_in_place_ ? work.runs.front().y : 0};
+    lay_rows(extent, shape.run_pitch, to_step);
+    for (int a = 0; y_in_place_ && a < inner(); ++a) to_step[a] = slides_[a].y_stride / bytes_;
+    pass.x = x;
+    // What is looked at again should not have gone past the caches.
+    pass.streams = pass.streams && w_.are_products;
+    sum_along(work, pass, ring.axis, walk.factors[ring.axis], extent, from_step, to_step, first, ring.term);
+    if (!w_.are_products && !is_finite(pass)) work.spoilt.push_back({low[ring.axis], extent[ring.axis]});
+    if (!y_in_place_) store_y(work, shape, walk.place, pass, y_of(walk.place), low, extent);
+  }
+
+  // One pass of a kernel: taps along axis a alone, from rows to as many rows.
+  void sum_along(Workspace& work, FsTile& pass, int a, const std::byte* factor, const Index* rows,
+                 const Index* from_step, const Index* to_step, FsRun first, Index terms) const {
+    const Axis& axis = slides_[a].axis;
+    pass.w = factor;
+    pass.w_taps = axis.w;
+    list_taps_of_axis(work, pass, a, from_step[a], to_step[a], rows);
+    if (terms > 0) add_terms(work, pass, terms);
+    list_rows(work, a, rows, from_step, to_step, first);
+    pass.runs = work.row_runs.data();
+    pass.n_runs = static_cast<Index>(work.row_runs.size());
+    if (pass.n_out > 1)
+      c_.isa_.find("gemm")->run[c_.types_.compute](&pass);
+    else if (w_.rank > 1 || !is_box(factor, axis.w, a == inner()))
+      c_.kernel_.run[c_.types_.compute](&pass);
+    else if (a == inner())
+      box_along_rows(work, pass, axis.dilation);
+    else
+      box_across_rows(work, pass, rows[a], axis.dilation);
   }
 
   // The same taps of the other terms, whose samples stand `step` elements apart: planes of the lattice.
@@ -583,13 +811,16 @@ class TileRun {
   }
 
   // The outputs of signals that take turns are those of as many batches.
-  void redo_directly(const TaskPlace& place, Index channel, const Index* low, const Index* extent) const {
+  void redo_directly(const TaskPlace& place, Index channel, const Rows& rows, const Index* low,
+                     const Index* extent) const {
     const Index n = slides_[inner()].interleave;
     Index from[kMaxAxes], to[kMaxAxes];
     for (int a = 0; a < n_axes_; ++a) {
       from[a] = low[a];
       to[a] = low[a] + extent[a];
     }
+    from[first_long_axis()] = rows.first;
+    to[first_long_axis()] = rows.first + rows.n;
     for (Index i = 0; i < n; ++i) {
       from[inner()] = -floor_div(i - low[inner()], n);
       to[inner()] = -floor_div(i - low[inner()] - extent[inner()], n);
@@ -600,10 +831,27 @@ class TileRun {
 
   // Whether all taps are the same, and so many that running sums pay: 8 across rows, 16 along them, where
   // rows are turned into lanes and back.
-  bool is_box(const FsTile& pass, bool is_inner) const {
-    const auto* taps = static_cast<const std::byte*>(pass.w);
-    return pass.w_taps >= (is_inner ? 16 : 8) &&
-           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((pass.w_taps - 1) * bytes_)) == 0;
+  bool is_box(const std::byte* taps, Index n, bool is_inner) const {
+    return n >= (is_inner ? 16 : 8) &&
+           std::memcmp(taps, taps + bytes_, static_cast<std::size_t>((n - 1) * bytes_)) == 0;
+  }
+
+  // Taps along the last axis alone are applied axis by axis only where they are all the same.
+  void sum_boxes_of_rows(Workspace& work, const TaskPlace& place, const FsTile& tile) const {
+    const Axis& axis = slides_[inner()].axis;
+    for (Index k = 0; k < tile.n_out; ++k) {
+      FsTile pass = tile;
+      pass.n_out = 1;
+      pass.w = factors_of(place, place.first_channel + k, inner());
+      pass.n_taps = axis.w;
+      pass.taps = work.taps.data();
+      pass.y = static_cast<std::byte*>(tile.y) + k * tile.y_channel * bytes_;
+      if (tile.bias) pass.bias = static_cast<const std::byte*>(tile.bias) + k * bytes_;
+      if (is_box(static_cast<const std::byte*>(pass.w), axis.w, true))
+        box_along_rows(work, pass, axis.dilation);
+      else
+        c_.kernel_.run[c_.types_.compute](&pass);
+    }
   }
 
   // Taps that stand `dilation` apart are so many sums that take turns.
@@ -731,7 +979,7 @@ class TileRun {
     shape.run_pitch = pitch_of(shape.length);
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
-    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / bytes_;
+    for (int a = 0; a < n_axes_; ++a) shape.x_step[a] = slides_[a].axis.stride * slides_[a].x_stride / x_bytes();
     return shape;
   }
 
@@ -756,7 +1004,7 @@ class TileRun {
       finish_window(work.windows[a], slides_[a].axis);
       shape.x_step[a] = work.windows[a].place;
     }
-    const Index n = extent[inner()], lanes = 64 / bytes_;
+    const Index n = extent[inner()], lanes = 64 / x_bytes();
     shape.length = n;
     shape.rows_per_run = 1;
     shape.n_outer = n_axes_ - 1;
@@ -877,9 +1125,10 @@ class TileRun {
 
   // Copies the window of channels [first, end) and lists where their taps look.
   const void* pack_x(Workspace& work, const TileShape& shape, const std::byte* x, Index first, Index end) const {
-    std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * bytes_ + 64);
+    std::byte* packed = work.x.reserve<std::byte>((end - first) * shape.plane * x_bytes() + 64);
     for (Index c = first; c < end; ++c)
-      pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * bytes_, false);
+      pack_axis(work, 0, x + locate(c_.in_, &Loop::x_dim, c, x_), packed + (c - first) * shape.plane * x_bytes(),
+                false);
     if (conjugates_x()) conjugate(packed, (end - first) * shape.plane);
     list_taps(work, end - first, shape.plane * parts_,
               [&](int a, Index j) { return work.windows[a].tap_offset[j] * parts_; });
@@ -898,14 +1147,14 @@ class TileRun {
   void pack_axis(Workspace& work, int a, const std::byte* from, std::byte* to, bool filled) const {
     const Window& window = work.windows[a];
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::byte* at = to + phase * window.phase * bytes_;
+      std::byte* at = to + phase * window.phase * x_bytes();
       if (a == inner()) {
         pack_row(work, phase, from, at, filled);
         continue;
       }
       for (Index q = 0; q < window.length; ++q) {
         const Index source = window.source[static_cast<std::size_t>(phase * window.length + q)];
-        std::byte* row = at + q * window.place * bytes_;
+        std::byte* row = at + q * window.place * x_bytes();
         if (source == kGap)
           clear_axes(work, a + 1, row);
         else
@@ -918,11 +1167,11 @@ class TileRun {
   void clear_axes(Workspace& work, int a, std::byte* to) const {
     const Window& window = work.windows[a];
     for (Index phase = 0; phase < window.n_phases; ++phase) {
-      std::byte* at = to + phase * window.phase * bytes_;
+      std::byte* at = to + phase * window.phase * x_bytes();
       if (a == inner())
-        clear(work, at, window.length * bytes_);
+        clear(work, at, window.length * x_bytes());
       else
-        for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * bytes_);
+        for (Index q = 0; q < window.length; ++q) clear_axes(work, a + 1, at + q * window.place * x_bytes());
     }
   }
 
@@ -933,13 +1182,13 @@ class TileRun {
       if (blank.is_fill)
         fill(work, to, blank.to, 1, blank.n);
       else
-        clear(work, to + blank.to * bytes_, blank.n * bytes_);
+        clear(work, to + blank.to * x_bytes(), blank.n * x_bytes());
     if (filled) {
       for (const Segment& segment : segments) fill(work, to, segment.to, segment.to_step, segment.n);
       return;
     }
     for (const Segment& segment : segments) {
-      load_numbers(work, to + segment.to * bytes_, segment.to_step * bytes_, from + segment.from * stride,
+      load_numbers(work, to + segment.to * x_bytes(), segment.to_step * x_bytes(), from + segment.from * stride,
                    segment.from_step * stride, segment.n);
     }
   }
@@ -947,17 +1196,17 @@ class TileRun {
   // Steps in bytes. At once, or part by part.
   void load_numbers(Workspace& work, std::byte* to, Index to_step, const std::byte* from, Index from_step,
                     Index n) const {
-    const FsLoadFn load = c_.isa_.elements->load[c_.types_.compute][c_.types_.x];
-    const Index part = kTypeBytes[c_.types_.x];
-    if (to_step == bytes_ && (parts_ == 1 || from_step == 2 * part)) {
+    const FsLoadFn load = format_.load;
+    const Index part = kTypeBytes[c_.types_.x], x_part = format_.x_bytes;
+    if (to_step == x_bytes() && (parts_ == 1 || from_step == 2 * part)) {
       const Index step = parts_ == 1 ? from_step : part;
       if (recipe_) recipe_->load(place_of(work, to), from - x_.data, step, n * parts_);
       return load(to, from, step, n * parts_);
     }
-    std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
-    for (Index p = 0; p < parts_; ++p, to += part_bytes_, from += part) {
+    std::byte* apart = work.row.reserve<std::byte>(n * x_part);
+    for (Index p = 0; p < parts_; ++p, to += x_part, from += part) {
       load(apart, from, from_step, n);
-      move_parts(to, to_step, apart, part_bytes_, n);
+      move_parts(to, to_step, apart, x_part, n, x_part);
       for (Index i = 0; recipe_ && i < n; ++i)
         recipe_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
     }
@@ -976,26 +1225,31 @@ class TileRun {
     }
     std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
     for (Index p = 0; p < parts_; ++p, to += part, from += part_bytes_) {
-      move_parts(apart, part_bytes_, from, bytes_, n);
+      move_parts(apart, part_bytes_, from, bytes_, n, part_bytes_);
       store(to, to_step, apart, n);
       for (Index i = 0; recipe_ && i < n; ++i)
         recipe_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
     }
   }
 
-  // Real numbers of the sum's type.
-  void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n) const {
-    if (part_bytes_ == 4)
-      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 4);
-    else
-      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, 8);
+  // Numbers of 1, 2, 4 or 8 bytes.
+  static void move_parts(std::byte* to, Index to_step, const std::byte* from, Index from_step, Index n, Index bytes) {
+    const auto move = [&]<class T>(T) {
+      for (Index i = 0; i < n; ++i) std::memcpy(to + i * to_step, from + i * from_step, sizeof(T));
+    };
+    switch (bytes) {
+      case 1: return move(std::int8_t{});
+      case 2: return move(std::int16_t{});
+      case 4: return move(std::int32_t{});
+      default: return move(std::int64_t{});
+    }
   }
 
   void fill(Workspace& work, std::byte* row, Index first, Index step, Index n) const {
     for (Index i = 0; i < n; ++i)
       for (Index p = 0; p < parts_; ++p) {
-        std::byte* at = row + (first + i * step) * bytes_ + p * part_bytes_;
-        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(part_bytes_));
+        std::byte* at = row + (first + i * step) * x_bytes() + p * format_.x_bytes;
+        std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(format_.x_bytes));
         if (recipe_) recipe_->fill(place_of(work, at), p);
       }
   }
@@ -1012,7 +1266,7 @@ class TileRun {
   // Where every tap of every channel looks, row-major, the last axis fastest.
   template <class Offset>
   void list_taps(Workspace& work, Index n_channels, Index channel_step, Offset&& offset) const {
-    work.taps.resize(static_cast<std::size_t>(n_channels * c_.taps_per_channel_));
+    work.taps.resize(static_cast<std::size_t>(n_channels * taps_per_channel()));
     Index* to = work.taps.data();
     for (Index c = 0; c < n_channels; ++c) append_taps(to, 0, c * channel_step, offset);
   }
@@ -1020,19 +1274,22 @@ class TileRun {
   template <class Offset>
   void append_taps(Index*& to, int a, Index base, Offset& offset) const {
     const Index n = slides_[a].axis.w;
-    if (a == inner())
+    if (a == inner() && dot_width_ > 0)
+      for (Index d = 0; d < fs_dots(n, dot_width_); ++d) *to++ = base + offset(a, fs_dot_place(d, n, dot_width_));
+    else if (a == inner())
       for (Index j = 0; j < n; ++j) *to++ = base + offset(a, j);
     else
       for (Index j = 0; j < n; ++j) append_taps(to, a + 1, base + offset(a, j), offset);
   }
 
   const void* list_taps_in_place(Workspace& work, const std::byte* x, Index first, Index end) const {
-    work.taps.resize(static_cast<std::size_t>((end - first) * c_.taps_per_channel_));
+    work.taps.resize(static_cast<std::size_t>((end - first) * taps_per_channel()));
     Index* to = work.taps.data();
     const auto offset = [&](int a, Index j) {
-      return j * slides_[a].axis.dilation * slides_[a].x_stride / part_bytes_;
+      return j * slides_[a].axis.dilation * slides_[a].x_stride / format_.x_bytes;
     };
-    for (Index c = first; c < end; ++c) append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / part_bytes_, offset);
+    for (Index c = first; c < end; ++c)
+      append_taps(to, 0, locate(c_.in_, &Loop::x_dim, c, x_) / format_.x_bytes, offset);
     return x;
   }
 
@@ -1041,6 +1298,12 @@ class TileRun {
     if (n_axes_ < 2) return false;
     const Axis& axis = slides_[n_axes_ - 2].axis;
     return axis.w > 1 && axis.stride == 1 && axis.dilation == 1;
+  }
+
+  // Whether the kernel shares loads among the taps of a row, so that rows need not where they collide.
+  bool shares_columns() const {
+    const Axis& axis = slides_[inner()].axis;
+    return axis.w > 1 && axis.stride == 1 && axis.dilation * parts_ <= c_.kernel_.longest_step;
   }
 
   void find_lattice(FsTile& tile, const TileShape& shape, const Index* extent, bool write_in_place) const {
@@ -1052,7 +1315,7 @@ class TileRun {
     const int a = n_axes_ - 2;
     tile.rows = extent[a];
     tile.row_x = shape.x_step[a] * parts_;
-    tile.row_y = write_in_place ? slides_[a].y_stride / part_bytes_ : shape.run_pitch * parts_;
+    tile.row_y = write_in_place ? slides_[a].y_stride / format_.y_bytes : shape.run_pitch * parts_;
     tile.tap_rows = slides_[a].axis.w;
   }
 
@@ -1064,14 +1327,14 @@ class TileRun {
     Index first = 0, first_y = 0;
     for (int a = 0; a < n_axes_; ++a) {
       if (read_in_place)
-        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / bytes_;
-      first_y += low[a] * slides_[a].y_stride / bytes_;
+        first += (slides_[a].axis.start + slides_[a].axis.stride * low[a]) * slides_[a].x_stride / x_bytes();
+      first_y += low[a] * slides_[a].y_stride / y_bytes();
     }
     for (Index number = 0;; ++number) {
       FsRun run{first, write_in_place ? first_y : number * shape.run_pitch};
       for (int a = 0; a < shape.n_outer; ++a) {
         run.x += m[a] * shape.x_step[a];
-        if (write_in_place) run.y += m[a] * slides_[a].y_stride / bytes_;
+        if (write_in_place) run.y += m[a] * slides_[a].y_stride / y_bytes();
       }
       work.runs.push_back({run.x * parts_, run.y * parts_});
       int a = shape.n_outer;
@@ -1107,14 +1370,17 @@ namespace {
 // On one thread, and from the second time on by heart.
 void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
   RecipeBook& book = *c.recipes();
-  if (const Recipe* known = book.find(x, y)) {
-    if (known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
-  } else if (auto made = std::make_unique<Recipe>(c, x, y); made->is_usable() && !book.is_full()) {
-    TileRun(c, x, w, bias, y).note(*made);
-    made->finish();
-    return book.add(std::move(made));
+  const Recipe* known = book.find(x, y);
+  if (known && known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
+  TileRun call(c, x, w, bias, y);
+  if (!known && !book.is_full()) {
+    auto made = std::make_unique<Recipe>(c, call.format(), x, y);
+    if (made->is_usable()) {
+      call.note(*made);
+      made->finish();
+      return book.add(std::move(made));
+    }
   }
-  const TileRun call(c, x, w, bias, y);
   for (Index task = 0; task < call.n_tasks(); ++task) call(task);
 }
 

@@ -13,6 +13,7 @@ REAL = ("float16", "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 COMPILED = REAL + COMPLEX + INTEGERS
+NARROW = ("bool", "int8", "uint8", "int16")
 
 
 class Call(NamedTuple):
@@ -100,6 +101,28 @@ def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool =
     x = draw(values(tuple(shape), x_dtype))
     w = draw(values(tuple(w_shape), w_dtype))
     return Call(draw(in_memory(x)), draw(in_memory(w)), keywords)
+
+
+@st.composite
+def narrow_calls(draw: st.DrawFn) -> Call:
+    """Calls of integers of up to 16 bits whose taps are neighbours, over their whole range and at its ends."""
+    call = draw(calls(NARROW))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+    def stretch(array: np.ndarray) -> np.ndarray:
+        if array.dtype == bool:
+            return array
+        limits = np.iinfo(array.dtype)
+        most = draw(st.sampled_from([int(limits.max), 127]))
+        low, high = max(int(limits.min), ~most), most
+        ends = np.where(rng.random(array.shape) < draw(st.sampled_from([0, 0.5, 1])), low, high)
+        some = rng.integers(low, high, array.shape, endpoint=True)
+        return np.where(rng.random(array.shape) < draw(st.sampled_from([0, 0.5])), ends, some).astype(array.dtype)
+
+    keywords = call.keywords | {"stride": 1, "dilation": 1, "fill_value": draw(st.sampled_from([0, 200, -5, 70_000]))}
+    if keywords["mode"] == "valid":
+        keywords["mode"] = "full"
+    return Call(draw(in_memory(stretch(call.x))), draw(in_memory(stretch(call.w))), keywords)
 
 
 @st.composite

@@ -84,9 +84,10 @@ INCLUDES = {
     "arena": {"arena"},
     "separable": {"driver"},
     "recipe": {"driver", "recipe"},
+    "kept": {"driver", "kept"},
     "tiles": {"driver", "layout", "recipe", "thread"},
     "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
-    "bindings": {"arena", "bindings", "driver", "isa", "spec", "view", "kernels", "thread", "simd"},
+    "bindings": {"arena", "bindings", "driver", "isa", "kept", "spec", "view", "kernels", "thread", "simd"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

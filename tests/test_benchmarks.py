@@ -146,6 +146,25 @@ def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
     assert [chart.find(f"{{http://www.w3.org/2000/svg}}{tag}") is not None for tag in ("title", "desc")] == [True, True]
 
 
+def test_first_calls_are_told_where_they_take_longer(tmp_path: Path) -> None:
+    rows = [fake_row(name, 1e-3, 4e-3) for name in ("kept", "as fast", "direct")]
+    for row, method, first in zip(rows, ("fft", "fft", "direct"), (2e-3, 1e-3, 2e-3), strict=True):
+        row.method, row.entries[measure.OURS].first = method, measure.Timing(first, first, first, 5)
+    page = report.write_page(tmp_path, rows, {1: RATES}).read_text("utf-8")
+    assert "## First calls\n\n- kept, 1 threads: 2 ms, later 1 ms\n\n" in page
+
+
+def test_first_calls_have_other_taps(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bytes] = []
+    monkeypatch.setattr(measure, "flipslide_call", lambda case, w: lambda x: given.append(w.tobytes()))
+    case = replace(PLAIN, w_shape=(9,))
+    data = measure.Data.of(case)
+    assert measure.first_calls(case, data) is not None
+    assert len({data.w.tobytes(), *given}) == 1 + measure.FIRST_ROUNDS
+    uniform = data._replace(w=np.ones(9))
+    assert measure.first_calls(case, uniform) is None
+
+
 def test_a_cell_that_we_cannot_run_is_lost() -> None:
     row = fake_row("too much", 1.0, 1e-3)
     del row.entries[measure.OURS]

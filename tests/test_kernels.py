@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import assume, given
+from hypothesis import strategies as st
 from laws import assert_is_definition
-from strategies import Call, calls, layers
+from strategies import Call, calls, layers, narrow_calls
 
 import flipslide as fs
-from flipslide import _core
+from flipslide import _core, definition
 from flipslide.arrays import arithmetic_of
 from flipslide.errors import IntegerOverflowError, ParameterError
 from flipslide.execute import Program
@@ -107,6 +108,59 @@ def test_layers_are_the_definition(method: str, call: Call) -> None:
     assert_is_definition(y.reshape(spec.y_shape), spec, x, w, bias, method)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint64"])
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_short_taps_are_the_definition(dtype: str, step: int) -> None:
+    """Taps 1 to 5 apart, whose columns share what they load, by all rests of their groups and ends of a run."""
+    rng = np.random.default_rng(step)
+    for k in range(2, 14):
+        for n in (1, 3, 4, 15, 16, 17, 31, 48, 49, 130):
+            x = rng.integers(0, 9, (2, n + step * (k - 1))).astype(dtype)
+            w = rng.integers(0, 9, k).astype(dtype)
+            y = fs.correlate(x, w, "valid", method="direct", dilation=step)
+            exact = sum(x[:, j * step : j * step + n] * w[j] for j in range(k))
+            np.testing.assert_array_equal(y, exact, strict=True)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4, 7])
+def test_short_taps_of_interleaved_channels(channels: int) -> None:
+    rng = np.random.default_rng(channels)
+    x, w = rng.integers(0, 9, (40, 33, channels)).astype("float32"), rng.integers(0, 9, (3, 5)).astype("float32")
+    y = fs.convolve(x, w, axes=(0, 1), method="direct")
+    for c in range(channels):
+        np.testing.assert_array_equal(y[..., c], fs.convolve(x[..., c], w, method="numpy"))
+
+
+@pytest.mark.parametrize("k", [3, 5, 16, 31])
+def test_an_output_has_the_same_bits_wherever_it_lies(k: int) -> None:
+    rng = np.random.default_rng(k)
+    x, w = rng.standard_normal(400).astype("float32"), rng.standard_normal(k).astype("float32")
+    whole = fs.correlate(x, w, "valid", method="direct")
+    for first in range(1, 20):
+        part = fs.correlate(x[first : first + 150 + 7 * first], w, "valid", method="direct")
+        np.testing.assert_array_equal(part, whole[first : first + part.size])
+
+
+@pytest.mark.parametrize("n", [20, 64, 65, 100])
+def test_channels_of_several_passes_add_up(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x, w = rng.integers(-9, 9, (2, 700, n)).astype("float64"), rng.integers(-9, 9, (1, 700, 3)).astype("float64")
+    y = fs.nn.conv(x, w, method="direct")
+    exact = sum(np.einsum("bcn,oc->bon", x[..., j : j + n - 2], w[..., j]) for j in range(3))
+    np.testing.assert_array_equal(y, exact)
+
+
+@pytest.mark.parametrize("shape", [(5, 900), (3, 4, 60), (40, 5, 5)])
+@pytest.mark.parametrize("boundary", ["zero", "mirror"])
+def test_signals_of_a_batch_are_single_ones(shape: tuple[int, ...], boundary: str) -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal(shape), rng.standard_normal(5)
+    for array in (x, x[::-1], np.broadcast_to(x[:1], shape)):
+        y = fs.convolve(array, w, axes=-1, boundary=boundary, method="direct")
+        for place in np.ndindex(shape[:-1]):
+            np.testing.assert_array_equal(y[place], fs.convolve(array[place], w, boundary=boundary, method="direct"))
+
+
 @pytest.mark.parametrize("method", [*COMPILED, "auto"])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint8"])
 @pytest.mark.parametrize("boundary", ["zero", "wrap"])
@@ -133,6 +187,100 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
             int(w[k, 0, i, j]) * padded[:, 4 - i : 134 - i, 3 - j : 703 - j] for i in range(5) for j in range(4)
         )
         np.testing.assert_array_equal(y[k], expected.astype(dtype))
+
+
+def wrapped(exact: np.ndarray, dtype: str) -> np.ndarray:
+    """Python integers as NumPy wraps them."""
+    return (exact & (2**64 - 1)).astype(np.uint64).astype(dtype)
+
+
+@given(
+    call=narrow_calls(),
+    dtype=st.sampled_from(["int8", "uint8", "int16", "uint16", "int32", "uint32"]),
+    overflow=st.sampled_from(["wrap", "wrap", "saturate"]),
+)
+def test_narrow_integers_are_the_definition(call: Call, dtype: str, overflow: str) -> None:
+    """In dots (cpp/kernels/dots.hpp), which wrap as sums do, also where two products are (-2^15)²."""
+    spec = ConvSpec.of(call.x.shape, call.w.shape, **call.keywords)
+    exact = definition.apply(spec, call.x.astype(np.int64), call.w.astype(np.int64))
+    limits = np.iinfo(dtype)
+    expected = wrapped(exact, dtype) if overflow == "wrap" else np.clip(exact, limits.min, limits.max).astype(dtype)
+    for _ in range(2):  # the second time by heart
+        y = fs.convolve(call.x, call.w, method="direct", dtype=dtype, overflow=overflow, **call.keywords)
+        np.testing.assert_array_equal(y, expected)
+    # Small calls know dots of two alone.
+    many = many_times(call, 500_000 // max(1, spec.n_products) + 1)
+    y = fs.convolve(many.x, many.w, method="direct", dtype=dtype, overflow=overflow, **many.keywords)
+    np.testing.assert_array_equal(y, np.broadcast_to(expected, y.shape))
+
+
+@pytest.mark.parametrize("fill", [200, 300, -1, 70_000, -40_000])
+@pytest.mark.parametrize("x_dtype", ["uint8", "int16"])
+@pytest.mark.parametrize("n", [20, 200_000])
+def test_a_fill_value_may_be_wider_than_the_samples(fill: int, x_dtype: str, n: int) -> None:
+    x, w = np.arange(n).astype(x_dtype), np.array([3, -1, 4], np.int16)
+    y = fs.convolve(x, w, boundary="constant", fill_value=fill, dtype=np.int32, method="direct")
+    padded = np.pad(x.astype(np.int64), 2, constant_values=fill)
+    np.testing.assert_array_equal(y, np.convolve(padded, w, "valid"))
+
+
+def many_times(call: Call, n: int) -> Call:
+    """The same call for a batch of n, all of the same memory."""
+    x = np.broadcast_to(call.x, (n, *call.x.shape))
+    w = call.w if call.w.ndim < call.x.ndim else call.w[None]
+    return Call(x, w, call.keywords | {"axes": tuple(axis + 1 for axis in call.keywords["axes"])})
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 16, 17, 64])
+@pytest.mark.parametrize("x_dtype", ["int16", "uint8"])
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int8"])
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_narrow_signals_in_place(k: int, x_dtype: str, dtype: str, shift: int) -> None:
+    """Long enough to be read where they lie, from any number of two bytes on and from the byte between two."""
+    rng = np.random.default_rng(k)
+    n = 600_000 // k
+    x = np.frombuffer(rng.bytes(2 * n + 2)[shift : shift + 2 * n], x_dtype)
+    w = rng.integers(-128, 128, k, np.int16) if x_dtype == "uint8" else rng.integers(-(2**15), 2**15, k, np.int16)
+    for mode in ("full", "same", "valid"):
+        y = fs.convolve(x, w, mode, dtype=dtype, overflow="wrap", method="direct", threads=2)
+        np.testing.assert_array_equal(y, np.convolve(x.astype(np.int64), w, mode).astype(dtype))
+
+
+@pytest.mark.parametrize("x_dtype", ["int16", "uint8"])
+@pytest.mark.parametrize("dtype", ["int16", "int32"])
+def test_large_narrow_results_go_past_the_caches(x_dtype: str, dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(0, 99, (2100, 4101)).astype(x_dtype), np.array([[1, 2, 3], [4, 5, -6]], np.int16)
+    y = fs.convolve(x, w, dtype=dtype)
+    expected = np.zeros(y.shape, dtype)
+    for (i, j), tap in np.ndenumerate(w):
+        expected[i : i + x.shape[0], j : j + x.shape[1]] += tap * x
+    assert y.nbytes > 16 << 20
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_the_least_numbers_of_16_bits(k: int) -> None:
+    """Two of their products are 2^31, one more than 32 bits hold."""
+    x, w = np.full(300, -(2**15), np.int16), np.full(k, -(2**15), np.int16)
+    y = fs.convolve(x, w, "valid", dtype=np.int32, overflow="wrap", method="direct")
+    np.testing.assert_array_equal(y, np.full(301 - k, k * 2**30).astype(np.int32))
+    if k > 1:
+        with pytest.raises(IntegerOverflowError):
+            fs.convolve(x, w, dtype=np.int32, method="direct")
+
+
+@pytest.mark.parametrize("x_dtype", ["int8", "uint8", "int16"])
+@pytest.mark.parametrize("w_shape", [(3, 60, 5, 5), (2, 300, 1, 4), (2, 4, 3, 2)])
+def test_narrow_layers(x_dtype: str, w_shape: tuple[int, ...]) -> None:
+    """So many taps that channels are summed in several passes, and one bias."""
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 4, (2, w_shape[1], 9, 170)).astype(x_dtype)
+    w, bias = rng.integers(-2, 3, w_shape).astype(np.int16), rng.integers(-9, 9, w_shape[0]).astype(np.int16)
+    y = fs.nn.conv(x, w, bias, padding="same", method="direct")
+    assert y.dtype == np.int16
+    wide = fs.nn.conv(x.astype(np.int64), w.astype(np.int64), bias.astype(np.int64), padding="same", method="direct")
+    np.testing.assert_array_equal(y, wide)
 
 
 @given(call=calls(("float16", "float32", "float64")))
@@ -404,7 +552,7 @@ def test_a_bias_is_added_to_integers(method: str) -> None:
 @pytest.mark.parametrize("accuracy", ["default", "strict"])
 def test_long_integer_taps_are_transformed(accuracy: str) -> None:
     rng = np.random.default_rng(8)
-    x, w = rng.integers(-(2**15), 2**15, 100_000, np.int16), rng.integers(-50, 50, 1000, np.int16)
+    x, w = rng.integers(-(2**15), 2**15, 100_000, np.int16), rng.integers(-9, 9, 4000, np.int16)
     plan = fs.plan(x.shape, w, x.dtype, accuracy=accuracy)
     assert plan.tile
     assert plan.error_bound == 0

@@ -16,7 +16,7 @@ import flipslide as fs
 from flipslide import sums, tiles
 from flipslide.arrays import arithmetic_of
 from flipslide.costs import costs, section_of
-from flipslide.estimate import SUMS, USUAL_THREADS, Problem, example_of, sum_of
+from flipslide.estimate import SUMS, USUAL_THREADS, Problem, example_of
 from flipslide.execute import instruction_sets
 from flipslide.plan import METHODS, choose, forget_plans, near_ties
 from flipslide.spec import ConvSpec
@@ -140,7 +140,7 @@ def test_an_unknown_set_takes_the_plainest_constants() -> None:
 
 @pytest.mark.parametrize("name", SUMS)
 def test_sums_have_an_example(name: str) -> None:
-    assert sum_of(problem_of((9,), (3,), name)) == name
+    assert METHODS["direct"].constants_of(problem_of((9,), (3,), name)) == name
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method not in ("overlap", "fft")])
@@ -216,7 +216,7 @@ def test_small_calls_do_not_look_for_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     assert looked == ["overlap", "fft"]
     assert {method for method in METHODS if rows[method][0] != "-"} == {"direct", "box", "overlap", "fft", "numpy"}
     fs.plan((100_000,), (300,), "float32")
-    assert len(looked) == 4
+    assert "overlap" in looked[2:]
     forget_plans()
 
 

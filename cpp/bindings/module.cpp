@@ -87,6 +87,13 @@ std::vector<std::string> kernel_names() {
   return names;
 }
 
+// Blocks that taps give back are counted with the taps.
+std::size_t release_memory() {
+  const std::size_t released = release_blocks() + release_taps();
+  release_blocks();
+  return released;
+}
+
 }  // namespace
 
 NB_MODULE(_ext, m) {
@@ -123,7 +130,8 @@ NB_MODULE(_ext, m) {
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
   define_calls(m);
-  m.def("release_blocks", &release_blocks, "Gives the memory kept for results back to the system.");
+  m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
+  m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().lanes[0].lanes; }, "The size of its vectors.");

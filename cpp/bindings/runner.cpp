@@ -20,39 +20,52 @@ int limit(int threads) { return threads > 0 ? threads : thread_limit(); }
 Runner::Runner(Convolution convolution, bool checks_bound, bool needs_finite)
     : convolution_(std::move(convolution)), checks_bound_(checks_bound), needs_finite_(needs_finite) {}
 
+template <class Work>
+Outcome Runner::unlocked(const Work& work) const {
+  if (convolution_.products() < 20000) return work();
+  const nanobind::gil_scoped_release released;
+  return work();
+}
+
 void Runner::pack_into(Taps& taps, const Array& w, int threads) const {
   check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
   convolution_.pack(w.view, taps.packed, limit(threads));
 }
 
 Outcome Runner::run(const Array& x, const Array& w, const Bias& bias, const Array& y, int threads) const {
-  Taps& taps = own_taps;
-  pack_into(taps, w, threads);
-  const Outcome outcome = run(x, taps, bias, y, threads);
-  taps.packed.spectrum_storage.trim();
-  return outcome;
+  check(x, y);
+  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
+  threads = limit(threads);
+  return unlocked([&] {
+    if (convolution_.packs_long())
+      if (const SharedTaps kept = keeper_.find(convolution_, w.view, threads))
+        return compute(x.view, *kept, bias, y.view, threads);
+    PackedTaps& packed = own_taps.packed;
+    convolution_.pack(w.view, packed, threads);
+    const Outcome outcome = compute(x.view, packed, bias, y.view, threads);
+    packed.spectrum_storage.trim();
+    return outcome;
+  });
 }
 
 Outcome Runner::run(const Array& x, const Taps& w, const Bias& bias, const Array& y, int threads) const {
+  check(x, y);
+  return unlocked([&] { return compute(x.view, w.packed, bias, y.view, limit(threads)); });
+}
+
+Outcome Runner::compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const {
+  if (needs_finite_ && !w.is_finite) return {Problem::taps};
+  if (convolution_.must_separate() && w.factors.empty()) return {Problem::product};
+  Bound bound;
+  if (checks_bound_) bound = convolution_.bound(x, w, bias.magnitude, bias.negative, threads);
+  if (!bound.fits) return {Problem::bound, bound};
+  convolution_.run(x, w, bias.data, y, threads, bound.magnitude);
+  return {};
+}
+
+void Runner::check(const Array& x, const Array& y) const {
   check(x, "x", &Axis::x_dim, &Axis::x, &Loop::x_dim, convolution_.types().x);
   check(y, "y", &Axis::y_dim, &Axis::y, &Loop::y_dim, convolution_.types().y);
-  if (needs_finite_ && !w.packed.is_finite) return {Problem::taps};
-  if (convolution_.must_separate() && w.packed.factors.empty()) return {Problem::product};
-
-  const int n_threads = limit(threads);
-  Bound bound;
-  const auto work = [&] {
-    if (checks_bound_) bound = convolution_.bound(x.view, w.packed, bias.magnitude, bias.negative, n_threads);
-    if (bound.fits) convolution_.run(x.view, w.packed, bias.data, y.view, n_threads, bound.magnitude);
-  };
-  // Releasing the GIL costs about 0.1 microseconds; below this much work it buys nothing.
-  if (convolution_.products() < 20000) {
-    work();
-  } else {
-    const nanobind::gil_scoped_release released;
-    work();
-  }
-  return bound.fits ? Outcome{} : Outcome{Problem::bound, bound};
 }
 
 void Runner::check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,

@@ -1,7 +1,7 @@
 // A convolution of known shapes and types, ready to run on memory that Python's arrays own.
 #pragma once
 
-#include "../driver.hpp"
+#include "../kept.hpp"
 
 namespace flipslide {
 
@@ -40,15 +40,22 @@ class Runner {
   Runner(Convolution convolution, bool checks_bound, bool needs_finite);
 
   void pack_into(Taps& taps, const Array& w, int threads) const;
-  // The interpreter's lock is held; it is released around long work.
+  // The interpreter's lock is held; it is released around long work. Taps that came before are not packed again.
   Outcome run(const Array& x, const Array& w, const Bias& bias, const Array& y, int threads) const;
   Outcome run(const Array& x, const Taps& w, const Bias& bias, const Array& y, int threads) const;
 
  private:
   Convolution convolution_;
   bool checks_bound_, needs_finite_;
+  TapsKeeper keeper_;
+
+  Outcome compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const;
+  // Releasing the lock costs about 0.1 microseconds; below this much work it buys nothing.
+  template <class Work>
+  Outcome unlocked(const Work& work) const;
 
   // The last line of defence: an array of another shape would be read out of bounds.
+  void check(const Array& x, const Array& y) const;
   void check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,
              FsType type) const;
 };

@@ -413,21 +413,24 @@ class FftCall : TransformCall {
         stages_x_(m_.folding && !same_bits(c.types().x, compute_)),
         stages_y_(m_.folding && !same_bits(c.types().y, compute_)) {}
 
-  // Tasks are tiles; where these cannot be shared well, the threads share each.
+  // Tasks are tiles; the threads share each of those that are left over.
   void run(int threads) const {
     const Index n_tasks = n_groups() * n_tiles_;
     if (static_cast<double>(n_tasks) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
-    const bool own_tiles = n_tasks % threads == 0 || n_tasks >= 8 * threads;
-    parallel_for(n_tasks, own_tiles ? threads : 1, [&](Index task) {
-      const Index group = task / n_tiles_, tile = task % n_tiles_;
-      bytes_ == 4 ? run_tile<float>(group, tile_at(tile), threads) : run_tile<double>(group, tile_at(tile), threads);
-    });
+    const Index n_own = n_tasks >= 8 * threads ? n_tasks : n_tasks / threads * threads;
+    parallel_for(n_own, threads, [&](Index task) { run_task(task, 1); });
+    for (Index task = n_own; task < n_tasks; ++task) run_task(task, threads);
   }
 
  private:
   static constexpr Index kPiece = 16 * kStretch;
   const Matrix m_;
   const bool stages_x_, stages_y_;
+
+  void run_task(Index task, int threads) const {
+    const Index group = task / n_tiles_, tile = task % n_tiles_;
+    bytes_ == 4 ? run_tile<float>(group, tile_at(tile), threads) : run_tile<double>(group, tile_at(tile), threads);
+  }
 
   template <class T>
   void run_tile(Index group, const Tile& tile, int threads) const {

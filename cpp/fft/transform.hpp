@@ -179,7 +179,7 @@ void unzip(const T* from, Index n, T* re, T* im) {
 
 template <class T>
 bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to) const {
-  const std::byte* from = c_.taps_of(w, channel / n_out_, channel % n_out_, 0);
+  const std::byte* from = c_.taps_of(w, channel / n_out_, channel % n_out_);
   for (int a = 0; a < last(); ++a) {
     const Index tap = place[a] / axis(a).dilation;
     if (place[a] % axis(a).dilation || tap >= axis(a).w) return false;

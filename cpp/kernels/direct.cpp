@@ -1,48 +1,40 @@
 // direct: one output channel at a time, the sum as it is written.
 //
 // Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
-// (stencil.hpp); where they do not, every product needs a load of its own, and the load ports set
-// the pace (about half of the multiply-add peak).
+// (stencil.hpp); where they do not, neighbouring taps of a row do (stagger.hpp). If every product had a load of its
+// own, the load ports would set the pace, at half of the multiply-add peak.
+#include "dots.hpp"
+#include "stagger.hpp"
 #include "stencil.hpp"
-#include "strip.hpp"
+#include "tall.hpp"
 
 namespace {
 
 constexpr int kStripVectors = kManyRegisters ? 12 : 8;
 constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
 
-template <class T>
-FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
-  return tile.bias ? ((const T*)tile.bias)[k] : T(0);
-}
-
-// Rows of outputs are runs.
-template <class T>
-static void stencil_over_runs(const FsTile& tile, int64_t k) {
+// Calls block(rows, x, y, accumulate, streams) for blocks of at most `most` rows of outputs, a vector wide, and sums
+// what no block holds as plain runs.
+template <class T, class Block>
+static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block& block) {
   constexpr int64_t lanes = Vec<T>::lanes;
-  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
-  const int64_t plane = tile.tap_rows * tile.tap_columns;
   // The last vector of a row may overlap the one before, unless it would add to y twice.
   const int64_t last = tile.length - lanes,
                 whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
-  const Stencil<T> s{tile.row_x, tile.row_y,       tile.taps,     strip.w,          tile.n_taps / plane,    plane,
-                     0,          tile.tap_columns, tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
   const bool streams = tile.streams && !tile.accumulate && tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0;
-  const T bias = bias_of<T>(tile, k);
-  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches.
-  const int64_t most = tile.tap_rows <= 3 ? kStencilRows : kStencilRows / 2;
-  for (int64_t block = 0; block < tile.n_runs; block += tile.rows) {
-    const FsRun* runs = tile.runs + block;
+  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
+  for (int64_t first = 0; first < tile.n_runs; first += tile.rows) {
+    const FsRun* runs = tile.runs + first;
     int64_t r = 0;
     while (const int64_t rows = rows_of_block(tile.rows - r, most)) {
       const T* x = (const T*)tile.x + runs[r].x;
       T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
       // Vectors of y that are lines of the cache are written whole.
       const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
-      if (shift) stencil<T>(rows, s, x, y, false, false, bias);
+      if (shift) block(rows, x, y, false, false);
       for (int64_t i = shift; i < whole; i += lanes) {
         const int64_t at = i < last ? i : last;
-        stencil<T>(rows, s, x + at, y + at, tile.accumulate, streams && at == i, bias);
+        block(rows, x + at, y + at, tile.accumulate, streams && at == i);
       }
       r += rows;
     }
@@ -53,50 +45,58 @@ static void stencil_over_runs(const FsTile& tile, int64_t k) {
   }
 }
 
-// Rows of outputs are the vectors of a run: taps that stand a whole vector apart meet in them.
+// Rows of outputs are runs.
 template <class T>
-static void stencil_over_vectors(const FsTile& tile, int64_t k) {
-  constexpr int64_t lanes = Vec<T>::lanes;
-  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
-  const int64_t n = tile.tap_columns, columns = lanes / tile.tap_step, odd = n % columns;
-  // The first columns have one tap more than the others.
-  const int64_t rows = n / columns, planes = tile.n_taps / n;
-  const Stencil<T> longer{lanes, lanes, tile.taps, strip.w, planes, n, 0, columns, rows + 1, odd, chunk_of(rows + 1)};
-  const Stencil<T> shorter{lanes, lanes,   tile.taps, strip.w,       planes,        n,
-                           odd,   columns, rows,      columns - odd, chunk_of(rows)};
+FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
+  const int64_t plane = tile.tap_rows * tile.tap_columns;
+  const T* w = strip_of<T, 1, 1>(tile, k).w;
+  const Stencil<T> s{tile.row_x,
+                     tile.row_y,
+                     tile.taps,
+                     w,
+                     tile.n_taps / plane,
+                     plane,
+                     0,
+                     tile.tap_columns,
+                     tile.tap_rows,
+                     tile.tap_columns,
+                     chunk_of(tile.tap_rows)};
   const T bias = bias_of<T>(tile, k);
-  for (int64_t i = 0; i < tile.n_runs; ++i) {
-    const T* x = (const T*)tile.x + tile.runs[i].x;
-    T* y = (T*)tile.y + k * tile.y_channel + tile.runs[i].y;
-    const bool streams = tile.streams && !tile.accumulate;
-    int64_t at = 0;
-    if (streams && until_aligned(y) && tile.length >= lanes) {
-      FsTile head = tile;
-      head.length = at = until_aligned(y);
-      rest_of_run<T, 1, kStripVectors, 1>(strip, head, k, tile.runs[i], 0);
-    }
-    while (const int64_t vectors = rows_of_block((tile.length - at) / lanes, kStencilRows)) {
-      if (odd) stencil<T>(vectors, longer, x + at, y + at, tile.accumulate, false, bias);
-      stencil<T>(vectors, shorter, x + at, y + at, tile.accumulate || odd, streams, bias);
-      at += vectors * lanes;
-    }
-    if (at < tile.length) rest_of_run<T, 1, kStripVectors, 1>(strip, tile, k, tile.runs[i], at);
-  }
+  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches.
+  const int64_t most = tile.tap_rows <= 3 ? kStencilRows : kStencilRows / 2;
+  over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, bool accumulate, bool streams) {
+    stencil<T>(rows, s, x, y, accumulate, streams, bias);
+  });
+}
+
+// The same for many rows of taps.
+template <class T>
+FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
+  TallStencil<T> s;
+  turn_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
+  const T bias = bias_of<T>(tile, k);
+  over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, bool accumulate, bool streams) {
+    if (rows == kTallRows)
+      tall_block<T, kTallRows>(s, x, y, accumulate, streams, bias);
+    else
+      tall_block<T, kTallRows / 2>(s, x, y, accumulate, streams, bias);
+  });
+}
+
+template <class T>
+static void runs_alone(const FsTile& tile, int64_t k) {
+  if constexpr (kStaggers)
+    if (can_stagger<T>(tile)) return stagger<T>(tile, k);
+  block_of_runs<T, 1, kStripVectors, 1>(tile, k);
 }
 
 template <class T>
 static void real_taps(const FsTile& tile) {
-  const int64_t step = tile.tap_step;
-  const int64_t vectors = step > 0 && Vec<T>::lanes % step == 0 ? tile.tap_columns * step / Vec<T>::lanes : 0;
-  const int64_t rows = tile.rows >= kFewestRows ? tile.tap_rows : 1;
-  for (int64_t k = 0; k < tile.n_out; ++k) {
-    if (rows > 1 && rows >= vectors)
-      stencil_over_runs<T>(tile, k);
-    else if (vectors > 0 && tile.tap_columns * step > Vec<T>::lanes)
-      stencil_over_vectors<T>(tile, k);
+  for (int64_t k = 0; k < tile.n_out; ++k)
+    if (tile.tap_rows == 1 || tile.rows < kFewestRows)
+      runs_alone<T>(tile, k);
     else
-      block_of_runs<T, 1, kStripVectors, 1>(tile, k);
-  }
+      is_tall(tile) ? tall_stencil_over_runs<T>(tile, k) : stencil_over_runs<T>(tile, k);
 }
 
 // Each load of x meets two taps: the load ports keep up without shared rows.
@@ -116,4 +116,5 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, direct_tile)
+FS_DEFINE_KERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
+                 {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)

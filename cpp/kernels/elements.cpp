@@ -28,12 +28,35 @@ static void store_every(char* out, const From* in, int64_t n) {
   }
 }
 
+constexpr int64_t kBlock = 16;
+
+template <class To, class From>
+static inline void load_block(To* out, const char* in) {
+  From read[kBlock];
+  To made[kBlock];
+  __builtin_memcpy(read, in, sizeof(read));
+  for (int64_t i = 0; i < kBlock; ++i) made[i] = (To)read[i];
+  __builtin_memcpy(out, made, sizeof(made));
+}
+
+// The loop over whole vectors of 8 or 16 bits leaves most of a short row; blocks of it may overlap.
+template <class To, class From>
+static void load_narrow(To* out, const char* in, int64_t n) {
+  const int64_t whole = n < kBlock ? n : n / 64 * 64;
+  load_every<To, From, 1>(out, in, whole);
+  for (int64_t i = whole; i < n; i += kBlock) {
+    const int64_t at = i + kBlock < n ? i : n - kBlock;
+    load_block<To, From>(out + at, in + at * (int64_t)sizeof(From));
+  }
+}
+
 // Neighbours in nearly all arrays; the parts of complex numbers are every second; flipped taps.
 template <class To, class From>
 static void load(void* to, const void* from, int64_t stride, int64_t n) {
   To* out = (To*)to;
   const char* in = (const char*)from;
-  if (stride == (int64_t)sizeof(From)) return load_every<To, From, 1>(out, in, n);
+  if (stride == (int64_t)sizeof(From))
+    return sizeof(To) <= 2 ? load_narrow<To, From>(out, in, n) : load_every<To, From, 1>(out, in, n);
   if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
   if (stride == -(int64_t)sizeof(From)) return load_every<To, From, -1>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
@@ -156,6 +179,7 @@ extern "C" const struct FsElements FS_SYMBOL(elements) = {
      {FS_INTEGER_LOADS(double), load<double, half>, load<double, float>, load<double, double>},
      {FS_INTEGER_LOADS(uint32_t), nullptr, nullptr, nullptr},
      {FS_INTEGER_LOADS(uint64_t), nullptr, nullptr, nullptr}},
+    {{FS_INTEGER_LOADS(uint16_t), nullptr, nullptr, nullptr}, {FS_INTEGER_LOADS(uint8_t), nullptr, nullptr, nullptr}},
     {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, store<float, half>,
       store<float, float>, nullptr},
      {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,

@@ -82,10 +82,22 @@ typedef void (*FsTileFn)(const struct FsTile* tile);
 
 struct FsKernel {
   const char* name;
-  int max_block;    // the most output channels that the kernel computes at once
-  int shares_rows;  // whether it gains by rows of outputs that are runs of their own
+  int max_block;     // the most output channels that the kernel computes at once
+  int shares_rows;   // whether it gains by rows of outputs that are runs of their own
+  int longest_step;  // taps of a row that stand no further apart share what they load; 0: none do
   FsTileFn run[FS_N_COMPUTE];
+  // FS_I32 by dots (dots.hpp), to y of 32 bits and of 16: of pairs of samples and taps of 16 bits, or of four samples
+  // of 8 bits without a sign and four taps with one, which not every processor has. Null where there are none.
+  FsTileFn run_pairs[2] = {}, run_quads[2] = {};
+  int (*has_quads)(void) = nullptr;
 };
+
+// `taps` lists the places of dots then, so many for a row of n taps (tap_columns): every `width`-th sample, and none
+// beyond the last tap. For each, w has `width` times `width` taps, one dot for each kind of outputs.
+static inline int64_t fs_dots(int64_t n, int64_t width) { return (n + width - 2) / width + 1; }
+static inline int64_t fs_dot_place(int64_t dot, int64_t n, int64_t width) {
+  return width * dot < n ? width * dot : n - 1;
+}
 
 // The channels of w are packed in blocks of 8, 4, 2 or 1, the largest that fits first: at most the
 // kernel's max_block, or 2 where taps are complex. Inside a block of b channels starting at channel k, tap t of channel
@@ -112,6 +124,7 @@ typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
 
 struct FsElements {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
+  FsLoadFn load_narrow[2][FS_N_TYPES];  // as integers of 16 bits, of 8
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
   FsStoreFn store_saturated[FS_N_TYPES];  // from FS_I64
   FsRangeFn range[FS_N_TYPES];
@@ -132,6 +145,7 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, shares_rows, tile) \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = {       \
-      #name, max_block, shares_rows, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}};
+#define FS_DEFINE_KERNEL(name, max_block, shares_rows, longest_step, tile, ...)                                      \
+  extern "C" const struct FsKernel FS_SYMBOL(name) = {                                                               \
+      #name,      max_block, shares_rows, longest_step, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}, \
+      __VA_ARGS__};

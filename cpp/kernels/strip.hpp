@@ -115,6 +115,11 @@ FS_INLINE Strip<T> strip_of(const FsTile& tile, int64_t k) {
   return s;
 }
 
+template <class T>
+FS_INLINE T bias_of(const FsTile& tile, int64_t k) {
+  return tile.bias ? ((const T*)tile.bias)[k] : T(0);
+}
+
 // The outputs of one run from `from` on.
 template <class T, int block, int vectors, int parts>
 static void rest_of_run(Strip<T> s, const FsTile& tile, int64_t k, const FsRun& run, int64_t from) {

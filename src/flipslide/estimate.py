@@ -24,6 +24,7 @@ __all__ = [
     "Estimate",
     "Problem",
     "example_of",
+    "direct_sum_of",
     "part_of",
     "sum_of",
 ]
@@ -40,10 +41,14 @@ CACHE_BYTES = 1 << 20
 #: Of one formula, by name.
 Constants = dict[str, float]
 
+#: Integers that 16 bits with a sign hold.
+NARROW = ("bool", "int8", "uint8", "int16")
+
 #: What products are summed in, and dtypes of x, w and y that are summed so.
 SUMS = {
     "float32": ("float32", "float32", "float32"),
     "float64": ("float64", "float64", "float64"),
+    "int16": ("int16", "int16", "int32"),  # in pairs
     "int32": ("int32", "int32", "int32"),
     "int64": ("int64", "int64", "int64"),
     "complex64": ("complex64", "complex64", "complex64"),
@@ -107,6 +112,18 @@ def example_of(name: str) -> Arithmetic:
 def sum_of(problem: Problem) -> str:
     """The name in SUMS of what products are summed in."""
     return _names_of(problem.arithmetic.sum)[0]
+
+
+def direct_sum_of(problem: Problem) -> str:
+    """The same of a direct sum, which takes narrow integers in pairs: see `can_sum_pairs` in cpp/driver.cpp.
+
+    Channels that lie last make neighbours along an axis stand apart.
+    """
+    numbers, last = problem.arithmetic, problem.spec.axes[-1]
+    if numbers.sum.name != "int32" or numbers.x.name not in NARROW or numbers.w.name not in NARROW:
+        return sum_of(problem)
+    are_neighbours = abs(last.stride) == abs(last.dilation) == 1 and last.x_dim == problem.spec.x_ndim - 1
+    return "int16" if are_neighbours else "int32"
 
 
 def part_of(problem: Problem) -> str:

@@ -163,10 +163,10 @@ forgetters.append(_core.forget_calls)
 
 
 def release_memory() -> int:
-    """Give the memory that is kept for large results back to the system.
+    """Give the memory that is kept for large results, and that of kept taps, back to the system.
 
-    Returns the number of bytes. At most 256 MB are kept; memory of arrays that are in use is
-    not touched.
+    Returns the number of bytes. At most 256 MB are kept for results, and at most 64 MB of taps that came
+    more than once, with their spectra or factors. Memory of arrays that are in use is not touched.
 
     >>> import flipslide as fs
     >>> y = fs.convolve([0.0] * 200_000, [1.0, 2.0])
@@ -176,7 +176,7 @@ def release_memory() -> int:
     >>> fs.release_memory()
     0
     """
-    return int(_core.release_blocks())
+    return int(_core.release_memory())
 
 
 def instruction_sets() -> tuple[str, list[str]]:

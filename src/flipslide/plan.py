@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .arrays import Arithmetic, Array
 from .costs import costs
 from .errors import ParameterError, unknown_word
-from .estimate import IMPOSSIBLE, USUAL_THREADS, Constants, Estimate, Problem, part_of, sum_of
+from .estimate import IMPOSSIBLE, USUAL_THREADS, Constants, Estimate, Problem, direct_sum_of, part_of, sum_of
 from .spec import ConvSpec
 from .sums import estimate_box, estimate_direct, estimate_gemm, estimate_numpy, estimate_separable
 from .tiles import least_time, rank_tiles
@@ -158,7 +158,7 @@ def _transform_part(problem: Problem) -> str:
 
 #: The name of a compiled method is that of its kernel or transform in cpp.
 METHODS: dict[str, Method] = {
-    "direct": Method(_compiled, _single(estimate_direct), sum_of, _BY_TERMS),
+    "direct": Method(_compiled, _single(estimate_direct), direct_sum_of, _BY_TERMS),
     "gemm": Method(_compiled_gemm, _single(estimate_gemm), sum_of, _BY_TERMS),
     "separable": Method(_compiled_separable, _single(estimate_separable), part_of, _BY_TERMS),
     "box": Method(_compiled_box, _single(estimate_box), part_of, _BY_TERMS),

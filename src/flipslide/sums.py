@@ -6,7 +6,7 @@ The steps are those of cpp/tiles.cpp and its kernels. Their times are in costs.j
 from __future__ import annotations
 
 from .costs import costs
-from .estimate import Constants, Estimate, Problem
+from .estimate import Constants, Estimate, Problem, direct_sum_of
 
 __all__ = ["estimate_box", "estimate_direct", "estimate_gemm", "estimate_numpy", "estimate_separable"]
 
@@ -29,7 +29,7 @@ MOST_WHOLE, STORED_PRODUCTS = 1e6, 8
 NEAR_BYTES = 32 << 10
 
 #: Shorter rows are copied before they are summed (cpp/tiles.cpp).
-LONG_ROW = 2048
+LONG_ROW = 768
 
 #: Bytes that a tile takes beside the taps, and those of a tile that goes axis by axis.
 TILE_BYTES, PASS_BYTES = 1 << 19, 3 << 20
@@ -43,11 +43,17 @@ def estimate_direct(problem: Problem, k: Constants) -> Estimate:
     R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product.
     """
     rows = _rows_that_share(problem)
-    work = problem.products * _padding(problem, rows)
+    work = problem.products * _padding(problem, rows) * _pair_share(problem)
     each = k["product"] + k["load"] * (STENCIL_ROWS + rows - 1) / (STENCIL_ROWS * rows)
     if rows <= 1:
         each = k["alone"]
     return _estimate_tiles(problem, k, work * (each + _is_wide(problem) * k["wide"]))
+
+
+def _pair_share(problem: Problem) -> float:
+    """Pairs of taps for each product. Of K taps, even and odd outputs take K // 2 + 1 each."""
+    taps = problem.spec.axes[-1].w
+    return (taps // 2 + 1) / max(taps, 1) if direct_sum_of(problem) == "int16" else 1.0
 
 
 def estimate_gemm(problem: Problem, k: Constants) -> Estimate:

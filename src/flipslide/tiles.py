@@ -59,7 +59,9 @@ class Setting(NamedTuple):
         is_rounded = numbers.sum.kind == "i"
         item = 8 if is_rounded else np.dtype(part_of(problem)).itemsize
         move = k["move"] + is_rounded * k["whole"]
-        move += _is_strided(problem) * k["strided"] + problem.is_far * k["stream"]
+        move += _is_strided(problem) * k["strided"]
+        # Rows of a tile of several axes begin on pages of their own.
+        move += problem.is_far * (k["pages"] if len(spec.axes) > 1 else k["stream"])
         lanes = costs()["vector_bytes"] // item
         unit = 1 if numbers.is_complex else 2
         return cls(lanes, item, unit, len(spec.axes), problem.batch, problem.group, problem.out, move, spec.axes)
@@ -73,6 +75,13 @@ def _is_strided(problem: Problem) -> bool:
 
 
 # ------------------------------------------------------------------------------ formulas
+#
+# Taps usually come again, and then their spectra are kept (cpp/kept.hpp): a call that has new ones takes
+# longer, by up to half of what a tile takes.
+
+
+#: Of a number, or of an array.
+Log2 = Callable[[Any], Any]
 
 
 class Work(NamedTuple):
@@ -84,22 +93,29 @@ class Work(NamedTuple):
     joint: Any = 0.0
 
 
-def _weigh_overlap(s: Setting, k: Constants, tile: Sequence[Any], points: Any, levels: Any, blocks: Any) -> Work:
+def _levels(points: Any, log2: Log2) -> tuple[Any, Any]:
+    """How often points double in a tile, and how much of that are factors of 3 and 5, which take longer."""
+    return log2(points) + 1, log2(points // (points & -points))
+
+
+def _weigh_overlap(s: Setting, k: Constants, tile: Sequence[Any], points: Any, blocks: Any, log2: Log2) -> Work:
     """Each lane has a tile of its own."""
+    levels, odd = _levels(points, log2)
     tasks = s.group * -(-blocks * s.batch // s.lanes)
     held = points * (2 * s.lanes * s.item * (2 if s.out > 1 else 1))
     # Only the last axis is contiguous, the others work across the cache.
     level = k["level"] + (s.n_axes > 1) * k["across"] + (held > CACHE_BYTES) * k["far"]
-    each = (points * (levels * level + s.move) + points * s.unit // tile[-1] * (s.lanes * k["row"])) * ((1 + s.out) / 2)
+    each = (
+        points * (levels * level + odd * k["odd"] + s.move) + points * s.unit // tile[-1] * (s.lanes * k["row"])
+    ) * ((1 + s.out) / 2)
     again = points * (s.out * k["again"]) if s.out > 1 else 0
-    channels = s.group * s.out
-    spectra = -(-channels // s.lanes) * points * levels * level / 2 + channels * points * k["spectrum"]
     work = tasks * (each + again + k["tile"])
-    return Work(k["call"] + spectra, work, 1 + (tasks - 1) * (tasks * points * s.out >= WORTH_SHARING["overlap"]))
+    return Work(k["call"], work, 1 + (tasks - 1) * (tasks * points * s.out >= WORTH_SHARING["overlap"]))
 
 
-def _weigh_fft(s: Setting, k: Constants, tile: Sequence[Any], points: Any, levels: Any, blocks: Any) -> Work:
+def _weigh_fft(s: Setting, k: Constants, tile: Sequence[Any], points: Any, blocks: Any, log2: Log2) -> Work:
     """One tile, whose lanes are neighbours."""
+    levels, odd = _levels(points, log2)
     tiles = s.group * s.batch * blocks
     vectors = _fft_vectors(s, points, tile[-1])
     held = vectors * (2 * s.lanes * s.item * (2 if s.out > 1 else 1))
@@ -107,15 +123,14 @@ def _weigh_fft(s: Setting, k: Constants, tile: Sequence[Any], points: Any, level
     move = s.move + (held > CACHE_BYTES) * k["far"]
     if s.n_axes > 2:  # rows a multiple of 4 KB apart meet in the first-level cache
         move = move + (tile[-2] * (2 * s.lanes * s.item) % 4096 == 0) * k["collide"]
+    move = move + odd * k["odd"]
     each = vectors * (levels * (k["level"] + (s.n_axes > 2) * k["across"]) + move)
     rows = points * s.unit // tile[-1] * k["row"] if s.n_axes > 1 else 0
     again = vectors * (s.out * k["again"]) if s.out > 1 else 0
-    # Of several axes, few rows have taps.
-    spectra = s.group * s.out * vectors * (levels * k["level"] / min(s.n_axes, 2) + move) / 2
-    work = tiles * ((each + rows) * ((1 + s.out) / 2) + again + k["tile"]) + spectra
-    # Tiles that would leave a thread alone are shared one by one, in pieces (cpp/fft/fft.cpp).
+    work = tiles * ((each + rows) * ((1 + s.out) / 2) + again + k["tile"])
+    # The last tile is shared as well where a thread would have none (cpp/fft/fft.cpp).
     in_pieces = (tiles % USUAL_THREADS != 0) & (tiles < 8 * USUAL_THREADS)
-    joint = in_pieces * tiles * ((1 + 2 * s.out) * k["join"])
+    joint = in_pieces * ((1 + 2 * s.out) * k["join"])
     tasks = tiles + in_pieces * (PIECES - tiles)
     return Work(k["call"], work, 1 + (tasks - 1) * (tiles * points * s.unit >= WORTH_SHARING["fft"]), joint)
 
@@ -129,7 +144,7 @@ def _fft_vectors(s: Setting, points: Any, last: Any) -> Any:
     return points / s.lanes * (1 + (points % s.lanes**2 != 0) * (s.lanes / 2) / points**0.5) ** 2
 
 
-FORMULAS: dict[str, Callable[[Setting, Constants, Sequence[Any], Any, Any, Any], Work]] = {
+FORMULAS: dict[str, Callable[[Setting, Constants, Sequence[Any], Any, Any, Log2], Work]] = {
     "overlap": _weigh_overlap,
     "fft": _weigh_fft,
 }
@@ -199,7 +214,7 @@ def _list_single(s: Setting, method: str, k: Constants, options: list[Sizes]) ->
     weigh, times = FORMULAS[method], []
     for n, pieces in zip(*options[0], strict=True):
         points = n // s.unit
-        times.append((_usual_time(weigh(s, k, (n,), points, math.log2(points) + 1, pieces)), n))
+        times.append((_usual_time(weigh(s, k, (n,), points, pieces, math.log2)), n))
     return [(n,) for _, n in sorted(times)]
 
 
@@ -210,7 +225,7 @@ def _list_products(s: Setting, method: str, k: Constants, options: list[Sizes]) 
     tile = [np.array(sizes.points).reshape(one) for sizes, one in zip(options, ones, strict=True)]
     pieces = [np.array(sizes.pieces).reshape(one) for sizes, one in zip(options, ones, strict=True)]
     points, blocks = reduce(mul, tile) // s.unit, reduce(mul, pieces)
-    times = _usual_time(FORMULAS[method](s, k, tile, points, np.log2(points) + 1, blocks)).ravel()
+    times = _usual_time(FORMULAS[method](s, k, tile, points, blocks, np.log2)).ravel()
     for at in np.argsort(times, kind="stable").tolist():
         places = np.unravel_index(at, shape)
         yield tuple(sizes.points[place] for sizes, place in zip(options, places, strict=True))
@@ -225,7 +240,7 @@ def estimate_tile(method: str, problem: Problem, k: Constants, tile: tuple[int, 
     """One tiling: what it costs, and its memory."""
     s = Setting.of(problem, k)
     points, blocks = math.prod(tile) // s.unit, math.prod(map(_pieces, s.axes, tile, map(_whole, s.axes)))
-    found = FORMULAS[method](s, k, tile, points, math.log2(points) + 1, blocks)
+    found = FORMULAS[method](s, k, tile, points, blocks, math.log2)
     memory = (_overlap_memory if method == "overlap" else _fft_memory)(s, points, tile, blocks, _is_converted(problem))
     return Estimate(found.call, found.work, max(found.tasks, 1), tile=tile, joint=found.joint, **memory)
 

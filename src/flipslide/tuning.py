@@ -62,7 +62,7 @@ class Reference(NamedTuple):
 FLOATS, ALL = ("float32", "float64"), ("float32", "float64", "int32", "int64")
 
 REFERENCES = (
-    Reference("direct", ALL, (((60_000,), (31,)), ((200, 200), (7, 7)))),
+    Reference("direct", (*ALL, "int16"), (((60_000,), (31,)), ((200, 200), (7, 7)))),
     Reference("gemm", ALL, (((1, 1, 64, 24, 24), (1, 64, 64, 3, 3)), ((2, 1, 128, 14, 14), (1, 64, 128, 1, 1))), True),
     Reference("separable", FLOATS, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("box", ALL, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),

@@ -15,6 +15,7 @@
 
 #include "driver.hpp"
 #include "fft/radices.hpp"
+#include "kept.hpp"
 
 #if defined(__aarch64__)
 using Half = __fp16;
@@ -233,6 +234,8 @@ constexpr Kind kKinds[] = {
     {FS_T_F32, FS_T_F32, FS_T_F32, FS_F32, false, false}, {FS_T_F64, FS_T_F64, FS_T_F64, FS_F64, false, false},
     {FS_T_I32, FS_T_I32, FS_T_I32, FS_I32, false, false}, {FS_T_I64, FS_T_I64, FS_T_I64, FS_I64, false, false},
     {FS_T_U8, FS_T_I8, FS_T_I32, FS_I32, false, false},   {FS_T_U8, FS_T_I16, FS_T_I64, FS_I64, false, false},
+    {FS_T_I16, FS_T_I16, FS_T_I32, FS_I32, false, false}, {FS_T_I16, FS_T_I8, FS_T_I16, FS_I32, false, false},
+    {FS_T_U8, FS_T_I16, FS_T_I16, FS_I32, false, false},  {FS_T_BOOL, FS_T_U8, FS_T_U16, FS_I32, false, false},
     {FS_T_I8, FS_T_I8, FS_T_I8, FS_I32, false, false},    {FS_T_U16, FS_T_U16, FS_T_U16, FS_I32, false, false},
     {FS_T_U8, FS_T_I8, FS_T_U8, FS_I64, false, true},     {FS_T_I16, FS_T_I16, FS_T_I16, FS_I64, false, true},
     {FS_T_F16, FS_T_F16, FS_T_F16, FS_F32, false, false}, {FS_T_U8, FS_T_F32, FS_T_F32, FS_F32, false, false},
@@ -334,7 +337,6 @@ Problem shared_problem(Chance& chance, FsType type, FsCompute compute) {
   rows = {40, 3, 40, -1, 1, 1, 1, Boundary::mirror, 0, 0, 0};
   columns.stride = columns.dilation = 1;
   columns.start = -2;
-  columns.w = 5;
   columns.y = columns.x;
   add_axis(problem, rows);
   add_axis(problem, columns);
@@ -439,7 +441,9 @@ class Definition {
 Array random_array(Chance& chance, const std::vector<Index>& shape, FsType type, const Problem& problem) {
   Array array(chance, shape, type, problem.types.is_complex ? 2 : 1, problem.plain);
   const auto number = [&] {
-    return is_integer(type) ? static_cast<long double>(chance.between(is_unsigned(type) ? 0 : -99, 99)) : chance.real();
+    const Index most = type == FS_T_BOOL ? 1 : 99;
+    return is_integer(type) ? static_cast<long double>(chance.between(is_unsigned(type) ? 0 : -99, most))
+                            : chance.real();
   };
   for_each_index(shape, [&](const std::vector<Index>& index) {
     const long double re = number();
@@ -559,6 +563,13 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
   convolution.run(x.view(), taps, bias_data, y.view(), 1);
   convolution.run(x.view(), taps, bias_data, again.view(), 3);
   if (!y.same_bytes(again)) return fail(problem, kernel, "three threads gave other bits than one");
+  const TapsKeeper keeper;
+  for (int times = 0; times < 3; ++times)
+    if (const SharedTaps kept = keeper.find(convolution, w.view(), 3)) {
+      const Array found = blank;
+      convolution.run(x.view(), *kept, bias_data, found.view(), 1);
+      if (!y.same_bytes(found)) return fail(problem, kernel, "kept taps gave other bits");
+    }
 
   const Bound bound = convolution.bound(x.view(), taps, problem.has_bias ? 50 : 0, problem.has_bias, 3);
   const Definition definition(problem, x, w);
@@ -604,6 +615,8 @@ int main(int argc, char** argv) {
   for (int i = 0; i < kLong; ++i) try_one(random_problem(chance, true));
   try_one(shared_problem(chance, FS_T_F32, FS_F32));
   try_one(shared_problem(chance, FS_T_I64, FS_I64));
+  for (int i = 0; i < 4; ++i)
+    for (FsType type : {FS_T_I16, FS_T_U8}) try_one(shared_problem(chance, type, FS_I32));
   std::printf("%d passed, %d failed\n", n_problems - n_failed, n_failed);
   return n_failed == 0 ? 0 : 1;
 }

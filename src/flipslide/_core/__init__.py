@@ -8,9 +8,10 @@ __all__ = [
     "forget_calls",
     "isa",
     "isas",
+    "kept_bytes",
     "kernels",
     "new_result",
-    "release_blocks",
+    "release_memory",
     "remember",
     "set_own_threads",
     "set_process_threads",
@@ -23,9 +24,10 @@ Taps = _ext.Taps
 forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
+kept_bytes = _ext.kept_bytes
 kernels = _ext.kernels
 new_result = _ext.new_result
-release_blocks = _ext.release_blocks
+release_memory = _ext.release_memory
 remember = _ext.remember
 set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
