@@ -209,6 +209,7 @@ def test_small_calls_do_not_look_for_tiles(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("overlap", "fft"):
         row = METHODS[name]._replace(estimates=lambda *rest, name=name: look(name, *rest))
         monkeypatch.setitem(METHODS, name, row)
+        monkeypatch.setitem(costs()[name]["float32"], "call", 2000.0)
     forget_plans()
     plan = fs.plan((9,), (3,), "float32")
     assert not looked
