@@ -1,13 +1,14 @@
 #include "arena.hpp"
 
 #include <cstdlib>
-#include <mutex>
 #include <new>
 #include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+
+#include "thread/fork_lock.hpp"
 
 namespace flipslide {
 
@@ -21,7 +22,7 @@ struct Block {
   std::size_t bytes;
 };
 
-std::mutex lock;
+ForkLock lock;
 std::vector<Block> kept;  // the one given back last is at the end: it is the warmest
 std::size_t bytes_kept = 0;
 
@@ -42,7 +43,7 @@ void free_oldest() {
 void* take_block(std::size_t bytes) {
   bytes = whole_pages(bytes);
   {
-    const std::lock_guard<std::mutex> hold(lock);
+    const Hold hold(lock);
     for (std::size_t i = kept.size(); i-- > 0;)
       if (kept[i].bytes == bytes) {
         void* found = kept[i].at;
@@ -62,7 +63,7 @@ void* take_block(std::size_t bytes) {
 
 void return_block(void* block, std::size_t bytes) {
   bytes = whole_pages(bytes);
-  const std::lock_guard<std::mutex> hold(lock);
+  const Hold hold(lock);
   if (bytes > kMostKept) {
     std::free(block);
     return;
@@ -73,7 +74,7 @@ void return_block(void* block, std::size_t bytes) {
 }
 
 std::size_t release_blocks() {
-  const std::lock_guard<std::mutex> hold(lock);
+  const Hold hold(lock);
   const std::size_t released = bytes_kept;
   while (!kept.empty()) free_oldest();
   return released;

@@ -1,11 +1,10 @@
 #include "kept.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 #include <utility>
+
+#include "thread/fork_lock.hpp"
 
 namespace flipslide {
 
@@ -123,7 +122,7 @@ class Store {
 
   // Of one convolution.
   std::vector<Shared> all_of(std::uint64_t number) {
-    const std::lock_guard<std::mutex> hold(lock_);
+    const Hold hold(lock_);
     std::vector<Shared> found;
     for (const Place& place : places_)
       if (place.number == number) found.push_back(place.kept);
@@ -131,7 +130,7 @@ class Store {
   }
 
   void use(const Shared& kept) {
-    const std::lock_guard<std::mutex> hold(lock_);
+    const Hold hold(lock_);
     const auto found =
         std::find_if(places_.begin(), places_.end(), [&](const Place& place) { return place.kept == kept; });
     if (found != places_.end()) std::rotate(places_.begin(), found, found + 1);
@@ -140,7 +139,7 @@ class Store {
   void add(std::uint64_t number, const Shared& kept) {
     const auto is_own = [&](const Place& place) { return place.number == number; };
     std::vector<Place> gone;
-    const std::lock_guard<std::mutex> hold(lock_);
+    const Hold hold(lock_);
     if (std::count_if(places_.begin(), places_.end(), is_own) == kMostOfOne)
       drop(std::find_if(places_.rbegin(), places_.rend(), is_own).base() - 1, gone);
     places_.insert(places_.begin(), {number, kept});
@@ -152,7 +151,7 @@ class Store {
   template <class Is>
   std::size_t remove(const Is& is) {
     std::vector<Place> gone;
-    const std::lock_guard<std::mutex> hold(lock_);
+    const Hold hold(lock_);
     const std::size_t before = bytes_;
     for (std::size_t i = places_.size(); i-- > 0;)
       if (is(places_[i].number)) drop(places_.begin() + static_cast<std::ptrdiff_t>(i), gone);
@@ -160,20 +159,16 @@ class Store {
   }
 
   std::size_t n_bytes() {
-    const std::lock_guard<std::mutex> hold(lock_);
+    const Hold hold(lock_);
     return bytes_;
   }
-
-  // Around a fork, so that the child's lock is free and what is kept is whole.
-  void hold() { lock_.lock(); }
-  void let_go() { lock_.unlock(); }
 
  private:
   struct Place {
     std::uint64_t number;
     Shared kept;
   };
-  std::mutex lock_;
+  ForkLock lock_;
   std::vector<Place> places_;
   std::size_t bytes_ = 0;
 
@@ -187,9 +182,6 @@ class Store {
 // Never destroyed: threads may outlive the end of main.
 Store& store() {
   static Store& made = *new Store;
-  static const int registered =
-      pthread_atfork([] { store().hold(); }, [] { store().let_go(); }, [] { store().let_go(); });
-  (void)registered;
   return made;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -81,6 +82,37 @@ def test_fork_while_another_thread_computes() -> None:
     finally:
         stop.set()
         worker.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_fork_while_another_thread_holds_a_lock() -> None:
+    """Of the memory that results share, of kept taps: each of them is free in the child, and what it guards whole."""
+    stop = threading.Event()
+    x, w = np.ones(200_000), np.ones(20_000)
+
+    def keep_locking() -> None:
+        while not stop.is_set():
+            fs.release_memory()
+            fs.convolve(x[:40_000], w[:15_000], method="fft")
+
+    fs.release_memory()
+    fs.convolve(x, w, method="fft")  # what Python imports for it, under locks of its own
+    workers = [threading.Thread(target=keep_locking) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in range(60):
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)
+                fs.release_memory()
+                os._exit(0 if fs.convolve(x, w, "valid", method="fft", threads=1)[0].round() == len(w) else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
 
 
 def test_eight_python_threads_at_once() -> None:

@@ -14,9 +14,9 @@
 //                  converted in long pieces beside the matrix.
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <tuple>
 
+#include "../thread/fork_lock.hpp"
 #include "transform.hpp"
 
 namespace flipslide {
@@ -151,9 +151,9 @@ class Folding {
 };
 
 const Folding& folding_of(Index n, const FsLanes& f, Index bytes, bool is_angled) {
-  static std::mutex lock;
+  static ForkLock lock;
   static std::map<std::tuple<Index, int, Index, bool>, std::unique_ptr<Folding>> all;
-  const std::lock_guard<std::mutex> hold(lock);
+  const Hold hold(lock);
   std::unique_ptr<Folding>& made = all[{n, f.lanes, bytes, is_angled}];
   if (!made) made = std::make_unique<Folding>(n, f, bytes, is_angled);
   return *made;

@@ -3,9 +3,10 @@
 #include <cmath>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <tuple>
 #include <vector>
+
+#include "../thread/fork_lock.hpp"
 
 namespace flipslide {
 
@@ -89,9 +90,9 @@ std::unique_ptr<Made> make(Index n, int max_radix, bool is_angled) {
 }  // namespace
 
 const FsFft& fft_of(Index n, Index bytes, int max_radix, bool is_angled) {
-  static std::mutex lock;
+  static ForkLock lock;
   static std::map<std::tuple<Index, Index, int, bool>, std::unique_ptr<Made>> all;
-  const std::lock_guard<std::mutex> hold(lock);
+  const Hold hold(lock);
   std::unique_ptr<Made>& made = all[{n, bytes, max_radix, is_angled}];
   if (!made) made = bytes == 4 ? make<float>(n, max_radix, is_angled) : make<double>(n, max_radix, is_angled);
   return made->fft;

@@ -65,12 +65,13 @@ static void stencil_block(const Stencil<T>& s, const T* x, T* y, bool accumulate
   for (int r = 0; r < rows; ++r) streams ? stream(y + r * s.y_row, sum[r]) : store(y + r * s.y_row, sum[r]);
 }
 
-// All rows of taps, a chunk after the other.
+// All rows of taps, a chunk after the other. Sums that come back for another chunk are in the cache: a vector of half
+// a line that is written past it takes the other half along, which is then read from memory again.
 template <class T, int rows>
 static void stencil_rows(Stencil<T> s, const T* x, T* y, bool accumulate, bool streams, T bias) {
   for (int64_t left = s.n_rows; left > 0;) {
     const int64_t n = left < s.chunk ? left : s.chunk;
-    const bool is_final = streams && n == left;
+    const bool is_final = streams && n == s.n_rows;
     switch (n) {
 #define FS_CASE(n)                                                                                      \
   case n:                                                                                               \

@@ -1,6 +1,6 @@
 """What sums that are no transforms cost: each formula counts how often its steps happen.
 
-The steps are those of cpp/tiles.cpp and its kernels. Their times are in costs.json.
+The steps are those of cpp/tiles and its kernels. Their times are in costs.json.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ __all__ = ["estimate_box", "estimate_direct", "estimate_gemm", "estimate_numpy",
 #: Rows of outputs, and of taps, that a stencil works on at once (cpp/kernels/stencil.hpp).
 STENCIL_ROWS = 8
 
-#: Channels that share what they load (cpp/kernels/gemm.cpp), and those of one task (cpp/tiles.cpp).
+#: Channels that share what they load (cpp/kernels/gemm.cpp), and those of one task (cpp/tiles).
 SHARING_CHANNELS, CHANNELS_PER_TASK = 8, 64
 
-#: Of a tile: its products are an eighth of all, within limits, and its window of x has so many bytes (cpp/tiles.cpp).
+#: Of a tile: its products are an eighth of all, within limits, and its window of x has so many bytes (cpp/tiles).
 FEWEST_PRODUCTS, MOST_PRODUCTS, WINDOW_BYTES = 0.2e6, 32e6, 256 << 10
 
-#: Fewer taps than these are summed one by one (cpp/tiles.cpp).
+#: Fewer taps than these are summed one by one (cpp/tiles).
 BOX_ACROSS, BOX_ALONG = 8, 16
 
-#: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/tiles.cpp).
+#: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/tiles).
 MOST_WHOLE, STORED_PRODUCTS = 1e6, 8
 
 #: The first-level cache of a core.
 NEAR_BYTES = 32 << 10
 
-#: Shorter rows are copied before they are summed (cpp/tiles.cpp).
+#: Shorter rows are copied before they are summed (cpp/tiles).
 LONG_ROW = 768
 
 #: Bytes that a tile takes beside the taps, and those of a tile that goes axis by axis.
