@@ -1,158 +1,391 @@
-"""Measure the constants of the cost formulas and write src/flipslide/costs.json.
+"""Measure every constant of the cost formulas, for each instruction set, and write src/flipslide/costs.json.
 
-Each is a median over several shapes of the same kind, one thread, so that one lucky size does
-not decide. The optimum is flat: a constant that is off by a quarter changes no choice between
-the methods there are today, since `direct` and `gemm` differ by a factor of two or more
-wherever both apply and there are eight output channels.
+    python benchmarks/calibrate.py [--sets avx2,baseline]
+
+A formula is linear in its constants (src/flipslide/estimate.py): asked with one constant at 1 and the
+others at 0, it tells how often that step happens in a call. So the constants of each method and sum type
+are those, none below 0, that come closest to the measured times of some calls, by least squares of the
+relative error. To add a constant is to name it in `STEPS` and to have calls in `CALLS` that show it.
+
+All calls of an instruction set take turns, in rounds, so that a phase of a slower machine meets all; of each
+the lower quartile counts.
+Calls that the second-level cache holds run on one thread, the others on as many as choices are made for:
+those share what lies behind. It takes half a minute for each instruction set.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
-import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from datetime import date
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import click
 import numpy as np
+from scipy.optimize import nnls
 
-import flipslide as fs
-from flipslide.arrays import arithmetic_of
-from flipslide.costs import costs
+from flipslide.arrays import Arithmetic
+from flipslide.estimate import SUMS, USUAL_THREADS, Constants, Estimate, Problem, example_of
 from flipslide.execute import Program, instruction_sets
-from flipslide.plan import Plan, choose
+from flipslide.plan import Candidate, Plan
 from flipslide.spec import ConvSpec
+from flipslide.sums import estimate_box, estimate_direct, estimate_gemm, estimate_numpy, estimate_separable
+from flipslide.tiles import estimate_tile
 
-SUMS = ("float32", "float64", "int32", "int64")
-COMPLEX_SUMS = ("complex64", "complex128")
 TARGET = Path(__file__).parent.parent / "src" / "flipslide" / "costs.json"
+ROUNDS = 40
+SHORTEST = 100e-6  # seconds: what takes less is repeated
+DIGITS = 3
+
+Array = np.ndarray[Any, Any]
+Shape = tuple[int, ...]
+
+# ------------------------------------------------------------------------- what is measured
 
 
-def median_seconds(job: Callable[[], Any], rounds: int = 9) -> float:
-    job()
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+class Call(NamedTuple):
+    """A call that a method is timed with. `sums` is in the place of its row's name."""
+
+    x: Shape
+    w: Shape
+    tile: Shape = ()
+    axes: Shape | None = None
+    rank: int = 1
+    sums: str = ""
+    must_share: bool = False
+
+    def spec(self) -> ConvSpec:
+        """Five axes of x are those of a layer."""
+        if len(self.x) >= 4:
+            n_axes = len(self.x) - 3
+            axes = tuple(range(3, 3 + n_axes))
+            return ConvSpec.layer(self.x, self.w, stride=1, padding="same", dilation=1, x_axes=axes)
+        return ConvSpec.of(self.x, self.w, mode="same", axes=self.axes)
 
 
-def small(shape: Any, dtype: str) -> np.ndarray:
+#: The constants of each formula: nanoseconds of which step.
+STEPS = {
+    method: tuple(steps.split())
+    for method, steps in {
+        "direct": "call taps tile row output far copied product load alone wide",
+        "gemm": "call taps tile row output far copied product load wide",
+        "separable": "call row pass far tap term term_tap",
+        "box": "call row pass far along across beyond",
+        "overlap": "call tile row level odd across far move stream pages again strided whole",
+        "fft": "call tile row level odd across collide far move stream pages again strided whole join",
+        "numpy": "call tap product",
+    }.items()
+}
+
+
+def square(n: int, k: int, tile: Shape = (), axes: int = 2, **words: Any) -> Call:
+    return Call((n,) * axes, (k,) * axes, tile, **words)
+
+
+def sizes(n: int, k: int, *tiles: int, **words: Any) -> list[Call]:
+    """One axis, in tiles of several sizes."""
+    return [Call((n,), (k,), (tile,), **words) for tile in tiles]
+
+
+def layer(x: Shape, w: Shape) -> Call:
+    """Of one group."""
+    return Call((x[0], 1, *x[1:]), (1, *w))
+
+
+def signals(*calls: tuple[int, int]) -> list[Call]:
+    """Samples and taps."""
+    return [Call((n,), (k,)) for n, k in calls]
+
+
+def batches(*calls: tuple[int, int, int]) -> list[Call]:
+    """Signals, samples and taps."""
+    return [Call((m, n), (k,)) for m, n, k in calls]
+
+
+def banks(*calls: tuple[int, int, int], tile: Shape = ()) -> list[Call]:
+    """Samples, filters and taps."""
+    return [Call((1, n), (m, k), tile, (1,)) for n, m, k in calls]
+
+
+def layers(*calls: tuple[int, int, int, int]) -> list[Call]:
+    """Channels, pixels a side, filters and taps a side, of two images."""
+    return [layer((2, c, n, n), (m, c, k, k)) for c, n, m, k in calls]
+
+
+def images(*calls: tuple[int, int], axes: int = 2) -> list[Call]:
+    """Pixels and taps a side."""
+    return [square(n, k, axes=axes) for n, k in calls]
+
+
+CALLS: dict[str, list[Call]] = {
+    "direct": [
+        *signals((4, 2), (64, 5), (2_000, 3), (20_000, 3), (100_000, 5), (400_000, 5), (60_000, 9), (60_000, 16)),
+        *signals((60_000, 7), (60_000, 24), (60_000, 40), (20_000, 101), (3_000, 60)),
+        *batches((200, 100, 15), (50, 1_000, 16), (100, 300, 31), (20, 4_000, 5)),
+        *images((16, 3), (64, 5), (256, 3), (512, 3), (1_000, 3), (256, 5), (200, 7), (200, 9), (150, 15)),
+        *images((16, 3), (40, 3), (32, 5), axes=3),
+        *layers(
+            (3, 8, 5, 3), (8, 8, 16, 3), (16, 20, 4, 3), (8, 32, 4, 3), (32, 12, 32, 3), (64, 24, 4, 3), (3, 48, 4, 7)
+        ),
+    ],
+    "gemm": [
+        *banks((4, 2, 2), (20_000, 32, 16), (20_000, 8, 5), (20_000, 3, 31)),
+        layer((1, 4, 4, 4), (2, 4, 1, 1)),
+        layer((2, 3, 8, 8), (5, 3, 3, 3)),
+        *layers((8, 8, 16, 3), (16, 32, 2, 3), (64, 24, 4, 3), (32, 12, 32, 3)),
+        layer((1, 64, 24, 24), (64, 64, 3, 3)),
+        layer((2, 128, 14, 14), (64, 128, 1, 1)),
+        layer((1, 3, 48, 48), (32, 3, 7, 7)),
+        layer((1, 8, 32, 32), (4, 8, 3, 3)),
+        layer((2, 16, 1_000), (32, 16, 9)),
+    ],
+    "separable": [
+        *images((16, 3), (64, 5), (240, 3), (240, 5), (240, 7), (240, 11), (240, 25), (240, 41)),
+        *images((600, 5), (600, 7), (600, 13), (600, 25), (600, 61), (1_000, 9)),
+        *images((40, 3), (40, 7), (60, 5), axes=3),
+        *(square(n, k, rank=r) for n, k, r in ((240, 11, 2), (240, 25, 2), (600, 11, 2), (240, 11, 3), (600, 15, 3))),
+    ],
+    "box": [
+        *images((16, 3), (64, 9), (240, 3), (240, 5), (240, 9), (240, 31), (600, 9), (600, 15), (600, 101)),
+        *images((40, 3), (40, 9), (64, 5), axes=3),
+        *signals((60_000, 16), (60_000, 101), (60_000, 1_000)),
+    ],
+    "overlap": [
+        *sizes(500, 16, 64, 540),
+        *sizes(40_000, 32, 128, 256, 512, 1_024, 2_048),
+        *sizes(200_000, 64, 512, 1_024, 4_096, 16_384),
+        *(c._replace(tile=(t,)) for c in batches((64, 1_000, 31)) for t in (256, 1_080)),
+        *(c._replace(tile=(360,)) for c in batches((200, 300, 31))),
+        *(square(240, 9, tile) for tile in ((32, 32), (32, 64), (64, 64), (64, 128), (128, 128), (128, 256))),
+        *(square(600, 25, tile) for tile in ((80, 80), (80, 160), (160, 160), (160, 320))),
+        *(square(1_000, 15, tile) for tile in ((64, 144), (80, 192), (128, 128))),
+        *(square(48, 5, tile, axes=3) for tile in ((16, 16, 16), (16, 16, 32), (16, 32, 64))),
+        *banks((20_000, 4, 64), (20_000, 16, 64), tile=(512,)),
+        Call((20_000, 3), (64,), (512,), (0,)),
+        Call((600, 800, 3), (9, 9), (48, 96), (0, 1)),
+        Call((1_000, 1_500, 3), (15, 15), (80, 144), (0, 1)),
+    ],
+    "fft": [
+        *sizes(500, 16, 540),
+        *sizes(900, 100, 1_000),
+        *sizes(20_000, 500, 1_500, 2_048, 4_096, 8_192, 20_480),
+        *sizes(90_000, 900, 8_192, 9_216, 24_000, must_share=True),
+        *sizes(100_000, 4_000, 8_192, 16_384, 51_200, 104_000),
+        *sizes(300_000, 20_000, 65_536, 327_680),
+        *(square(240, 31, tile) for tile in ((72, 80), (96, 144), (144, 144), (256, 288), (270, 270))),
+        *(square(600, 31, tile) for tile in ((128, 128), (160, 320), (320, 320), (600, 640))),
+        *(square(1_000, 15, tile) for tile in ((540, 128), (128, 288), (256, 256), (270, 270), (1_024, 1_080))),
+        *(square(60, 7, tile, axes=3) for tile in ((24, 24, 36), (36, 36, 64), (64, 64, 64), (64, 72, 64))),
+        *banks((20_000, 4, 800), (20_000, 16, 800), tile=(4_096,)),
+        *banks((90_000, 32, 101), tile=(1_440,)),
+        Call((600, 800, 3), (15, 15), (216, 216), (0, 1)),
+        Call((1_000, 1_500, 3), (15, 15), (128, 288), (0, 1)),
+    ],
+    "numpy": signals((9, 3), (100, 9), (20_000, 9)),
+}
+
+#: Complex numbers and whole ones are transformed as their parts, at some cost.
+OTHERS: dict[str, list[Call]] = {
+    "overlap": [*sizes(40_000, 32, 256, 1_024), square(240, 9, (64, 64))],
+    "fft": [*sizes(20_000, 500, 4_096, 20_480), square(240, 31, (256, 288))],
+}
+PARTS = {"float32": ("complex64",), "float64": ("complex128", "int32", "int64")}
+
+WHOLE_SUMS = tuple(name for name in SUMS if name != "int16")  # which only `direct` takes in pairs
+REALS = tuple(name for name in WHOLE_SUMS if not name.startswith("complex"))
+
+
+def rows() -> Iterator[tuple[str, str, list[Call]]]:
+    """Each row of costs.json: a method, the name of its sums, and the calls that show its constants."""
+    names = {"direct": tuple(SUMS), "gemm": WHOLE_SUMS, "box": REALS, "numpy": ("any",)}
+    for method, calls in CALLS.items():
+        for name in names.get(method, ("float32", "float64")):
+            others = [call._replace(sums=s) for s in PARTS.get(name, ()) for call in OTHERS.get(method, ())]
+            yield method, name, calls + others
+
+
+# ------------------------------------------------------------------------------- one call
+
+
+class Ranked(Plan):
+    """A plan whose taps are a sum of products, as many as they are."""
+
+    @property
+    def rank(self) -> int:
+        return 8
+
+
+def numbers_of(name: str, call: Call) -> Arithmetic:
+    return example_of("float32" if name == "any" else call.sums or name)
+
+
+def threads_of(name: str, call: Call) -> int:
+    is_far = Problem.of(call.spec(), numbers_of(name, call)).is_far
+    return USUAL_THREADS if is_far or call.must_share else 1
+
+
+def job_of(method: str, name: str, call: Call) -> Callable[[], Any]:
+    """The call as the core gets it, into a result that is there."""
+    spec, numbers = call.spec(), numbers_of(name, call)
+    chosen = Candidate(method, "", Estimate(0, 0, 1, 0, call.tile), 1.0)
+    x, w = small_numbers(spec.x_shape, numbers.x), taps_of(method, call.rank, spec.w_shape, numbers.w)
+    if call.rank > 1:  # terms are looked for in the place of a transform
+        tile = tuple(2 * (k + 1) for k in call.w)
+        chosen = Candidate("overlap", "", Estimate(0, 0, 1, 0, tile), 1.0)
+        program = Program(Ranked(spec, numbers, False, 1, chosen, separates="products"))
+    else:
+        program = Program(Plan(spec, numbers, False, 1, chosen))
+    threads = threads_of(name, call)
+    core = program.core_call(x.dtype, w.dtype, threads)
+    if core is None:
+        return lambda: program(x, w, None, None, threads)
+    y, run = np.empty(spec.y_shape, numbers.y), core.runner.run
+    return lambda: run(x, w, None, y, threads, 0, False)
+
+
+def small_numbers(shape: Shape, dtype: np.dtype[Any]) -> Array:
     """Random numbers whose sums fit in every type."""
-    rng = np.random.default_rng(0)
-    x = rng.integers(-2, 3, shape)
-    return (x + 1j * rng.integers(-2, 3, shape) if np.dtype(dtype).kind == "c" else x).astype(dtype)
+    return np.random.default_rng(0).integers(-2, 3, shape).astype(dtype)
 
 
-def direct_product(dtype: str) -> float:
-    """Nanoseconds a product: a long signal, an image, a batch of short ones."""
-    jobs = [((200_000,), (101,)), ((600, 600), (7, 7)), ((400, 500), (15,))]
-    return statistics.median(
-        median_seconds(lambda x=small(n, dtype), w=small(k, dtype): fs.convolve(x, w, "same", method="direct"))
-        * 1e9
-        / (np.prod(n) * np.prod(k))
-        for n, k in jobs
-    )
+def taps_of(method: str, rank: int, shape: Shape, dtype: np.dtype[Any]) -> Array:
+    """All the same, or a sum of so many products of taps along the axes, or any; imaginary parts count."""
+    if method == "box":
+        return np.ones(shape, dtype)
+    rng = np.random.default_rng(1)
+    if method == "separable":
+        terms = [reduce(np.multiply.outer, [rng.random(n) for n in shape]) for _ in range(rank)]
+        return np.sum(terms, axis=0).astype(dtype)
+    w = rng.integers(-2, 3, shape)
+    return (w + 1j if dtype.kind == "c" else w).astype(dtype)
 
 
-def pair_product() -> float:
-    """Nanoseconds of a pair of taps of 16 bits, of which K taps along a row have K // 2 + 1."""
-    jobs = [((200_000,), (101,)), ((600, 600), (7, 7)), ((400, 500), (15,))]
-    return statistics.median(
-        median_seconds(lambda x=small(n, "int16"), w=small(k, "int16"): fs.convolve(x, w, "same", method="direct"))
-        * 1e9
-        / (np.prod(n) * np.prod(k[:-1]) * (k[-1] // 2 + 1))
-        for n, k in jobs
-    )
+def steps_of(method: str, name: str, call: Call) -> list[float]:
+    """How often each step of the method happens in a call."""
+    problem = Problem.of(call.spec(), numbers_of(name, call))
+    alone = ({s: float(s == step) for s in STEPS[method]} for step in STEPS[method])
+    return [estimate(method, problem, call, k).nanoseconds(threads_of(name, call)) for k in alone]
 
 
-def gemm_product(dtype: str) -> float:
-    jobs = [((1, 64, 28, 28), (64, 64, 3, 3)), ((1, 32, 40, 40), (48, 32, 3, 3)), ((2, 128, 14, 14), (64, 128, 1, 1))]
-    return statistics.median(
-        median_seconds(lambda x=small(n, dtype), w=small(k, dtype): fs.nn.conv(x, w, padding="same", method="gemm"))
-        * 1e9
-        / (np.prod(n) / n[1] * np.prod(k))
-        for n, k in jobs
-    )
+def estimate(method: str, problem: Problem, call: Call, k: Constants) -> Estimate:
+    if call.tile:
+        return estimate_tile(method, problem, k, call.tile)
+    if method == "separable":
+        return estimate_separable(problem, k, call.rank)
+    return SINGLE[method](problem, k)
 
 
-def numpy_cost() -> tuple[float, float]:
-    """Nanoseconds a tap and a product, from two sizes of the same call."""
-    w = small(9, "float32")
-    times = [
-        median_seconds(lambda x=small(n, "float32"): fs.convolve(x, w, "same", method="numpy")) * 1e9
-        for n in (100, 50_000)
-    ]
-    per_product = (times[1] - times[0]) / (9 * 49_900)
-    return times[0] / 9, per_product
+SINGLE = {"direct": estimate_direct, "gemm": estimate_gemm, "box": estimate_box, "numpy": estimate_numpy}
 
 
-def transform_costs(dtype: str) -> list[float]:
-    """Nanoseconds of a vector of points: for each doubling of the tile, and to move it in and out.
-
-    A straight line through the times of one signal in tiles of several sizes; the cost of a row of a
-    tile, the third constant, is what its smallest tiles take beyond that line and is kept as it is.
-    """
-    sizes = (512, 1024, 2048, 4096)
-    level, move = np.polyfit(np.log2(sizes), [vector_cost(dtype, n) for n in sizes], 1)
-    return [round(float(level), 2), round(float(move), 2), costs()["transform"][dtype][2]]
+# ------------------------------------------------------------------------------ measuring
 
 
-def vector_cost(dtype: str, n: int) -> float:
-    """Nanoseconds of a vector of complex points in tiles of n samples, without finding their rows."""
-    x, w = small(1_000_000, dtype), small(64, dtype)
-    spec, numbers = ConvSpec.of(x.shape, w.shape, mode="same"), arithmetic_of(x.dtype, w.dtype)
-    part = np.dtype("float32" if dtype == "float32" else "float64")
-    program = Program(with_tile(choose(spec, numbers, 1, "overlap"), (n,)))
-    tiles = -(-x.size // (n - w.size + 1))
-    rows = tiles * costs()["transform"][part.name][2]
-    seconds = median_seconds(lambda: program(x, w, None, None, 1))
-    return (seconds * 1e9 - rows) * 2 * (costs()["vector_bytes"] // part.itemsize) / (tiles * n)
+def seconds_of(job: Callable[[], Any], repeats: int = 1) -> float:
+    """With its arrays in the caches, which the others have emptied."""
+    job()
+    started = time.perf_counter()
+    for _ in range(repeats):
+        job()
+    return (time.perf_counter() - started) / repeats
 
 
-def integer_cost() -> float:
-    """Nanoseconds that such a vector takes longer where samples are integers and outputs are rounded to some."""
-    return round(vector_cost("int32", 2048) - vector_cost("float64", 2048), 2)
+def measure(jobs: list[Callable[[], Any]], rounds: int = ROUNDS) -> Array:
+    """Nanoseconds of each, of rounds in which all take turns."""
+    first = [min(seconds_of(job) for _ in range(3)) for job in jobs]
+    repeats = [max(1, int(SHORTEST / seconds)) for seconds in first]
+    times = [[seconds_of(job, n) for job, n in zip(jobs, repeats, strict=True)] for _ in range(rounds)]
+    return 1e9 * usual_times(np.array(times))
 
 
-def with_tile(plan: Plan, tile: tuple[int, ...]) -> Plan:
-    """A transform's plan, with tiles of another size."""
-    candidates = tuple(
-        c._replace(estimate=c.estimate._replace(tile=tile)) if c.method == plan.method else c for c in plan.candidates
-    )
-    return replace(plan, candidates=candidates)
+def usual_times(times: Array) -> Array:
+    """The lower quartile over rounds (the first axis): the machine may be slower in more than half of them."""
+    quartile: Array = np.quantile(times, 0.25, axis=0)
+    return quartile
 
 
-def call_cost(method: str) -> float:
-    """Nanoseconds of a call that computes next to nothing."""
-    x, w = small((1, 4), "float32"), small((2, 2), "float32")
-    return median_seconds(lambda: [fs.convolve(x, w, axes=-1, method=method) for _ in range(500)]) * 2e6
+def fit(steps: Array, times: Array) -> Array:
+    """Constants, none below 0, whose sums come closest to the times, relatively."""
+    scaled = steps / times[:, None]
+    # Columns of similar size, or the smallest constants would drown.
+    sizes = np.maximum(np.abs(scaled).max(axis=0), 1e-30)
+    found: Array = nnls(scaled / sizes, np.ones(len(times)))[0] / sizes
+    return found
 
 
-def main() -> None:
-    with fs.threads(1):
-        per_tap, per_product = numpy_cost()
-        table = {
-            "about": "Nanoseconds, one thread. Made by benchmarks/calibrate.py; see docs/performance.md.",
-            "machine": f"{platform.machine()}, {instruction_sets()[0]}, {date.today()}",
-            "call": {method: round(call_cost(method)) for method in ("direct", "gemm", "numpy")},
-            "product": {
-                "direct": {dtype: round(direct_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)}
-                | {"int16": round(pair_product(), 4)},
-                "gemm": {dtype: round(gemm_product(dtype), 4) for dtype in (*SUMS, *COMPLEX_SUMS)},
-                "numpy": dict.fromkeys(SUMS, round(per_product, 2)),
-            },
-            "transform": {dtype: transform_costs(dtype) for dtype in ("float32", "float64")}
-            | {"integers": integer_cost()},
-            "numpy_tap": round(per_tap),
-        }
-    TARGET.write_text(json.dumps(table, indent=2) + "\n")
-    print(TARGET.read_text())
+def rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def measure_section(rounds: int = ROUNDS) -> dict[str, dict[str, Constants]]:
+    """The constants of the instruction set that runs; says how well they fit."""
+    table = list(rows())
+    jobs = [job_of(method, name, call) for method, name, calls in table for call in calls]
+    times = iter(np.split(measure(jobs, rounds), np.cumsum([len(calls) for *_, calls in table])[:-1]))
+    section: dict[str, dict[str, Constants]] = {method: {} for method in STEPS}
+    for (method, name, calls), taken in zip(table, times, strict=True):
+        steps = np.array([steps_of(method, name, call) for call in calls])
+        constants = fit(steps, taken)
+        section[method][name] = dict(zip(STEPS[method], map(rounded, constants.tolist()), strict=True))
+        report(method, name, calls, steps @ constants / taken)
+    return section
+
+
+def report(method: str, name: str, calls: list[Call], ratios: Array) -> None:
+    """Predicted over measured: quartiles, and the calls that are furthest off."""
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    worst = sorted(zip(np.abs(np.log(ratios)), ratios, calls, strict=True), key=lambda entry: -entry[0])[:3]
+    said = "; ".join(f"{ratio:.2f} {call.x} by {call.w} {call.tile or ''}" for _, ratio, call in worst)
+    print(f"{method:10}{name:12}{low:6.2f}{middle:6.2f}{high:6.2f}   {said}", file=sys.stderr, flush=True)
+
+
+# ----------------------------------------------------------------------------------- main
+
+
+def measure_elsewhere(isa: str) -> dict[str, Any]:
+    """The section of another instruction set, which a process has from its start."""
+    environment = os.environ | {"FLIPSLIDE_ISA": isa, "FLIPSLIDE_CACHE": ""}
+    command = [sys.executable, __file__, "--here"]
+    found: dict[str, Any] = json.loads(subprocess.run(command, env=environment, stdout=-1, check=True).stdout)
+    return found
+
+
+@click.command(help=__doc__)
+@click.option("--sets", default="", help="Only these instruction sets; the others keep their constants.")
+@click.option("--here", is_flag=True, help="Print the constants of the one that runs, and write nothing.")
+def main(sets: str, here: bool) -> None:
+    if here:
+        print(json.dumps(measure_section()))
+        return
+    known = json.loads(TARGET.read_text("utf-8")).get("sets", {}) if TARGET.exists() else {}
+    wanted = sets.split(",") if sets else instruction_sets()[1]
+    for isa in wanted:
+        print(f"{isa}: predicted over measured, quartiles and worst", file=sys.stderr)
+        known[isa] = measure_elsewhere(isa) | {"measured": f"{platform.machine()}, {date.today()}"}
+    about = "Nanoseconds, one thread. Made by benchmarks/calibrate.py; see docs/performance.md."
+    TARGET.write_text(written({"about": about, "sets": known}), "utf-8")
+
+
+def written(table: dict[str, Any]) -> str:
+    """JSON with a line for each row of constants."""
+    parts = [f'{{\n  "about": {json.dumps(table["about"])},\n  "sets": {{']
+    for isa, section in sorted(table["sets"].items()):
+        methods = []
+        for method, rows in section.items():
+            if isinstance(rows, dict):
+                lines = (f"        {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
+                methods.append(f"      {json.dumps(method)}: {{\n" + ",\n".join(lines) + "\n      }")
+            else:
+                methods.append(f"      {json.dumps(method)}: {json.dumps(rows)}")
+        parts.append(f"    {json.dumps(isa)}: {{\n" + ",\n".join(methods) + "\n    }")
+    return parts[0] + "\n" + ",\n".join(parts[1:]) + "\n  }\n}\n"
 
 
 if __name__ == "__main__":

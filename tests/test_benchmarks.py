@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import cases, measure, reference, report, rivals, roofline, run, spectral
+from benchmarks import boundaries, calibrate, cases, measure, reference, report, rivals, roofline, run, spectral
 from benchmarks.cases import Case
 from flipslide import definition
 from flipslide.spec import ConvSpec
@@ -194,3 +194,93 @@ def test_the_command_runs_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_no_case_has_such_a_name() -> None:
     assert CliRunner().invoke(run.main, ["--only", "nothing"]).exit_code == 1
+
+
+# ------------------------------------------------------------------------------- constants
+
+
+def test_constants_are_found_again() -> None:
+    """From times that a formula with known constants would take, though half of the rounds are slower."""
+    rng = np.random.default_rng(0)
+    calls = calibrate.CALLS["direct"]
+    steps = np.array([calibrate.steps_of("direct", "float32", call) for call in calls])
+    known = rng.uniform(1, 2, steps.shape[1]) / steps.mean(axis=0)
+    slowness = rng.choice([1.0, 1.9], 60)[:, None]
+    times = steps @ known * slowness * rng.normal(1, 0.01, (60, len(calls)))
+    found = calibrate.fit(steps, calibrate.usual_times(times))
+    np.testing.assert_allclose(steps @ found, steps @ known, rtol=0.03)
+
+
+def test_every_step_happens_in_some_call() -> None:
+    for method, name, calls in calibrate.rows():
+        steps = np.array([calibrate.steps_of(method, name, call) for call in calls])
+        happen = dict(zip(calibrate.STEPS[method], steps.any(axis=0), strict=True))
+        missing = {step for step, happens in happen.items() if not happens}
+        if method == "direct" and name.startswith("complex"):
+            missing -= {"product", "load"}  # whose rows share nothing
+        if name == "float32":
+            missing -= {"whole"}
+        assert not missing, (method, name, missing)
+
+
+def test_constants_are_those_that_the_formulas_name() -> None:
+    table = json.loads(calibrate.TARGET.read_text("utf-8"))
+    for section in table["sets"].values():
+        for method, name, _ in calibrate.rows():
+            assert tuple(section[method][name]) == calibrate.STEPS[method]
+    assert calibrate.written(table) == calibrate.TARGET.read_text("utf-8")
+
+
+def test_calls_are_run_as_they_are_counted() -> None:
+    """One of each method, small, by its own way: taps of rank two go axis by axis."""
+    few = {
+        "direct": calibrate.Call((40,), (3,)),
+        "gemm": calibrate.layer((1, 2, 4, 4), (2, 2, 3, 3)),
+        "separable": calibrate.square(20, 3, rank=2),
+        "box": calibrate.square(20, 9),
+        "overlap": calibrate.Call((40,), (3,), (16,)),
+        "fft": calibrate.square(20, 3, (16, 18)),
+        "numpy": calibrate.Call((9,), (3,)),
+    }
+    jobs = [calibrate.job_of(method, "any" if method == "numpy" else "float64", call) for method, call in few.items()]
+    times = calibrate.measure(jobs, rounds=2)
+    assert ((times > 0) & (times < 1e8)).all()
+
+
+# ------------------------------------------------------------------------------ boundaries
+
+
+def test_boundaries_take_turns() -> None:
+    ran = ""
+
+    def call(letter: str):
+        def run() -> None:
+            nonlocal ran
+            ran += letter
+
+        return run
+
+    times = boundaries.run_rounds({letter: call(letter) for letter in "abc"}, 0.0)
+    assert all(len(found) == boundaries.FEWEST_ROUNDS for found in times.values())
+    rounds = "".join(letter for at, letter in enumerate(ran) if at == 0 or ran[at - 1] != letter)
+    assert "abcbcacababc" in rounds.replace("aa", "a").replace("bb", "b").replace("cc", "c")
+
+
+def test_a_rule_is_compared_within_its_round() -> None:
+    """A machine that is slower in half of the rounds changes no ratio."""
+    zero = [1.0, 2.0] * 20
+    cost = boundaries.compare([1.2 * seconds for seconds in zero], zero)
+    assert (cost.low, cost.ratio, cost.high) == pytest.approx((1.2, 1.2, 1.2))
+    row = boundaries.describe(PLAIN, dict.fromkeys((*boundaries.RULES, boundaries.AGAIN), cost))
+    assert row.count("**1.20** (1.20 to 1.20)") == 4
+
+
+def test_boundaries_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boundaries, "CASES", [cases.shrink(case) for case in boundaries.CASES])
+    done = CliRunner().invoke(boundaries.main, ["--only", "RGB", "--seconds", "0", "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert [line.split("|")[1].strip() for line in done.output.splitlines()] == [
+        "1 threads",
+        "---",
+        "RGB 20x20x3 by 7x7",
+    ]

@@ -1,4 +1,8 @@
-"""Constants of the cost formulas: costs.json, and how this machine differs from it if that was measured."""
+"""Constants of the cost formulas: costs.json, and how this machine differs from it if that was measured.
+
+The file has a section for each instruction set, made by benchmarks/calibrate.py. One that nobody measured, such
+as NEON, takes the constants of the plainest: its vectors are as long, and what matters is how methods compare.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,10 @@ from typing import Any
 from . import _core
 from . import cache as cached
 
-__all__ = ["costs", "machine_key", "scale_file"]
+__all__ = ["costs", "machine_key", "scale_file", "section_of"]
+
+#: The section of instruction sets that have none.
+PLAINEST = "baseline"
 
 #: Of the files in the cache directory. Another number makes all of them stale.
 SCHEMA = 1
@@ -26,13 +33,21 @@ Scales = dict[str, dict[str, float]]
 
 @cache
 def costs() -> dict[str, Any]:
-    """The table of costs.json, nanoseconds per call and per product, by method and sum type.
+    """The nanoseconds of each step of a method, by method and sum type, for the instruction set that runs.
 
     "scale" has factors by method and sum type, from `fs.calibrate`; a missing one is 1. The table is
     made once in a process, so that a call is planned in the same way from its start to its end.
     """
-    table: dict[str, Any] = json.loads(_shipped())
-    return table | {"vector_bytes": _core.vector_bytes(), "scale": _read_scales(cached.read(scale_file()))}
+    return section_of(json.loads(_shipped()), _core.isa()) | {
+        "vector_bytes": _core.vector_bytes(),
+        "scale": _read_scales(cached.read(scale_file())),
+    }
+
+
+def section_of(table: dict[str, Any], isa: str) -> dict[str, Any]:
+    """The constants of an instruction set."""
+    sections: dict[str, dict[str, Any]] = table["sets"]
+    return sections.get(isa, sections[PLAINEST])
 
 
 @cache

@@ -138,7 +138,7 @@ class Program:
         Where x is slid over w, an infinite sample plays the part of an infinite tap.
         """
         if self._fallback is None:
-            self._fallback = Program(dataclasses.replace(self.plan, exchanged=False, method="direct"))
+            self._fallback = Program(self.plan.as_direct())
         return self._fallback
 
 

@@ -291,7 +291,7 @@ def plan(
         "channels_first", method, accuracy, "raise", None, threads,
     )  # fmt: skip
     if tune:
-        tune_plan(_program(*call).plan, method, accuracy)
+        tune_plan(_program(*call).plan, method)
     return bind(
         _program(*call),
         taps,

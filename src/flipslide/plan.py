@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from .arrays import Arithmetic, Array
 from .costs import costs
 from .errors import ParameterError, unknown_word
+from .estimate import IMPOSSIBLE, USUAL_THREADS, Constants, Estimate, Problem, direct_sum_of, part_of, sum_of
 from .spec import ConvSpec
-from .tiles import USUAL_THREADS, Estimate, Machine, rank_tiles
+from .sums import estimate_box, estimate_direct, estimate_gemm, estimate_numpy, estimate_separable
+from .tiles import least_time, rank_tiles
 from .wisdom import Choice, recall
 
 __all__ = [
@@ -42,21 +42,11 @@ MAX_AXES = 16
 #: Predictions within this factor of the best are near-ties; so many tiles of one method at most.
 NEAR, MOST_NEAR = 1.5, 6
 
+#: A window of x that is never too large, in bytes.
+MOST_WINDOW = 64 << 20
+
 #: Taps of a higher rank are not looked for; looking costs so many nanoseconds for each tap and rank.
 MOST_RANK, RANK_TAP = 8, 1.0
-
-#: What the passes of a further term cost beside those of the first: 0.55 to 0.6 were measured in float32, 0.7 to
-#: 1.2 in float64, for ranks of two; more do not fit the second-level cache as well (2026-11, AVX-512, 2 cores).
-TERM_SHARE = {"float32": 0.7, "float64": 0.9}
-
-#: Rows that a stencil works on at once; what a multiply-add costs beside one with a load of its own; and
-#: what storing an output and packing what it reads costs, in products; and that of a pass along one axis.
-STENCIL_ROWS, LEAST_SHARE, OUTPUT_PRODUCTS, PASS_PRODUCTS = 8, 0.6, 2, 8
-
-#: Integers that 16 bits with a sign hold; and what pairs of them cost where several input channels do not stay in
-#: the first-level cache: 1.4 to 1.5 were measured in layers of 3 x 3 to 7 x 7, 1.1 in those of 1 x 1, which `gemm`
-#: does better (2026-11, AVX-512, 2 cores).
-NARROW, CHANNELS_SHARE = ("bool", "int8", "uint8", "int16"), 1.6
 
 
 # --------------------------------------------------------------------------------- methods
@@ -65,9 +55,11 @@ NARROW, CHANNELS_SHARE = ("bool", "int8", "uint8", "int16"), 1.6
 class Method(NamedTuple):
     """One way to compute any spec it supports."""
 
-    supports: Callable[[ConvSpec, Arithmetic], str]  # "" or why not
-    estimates: Callable[[ConvSpec, Arithmetic], list[Estimate]]  # the cheapest first; empty: no room
+    supports: Callable[[Problem], str]  # "" or why not
+    estimates: Callable[[Problem, Constants, int], list[Estimate]]  # at most so many, the cheapest first
+    constants_of: Callable[[Problem], str]  # which row of costs.json
     bound: ErrorBound
+    least: Callable[[Problem, Constants], float] = lambda problem, k: k["call"]  # nanoseconds, quickly told
 
 
 class ErrorBound(NamedTuple):
@@ -111,187 +103,73 @@ _BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
 _BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile", False)
 
 
-def _compiled(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if not arithmetic.compiled:
-        return f"no compiled arithmetic for {arithmetic.sum}"
+def _compiled(problem: Problem) -> str:
+    spec, numbers = problem.spec, problem.arithmetic
+    if not numbers.compiled:
+        return f"no compiled arithmetic for {numbers.sum}"
     if len(spec.axes) > MAX_AXES:
         return f"more than {MAX_AXES} axes"
-    window = math.prod(1 + abs(axis.dilation) * (axis.w - 1) for axis in spec.axes) * arithmetic.sum.itemsize
-    arrays = (math.prod(spec.x_shape) + math.prod(spec.y_shape)) * arithmetic.sum.itemsize
-    allowed = max(64 << 20, 2 * arrays)
-    return f"one window of x would take {_human_bytes(window)} of scratch" if window > allowed else ""
+    window = math.prod(1 + abs(axis.dilation) * (axis.w - 1) for axis in spec.axes) * numbers.sum.itemsize
+    if window <= MOST_WINDOW:
+        return ""
+    arrays = (math.prod(spec.x_shape) + problem.outputs) * numbers.sum.itemsize
+    return f"one window of x would take {_human_bytes(window)} of scratch" if window > 2 * arrays else ""
 
 
-def _compiled_gemm(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if spec.loop_size("out") < 2:
-        return "one output channel, nothing to share"
-    return _compiled(spec, arithmetic)
+def _compiled_gemm(problem: Problem) -> str:
+    return "one output channel, nothing to share" if problem.out < 2 else _compiled(problem)
 
 
-def _compiled_transform(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if arithmetic.sum.kind == "f" and arithmetic.checks_bound:
-        return f"transforms round, and integers are exact also in {arithmetic.y}"
-    if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
-        return "strides other than 1"
-    if spec.loop_size("in") > 1:
-        return "several input channels"
-    if spec.conj_x:
+def _compiled_transform(problem: Problem) -> str:
+    numbers = problem.arithmetic
+    if numbers.sum.kind == "f" and numbers.checks_bound:
+        return f"transforms round, and integers are exact also in {numbers.y}"
+    if problem.spec.conj_x:
         return "x is conjugated"
-    return _compiled(spec, arithmetic)
+    return _compiled_lattice(problem)
 
 
-def _compiled_separable(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if arithmetic.sum.kind != "f":
+def _compiled_separable(problem: Problem) -> str:
+    if problem.arithmetic.sum.kind != "f":
         return "only for real numbers"
-    if sum(axis.w > 1 for axis in spec.axes) < 2:
+    if sum(axis.w > 1 for axis in problem.spec.axes) < 2:
         return "one axis"
-    return _compiled_box(spec, arithmetic)
+    return _compiled_lattice(problem)
 
 
-def _compiled_box(spec: ConvSpec, arithmetic: Arithmetic) -> str:
-    if arithmetic.is_complex:
-        return "only for real numbers"
-    if any(abs(axis.stride) != 1 or axis.up != 1 for axis in spec.axes):
+def _compiled_box(problem: Problem) -> str:
+    return "only for real numbers" if problem.arithmetic.is_complex else _compiled_lattice(problem)
+
+
+def _compiled_lattice(problem: Problem) -> str:
+    if not problem.has_lattice:
         return "strides other than 1"
-    if spec.loop_size("in") > 1:
-        return "several input channels"
-    return _compiled(spec, arithmetic)
+    return "several input channels" if problem.into > 1 else _compiled(problem)
 
 
-def _separable_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-    return [_passes_cost(spec, arithmetic, 1)]
+def _single(estimate: Callable[[Problem, Constants], Estimate]) -> Callable[[Problem, Constants, int], list[Estimate]]:
+    return lambda problem, k, most: [estimate(problem, k)]
 
 
-def _passes_cost(spec: ConvSpec, arithmetic: Arithmetic, rank: int) -> Estimate:
-    table = costs()
-    # Passes for each axis; what they leave goes through the second-level cache. Terms share what they load.
-    terms = 1 + TERM_SHARE[_part_name(arithmetic.sum)] * (rank - 1)
-    products = spec.n_outputs * sum(terms * axis.w + PASS_PRODUCTS for axis in spec.axes)
-    work = products * table["product"]["direct"][_part_name(arithmetic.sum)]
-    return Estimate(float(table["call"]["direct"]), work, spec.n_outputs, rank * 3 << 20)
-
-
-def _box_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-    table = costs()
-    across, along = table["box"][_part_name(arithmetic.sum)]
-    # The longer the taps, the more numbers tiles have in common.
-    passes = [across * min(axis.w, 8) / 8 for axis in spec.axes[:-1] if axis.w > 1]
-    passes.append(along * (1 + spec.axes[-1].w / 512))
-    return [Estimate(float(table["call"]["direct"]), spec.n_outputs * sum(passes), spec.n_outputs, 3 << 20)]
-
-
-def _direct_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-    if _sums_pairs(spec, arithmetic):
-        return [_product_cost("direct", spec, arithmetic, _pair_share(spec), "int16")]
-    return [_product_cost("direct", spec, arithmetic, _load_share(spec, arithmetic))]
-
-
-def _gemm_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-    return [_product_cost("gemm", spec, arithmetic, 1)]
-
-
-def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: float, kind: str = "") -> Estimate:
-    table = costs()
-    products = spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS
-    work = products * table["product"][method][kind or arithmetic.sum.name]
-    # The taps, and per thread a window of x and a tile of y (cpp/tiles).
-    taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
-    return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
-
-
-def _sums_pairs(spec: ConvSpec, arithmetic: Arithmetic) -> bool:
-    """Whether samples and taps are summed in pairs: see `can_sum_pairs` in cpp/driver.cpp.
-
-    Channels that lie last make neighbours along an axis stand apart.
-    """
-    last = spec.axes[-1]
-    are_neighbours = abs(last.stride) == abs(last.dilation) == 1 and last.x_dim == len(spec.x_shape) - 1
-    is_narrow = arithmetic.x.name in NARROW and arithmetic.w.name in NARROW
-    return is_narrow and arithmetic.sum.name == "int32" and are_neighbours
-
-
-def _pair_share(spec: ConvSpec) -> float:
-    """Pairs of taps for each product. Of K taps, even and odd outputs take K // 2 + 1 each."""
-    pairs = (spec.axes[-1].w // 2 + 1) / max(1, spec.axes[-1].w)
-    return pairs * (CHANNELS_SHARE if spec.loop_size("in") > 1 else 1)
-
-
-def _load_share(spec: ConvSpec, arithmetic: Arithmetic) -> float:
-    """What a product costs beside one that loads its own x: loads are shared by rows (cpp/kernels/stencil.hpp).
-
-    R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product. Rows are those of the
-    last axis but one, or the vectors of a row.
-    """
-    if spec.loop_size("in") > 1:
-        return 1.0  # whose sums do not stay in registers
-    if arithmetic.is_complex:
-        return 1.0  # whose two products share a load already
-    rows, vectors, last = 1.0, 1.0, spec.axes[-1]
-    if len(spec.axes) > 1 and abs(spec.axes[-2].stride) == abs(spec.axes[-2].dilation) == spec.axes[-2].up == 1:
-        rows = spec.axes[-2].w
-    if abs(last.stride) == last.up == 1:
-        vectors = last.w * abs(last.dilation) * arithmetic.sum.itemsize / costs()["vector_bytes"]
-    shared = min(max(rows, vectors, 1.0), STENCIL_ROWS)
-    return max(LEAST_SHARE, (STENCIL_ROWS + shared - 1) / (STENCIL_ROWS * shared))
-
-
-def _array_bytes(spec: ConvSpec, arithmetic: Arithmetic) -> int:
-    """Of both inputs and the result. Integers count as they are, which may be far less than as doubles."""
-    is_rounded = arithmetic.sum.kind == "i"
-    x, w, y = (arithmetic.x, arithmetic.w, arithmetic.y) if is_rounded else (arithmetic.sum,) * 3
-    inputs = (math.prod(spec.x_shape) + math.prod(spec.w_shape)) * min(x.itemsize, w.itemsize)
-    return inputs + math.prod(spec.y_shape) * y.itemsize
-
-
-def _part_of(method: str, arithmetic: Arithmetic) -> str:
-    """The dtype that a method computes in: of a sum, or of its parts. Integers are transformed as doubles."""
-    is_rounded = arithmetic.sum.kind == "i" and method in _TRANSFORMS
-    return "float64" if is_rounded else _part_name(arithmetic.sum)
-
-
-@lru_cache(maxsize=64)
-def _part_name(total: np.dtype[Any]) -> str:
-    """The dtype of a sum, or of its parts."""
-    return total.name.replace("complex128", "float64").replace("complex64", "float32")
-
-
-def _transform_cost(method: str) -> Callable[[ConvSpec, Arithmetic], list[Estimate]]:
-    def estimate(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-        table = costs()
-        part = np.dtype(_part_of(method, arithmetic))
-        machine = Machine(table["vector_bytes"] // part.itemsize, *table["transform"][part.name])
-        if arithmetic.sum.kind == "i":
-            machine = machine._replace(move=machine.move + table["transform"]["integers"])
-        is_converted = not arithmetic.x == arithmetic.y == arithmetic.sum or arithmetic.sum.kind == "i"
-        bytes_ = _array_bytes(spec, arithmetic)
-        return rank_tiles(method, spec, part.itemsize, machine, arithmetic.is_complex, bytes_, is_converted)
-
-    return estimate
-
-
-def _numpy_cost(spec: ConvSpec, arithmetic: Arithmetic) -> list[Estimate]:
-    table = costs()
-    per_product = table["product"]["numpy"].get(arithmetic.sum.name, 60.0)
-    taps = math.prod(axis.w for axis in spec.axes)
-    nanoseconds = float(table["call"]["numpy"] + taps * table["numpy_tap"] + spec.n_products * per_product)
-    return [Estimate(nanoseconds, 0.0, 1, 2 * spec.n_outputs * spec.loop_size("in") * arithmetic.sum.itemsize)]
+def _transform_part(problem: Problem) -> str:
+    """Integers are transformed as doubles."""
+    return "float64" if problem.arithmetic.sum.kind == "i" else part_of(problem)
 
 
 #: The name of a compiled method is that of its kernel or transform in cpp.
 METHODS: dict[str, Method] = {
-    "direct": Method(_compiled, _direct_cost, _BY_TERMS),
-    "gemm": Method(_compiled_gemm, _gemm_cost, _BY_TERMS),
-    "separable": Method(_compiled_separable, _separable_cost, _BY_TERMS),
-    "box": Method(_compiled_box, _box_cost, _BY_TERMS),
-    "overlap": Method(_compiled_transform, _transform_cost("overlap"), _BY_TILE),
-    "fft": Method(_compiled_transform, _transform_cost("fft"), _BY_TILE),
-    "numpy": Method(lambda spec, arithmetic: "", _numpy_cost, _BY_TERMS),
+    "direct": Method(_compiled, _single(estimate_direct), direct_sum_of, _BY_TERMS),
+    "gemm": Method(_compiled_gemm, _single(estimate_gemm), sum_of, _BY_TERMS),
+    "separable": Method(_compiled_separable, _single(estimate_separable), part_of, _BY_TERMS),
+    "box": Method(_compiled_box, _single(estimate_box), part_of, _BY_TERMS),
+    "overlap": Method(_compiled_transform, partial(rank_tiles, "overlap"), _transform_part, _BY_TILE, least_time),
+    "fft": Method(_compiled_transform, partial(rank_tiles, "fft"), _transform_part, _BY_TILE, least_time),
+    "numpy": Method(lambda problem: "", _single(estimate_numpy), lambda problem: "any", _BY_TERMS),
 }
-
 
 #: What the core looks for in the values of the taps, in the order of its `Separate`.
 SEPARATIONS = ("", "boxes", "products")
-_TRANSFORMS = ("overlap", "fft")
+_SUMS, _TRANSFORMS = ("direct", "gemm"), ("overlap", "fft")
 #: Methods for some values of the taps; whether these are such shows when they are there.
 _BY_VALUES = ("separable", "box")
 
@@ -319,10 +197,11 @@ class Plan:
 
     spec: ConvSpec
     arithmetic: Arithmetic
-    method: str
     exchanged: bool
     threads: int
-    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    accuracy: str = "default"
+    times: tuple[tuple[str, float], ...] = ()  # nanoseconds of methods that were measured
     separates: str = ""  # which taps go axis by axis if their values allow: see SEPARATIONS
     run: Callable[..., Array] | None = field(default=None, compare=False, repr=False)
 
@@ -337,8 +216,16 @@ class Plan:
         return self.spec.exchange() if self.exchanged else self.spec
 
     @property
-    def chosen(self) -> Candidate:
-        return next(c for c in self.candidates if c.method == self.method)
+    def method(self) -> str:
+        return self.chosen.method
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every method as it is weighed; those that cannot win were not before somebody asked."""
+        problem, times = Problem.of(self.run_spec, self.arithmetic), dict(self.times)
+        weighed = (_weigh(name, problem, self.accuracy)[0] for name in METHODS if name != self.method)
+        others = {c.method: c._replace(measured=times.get(c.method, 0.0)) for c in weighed}
+        return tuple(others.get(name, self.chosen) for name in METHODS)
 
     @property
     def error_bound(self) -> float:
@@ -359,10 +246,11 @@ class Plan:
         taps = [axis.w for axis in self.spec.axes if axis.w > 1]
         if self.separates != "products" or not self.tile or len(taps) != 2:
             return 0
-        scale, best = _scale_of("separable", self.arithmetic), _usual_time(self.chosen)
+        problem, best = Problem.of(self.spec, self.arithmetic), _usual_time(self.chosen.estimate)
+        scale, k = _scale_of("separable", problem), _constants_of("separable", problem)
 
         def pays(rank: int) -> bool:
-            passes = _passes_cost(self.spec, self.arithmetic, rank).scaled(scale)
+            passes = estimate_separable(problem, k, rank).scaled(scale)
             return passes.nanoseconds(USUAL_THREADS) + RANK_TAP * rank * math.prod(taps) < best
 
         return max(filter(pays, range(1, MOST_RANK + 1)), default=0)
@@ -379,6 +267,11 @@ class Plan:
         0 where nothing is rounded to the nearest integer.
         """
         return _most_reach(self.tile) if self.tile and self.arithmetic.sum.kind == "i" else 0
+
+    def as_direct(self) -> Plan:
+        """The direct sum in its place, as the call was given."""
+        direct = _weigh("direct", Problem.of(self.spec, self.arithmetic), "default")[0]
+        return replace(self, exchanged=False, chosen=direct)
 
     @property
     def is_measured(self) -> bool:
@@ -449,36 +342,54 @@ def choose(
     if method != "auto" and method not in METHODS:
         raise unknown_word("method", method, ("auto", *METHODS))
     exchanged = method not in _BY_VALUES and _is_exchange_cheaper(spec)
-    run_spec = spec.exchange() if exchanged else spec
-    candidates = tuple(_weigh(name, run_spec, arithmetic, accuracy)[0] for name in METHODS)
-    usable = [c for c in candidates if not c.refusal and method in ("auto", c.method)]
-    if not usable:
-        refused = next(c for c in candidates if c.method == method)
-        raise ParameterError(
-            f"method={method!r} cannot do this: {refused.refusal}; "
-            f"use one of {', '.join(repr(c.method) for c in candidates if not c.refusal)}"
-        )
+    problem = Problem.of(spec.exchange() if exchanged else spec, arithmetic)
     if method != "auto":
-        return Plan(spec, arithmetic, method, exchanged, threads, candidates)
-    best = min((c for c in usable if c.method not in _BY_VALUES), key=_usual_time)
-    cheaper = [c.method for c in usable if c.method in _BY_VALUES and _usual_time(c) < _usual_time(best)]
-    separates = "" if exchanged else _separation_of(cheaper)
-    predicted = Plan(spec, arithmetic, best.method, exchanged, threads, candidates, separates)
+        return Plan(spec, arithmetic, exchanged, threads, _weigh_named(method, problem, accuracy), accuracy)
+    name, estimate = _find_best(problem, accuracy)
+    separates = "" if exchanged else _separation_of(_find_cheaper(problem, accuracy, _usual_time(estimate)))
+    best = _candidate(name, problem, estimate)
+    predicted = Plan(spec, arithmetic, exchanged, threads, best, accuracy, separates=separates)
     choice = recall(spec, arithmetic, accuracy)
-    return predicted if choice is None else _follow(choice, predicted, accuracy)
+    return predicted if choice is None else _follow(choice, predicted)
+
+
+def _weigh_named(method: str, problem: Problem, accuracy: str) -> Candidate:
+    found = _weigh(method, problem, accuracy)[0]
+    if found.refusal:
+        usable = (name for name in METHODS if not _weigh(name, problem, accuracy)[0].refusal)
+        raise ParameterError(
+            f"method={method!r} cannot do this: {found.refusal}; use one of {', '.join(map(repr, usable))}"
+        )
+    return found
+
+
+def _find_best(problem: Problem, accuracy: str) -> tuple[str, Estimate]:
+    """Of the methods that work for all taps. Looking for tiles is what takes long, so that comes last."""
+    best, found = "numpy", IMPOSSIBLE
+    for name in (*_SUMS, *_TRANSFORMS):
+        estimate = _estimate(name, problem, accuracy, _usual_time(found))
+        if _usual_time(estimate) < _usual_time(found):
+            best, found = name, estimate
+    return best, _estimate(best, problem, accuracy) if found is IMPOSSIBLE else found
+
+
+def _find_cheaper(problem: Problem, accuracy: str, time: float) -> list[str]:
+    """Methods for some values of the taps that would cost less than the best for all."""
+    return [name for name in _BY_VALUES if _usual_time(_estimate(name, problem, accuracy, time)) < time]
 
 
 def _separation_of(cheaper: list[str]) -> str:
     return "products" if "separable" in cheaper else "boxes" if "box" in cheaper else ""
 
 
-def near_ties(plan: Plan, accuracy: str) -> list[Plan]:
+def near_ties(plan: Plan) -> list[Plan]:
     """Plans for the same call, by every method and tile predicted to take little longer than the best."""
+    problem = Problem.of(plan.run_spec, plan.arithmetic)
     methods = [name for name in METHODS if name not in _BY_VALUES]
-    weighed = [c for name in methods for c in _weigh(name, plan.run_spec, plan.arithmetic, accuracy, MOST_NEAR)]
-    usable = sorted((c for c in weighed if not c.refusal), key=_usual_time)
-    near = [c for c in usable if _usual_time(c) <= NEAR * _usual_time(usable[0])]
-    return [_take(plan, candidate) for candidate in near]
+    weighed = [c for name in methods for c in _weigh(name, problem, plan.accuracy, MOST_NEAR)]
+    usable = sorted((c for c in weighed if not c.refusal), key=lambda c: _usual_time(c.estimate))
+    near = [c for c in usable if _usual_time(c.estimate) <= NEAR * _usual_time(usable[0].estimate)]
+    return [replace(plan, chosen=candidate) for candidate in near]
 
 
 def forget_plans() -> None:
@@ -491,54 +402,75 @@ def forget_plans() -> None:
 forgetters: list[Callable[[], None]] = [choose.cache_clear]
 
 
-def _follow(choice: Choice, predicted: Plan, accuracy: str) -> Plan:
+def _follow(choice: Choice, predicted: Plan) -> Plan:
     """The plan with what was measured, as long as that is among its near-ties."""
     if choice.method not in METHODS or choice.method in _BY_VALUES:
         return predicted
-    tilings = _weigh(choice.method, predicted.run_spec, predicted.arithmetic, accuracy, MOST_NEAR)
+    problem = Problem.of(predicted.run_spec, predicted.arithmetic)
+    tilings = _weigh(choice.method, problem, predicted.accuracy, MOST_NEAR)
     found = [c for c in tilings if not c.refusal and c.estimate.tile == choice.tile]
     if not found:
         return predicted
-    times = dict(choice.times)
-    timed = tuple(c._replace(measured=times.get(c.method, 0.0)) for c in predicted.candidates)
-    taken = found[0]._replace(measured=times.get(choice.method, 0.0))
-    return _take(replace(predicted, candidates=timed), taken)
+    taken = found[0]._replace(measured=dict(choice.times).get(choice.method, 0.0))
+    return replace(predicted, chosen=taken, times=choice.times)
 
 
-def _take(plan: Plan, candidate: Candidate) -> Plan:
-    """The plan, with this candidate in the place of its method's and chosen."""
-    candidates = tuple(candidate if c.method == candidate.method else c for c in plan.candidates)
-    return replace(plan, method=candidate.method, candidates=candidates)
+def _usual_time(estimate: Estimate) -> float:
+    return estimate.nanoseconds(USUAL_THREADS)
 
 
-def _usual_time(candidate: Candidate) -> float:
-    return candidate.estimate.nanoseconds(USUAL_THREADS)
-
-
-def _weigh(name: str, spec: ConvSpec, arithmetic: Arithmetic, accuracy: str, most: int = 1) -> list[Candidate]:
+def _weigh(name: str, problem: Problem, accuracy: str, most: int = 1) -> list[Candidate]:
     """A method with its cheapest tiles; one candidate that says why not, if it cannot be used."""
-    method = METHODS[name]
-    refusal = method.supports(spec, arithmetic)
-    is_exact = arithmetic.unit_roundoff == 0
-    if not refusal and accuracy == "strict" and not (method.bound.is_strict or is_exact):
-        refusal = "its error is not bounded output by output"
-    estimates = [] if refusal else method.estimates(spec, arithmetic)
+    refusal = _refusal(name, problem, accuracy)
+    estimates = [] if refusal else _estimates(name, problem, most)
     if not estimates:
-        return [
-            Candidate(name, refusal or "the taps are too long for its tiles", Estimate(math.inf, 0, 1, 0), math.inf)
-        ]
-    scale = _scale_of(name, arithmetic)
+        return [Candidate(name, refusal or "the taps are too long for its tiles", IMPOSSIBLE, math.inf)]
+    return [_candidate(name, problem, estimate) for estimate in estimates]
+
+
+def _candidate(name: str, problem: Problem, estimate: Estimate) -> Candidate:
+    arithmetic = problem.arithmetic
     # float16 results are summed in float32 and rounded once more.
     last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
-    return [
-        Candidate(name, "", e.scaled(scale), method.bound.gamma(spec, arithmetic, e.tile) + last_rounding)
-        for e in estimates[:most]
-    ]
+    bound = METHODS[name].bound.gamma(problem.spec, arithmetic, estimate.tile)
+    return Candidate(name, "", estimate, bound + last_rounding)
 
 
-def _scale_of(name: str, arithmetic: Arithmetic) -> float:
+def _estimate(name: str, problem: Problem, accuracy: str, limit: float = math.inf) -> Estimate:
+    """The cheapest, without the rest of a candidate; IMPOSSIBLE as well if it cannot be below the limit."""
+    if _refusal(name, problem, accuracy):
+        return IMPOSSIBLE
+    k, allowed = _constants_of(name, problem), limit / _scale_of(name, problem)
+    if k["call"] >= allowed or METHODS[name].least(problem, k) >= allowed:
+        return IMPOSSIBLE
+    estimates = _estimates(name, problem, 1)
+    return estimates[0] if estimates else IMPOSSIBLE
+
+
+def _refusal(name: str, problem: Problem, accuracy: str) -> str:
+    method = METHODS[name]
+    refusal = method.supports(problem)
+    if refusal or accuracy != "strict" or method.bound.is_strict or problem.arithmetic.unit_roundoff == 0:
+        return refusal
+    return "its error is not bounded output by output"
+
+
+def _estimates(name: str, problem: Problem, most: int) -> list[Estimate]:
+    scale = _scale_of(name, problem)
+    k = _constants_of(name, problem)
+    return [estimate.scaled(scale) for estimate in METHODS[name].estimates(problem, k, most)]
+
+
+def _constants_of(name: str, problem: Problem) -> Constants:
+    """The row of costs.json, which has none for what no kernel sums."""
+    rows: dict[str, Constants] = costs()[name]
+    return rows[METHODS[name].constants_of(problem)]
+
+
+def _scale_of(name: str, problem: Problem) -> float:
     """How much longer this machine takes than the constants say."""
-    return float(costs()["scale"].get(name, {}).get(_part_of(name, arithmetic), 1.0))
+    factors = costs()["scale"].get(name)
+    return float(factors.get(METHODS[name].constants_of(problem), 1.0)) if factors else 1.0
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

@@ -283,7 +283,7 @@ def plan(
     fill_type: Any = type(fill_value)
     call = (correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
     if tune:
-        tune_plan(_program(*call)[0].plan, method, accuracy)
+        tune_plan(_program(*call)[0].plan, method)
     return bind(_program(*call)[0], taps, threads)
 
 

@@ -22,9 +22,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import cache
-from .arrays import Array, arithmetic_of
+from .arrays import Array
 from .costs import costs, machine_key, scale_file
 from .errors import ParameterError
+from .estimate import example_of
 from .execute import Program
 from .plan import Plan, choose, forget_plans, near_ties
 from .spec import ConvSpec
@@ -61,7 +62,7 @@ class Reference(NamedTuple):
 FLOATS, ALL = ("float32", "float64"), ("float32", "float64", "int32", "int64")
 
 REFERENCES = (
-    Reference("direct", ALL, (((60_000,), (31,)), ((200, 200), (7, 7)))),
+    Reference("direct", (*ALL, "int16"), (((60_000,), (31,)), ((200, 200), (7, 7)))),
     Reference("gemm", ALL, (((1, 1, 64, 24, 24), (1, 64, 64, 3, 3)), ((2, 1, 128, 14, 14), (1, 64, 128, 1, 1))), True),
     Reference("separable", FLOATS, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("box", ALL, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
@@ -102,13 +103,13 @@ def calibrate() -> dict[str, dict[str, float]]:
 def _measure(reference: Reference, name: str) -> float:
     """How much longer the calls take than the table says."""
     before = costs()["scale"].get(reference.method, {}).get(name, 1.0)
-    ratios = [_compare(reference, x, w, np.dtype(name)) for x, w in reference.shapes]
+    ratios = [_compare(reference, x, w, name) for x, w in reference.shapes]
     return round(float(before * geometric_mean(ratios)), 3)
 
 
-def _compare(reference: Reference, x: tuple[int, ...], w: tuple[int, ...], dtype: np.dtype[Any]) -> float:
+def _compare(reference: Reference, x: tuple[int, ...], w: tuple[int, ...], name: str) -> float:
     """Measured over predicted time of one call, on one thread."""
-    plan = choose(_spec_of(reference, x, w), arithmetic_of(dtype, dtype), 1, reference.method)
+    plan = choose(_spec_of(reference, x, w), example_of(name), 1, reference.method)
     job = _job_of(plan, *_arrays_of(plan))
     times = [_seconds(job) for _ in range(1 + REFERENCE_RUNS)]
     return min(times[1:]) * 1e9 / plan.chosen.estimate.nanoseconds(1)
@@ -129,11 +130,11 @@ MOST_ROUNDS, MOST_SECONDS = 7, 1.0
 CLEAR = 0.97
 
 
-def tune_plan(plan: Plan, method: str, accuracy: str) -> None:
-    """Run the near-ties of a call, made with this method= and accuracy=, and remember the fastest."""
+def tune_plan(plan: Plan, method: str) -> None:
+    """Run the near-ties of a call, made with this method=, and remember the fastest."""
     if method != "auto":
         raise ParameterError(f"tune=True chooses the method, and method={method!r} was given; use method='auto'")
-    plans = near_ties(plan, accuracy)
+    plans = near_ties(plan)
     if len(plans) < 2:
         return
     arrays = _arrays_of(plan)
@@ -145,7 +146,7 @@ def tune_plan(plan: Plan, method: str, accuracy: str) -> None:
         measured[method] = round(1e9 * min(t for near, t in zip(plans, times, strict=True) if near.method == method))
     chosen = plans[best]
     measured[chosen.method] = round(1e9 * times[best])
-    remember(plan.spec, plan.arithmetic, accuracy, Choice(chosen.method, chosen.tile, tuple(measured.items())))
+    remember(plan.spec, plan.arithmetic, plan.accuracy, Choice(chosen.method, chosen.tile, tuple(measured.items())))
     forget_plans()
 
 
