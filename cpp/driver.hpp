@@ -143,6 +143,9 @@ class Convolution {
   RecipeBook* recipes() const { return recipes_.get(); }
 
  private:
+  friend class TileArrays;
+  friend class TileWindows;
+  friend class TileRows;
   friend class TileRun;
   friend class Transformer;
   friend class TransformCall;

@@ -85,7 +85,7 @@ INCLUDES = {
     "separable": {"driver"},
     "recipe": {"driver", "recipe"},
     "kept": {"driver", "kept", "thread"},
-    "tiles": {"driver", "layout", "recipe", "thread"},
+    "tiles": {"driver", "layout", "recipe", "thread", "tiles"},
     "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
     "bindings": {"arena", "bindings", "driver", "isa", "kept", "spec", "view", "kernels", "thread", "simd"},
 }

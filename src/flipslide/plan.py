@@ -194,7 +194,7 @@ def _product_cost(method: str, spec: ConvSpec, arithmetic: Arithmetic, share: fl
     table = costs()
     products = spec.n_products * share + spec.n_outputs * OUTPUT_PRODUCTS
     work = products * table["product"][method][kind or arithmetic.sum.name]
-    # The taps, and per thread a window of x and a tile of y (cpp/tiles.cpp).
+    # The taps, and per thread a window of x and a tile of y (cpp/tiles).
     taps = math.prod(spec.w_shape) * arithmetic.sum.itemsize
     return Estimate(float(table["call"][method]), work, spec.n_outputs, taps + (1 << 19))
 
