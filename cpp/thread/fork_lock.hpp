@@ -2,7 +2,8 @@
 // child also finds whole what they guard.
 //
 // Never destroyed: threads may outlive the end of main. Locks are held one inside the other in the order of their
-// making reversed, as a fork does: what guards memory (arena.cpp) is made when the library is loaded, before all others.
+// making reversed, as a fork does: what guards memory (arena.cpp) is made when the library is loaded, before all
+// others.
 #pragma once
 
 #include <mutex>
