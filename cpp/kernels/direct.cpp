@@ -47,19 +47,10 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
 // Rows of outputs are runs.
 template <class T>
 FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
-  const int64_t plane = tile.tap_rows * tile.tap_columns;
+  const int64_t n_planes = tile.n_taps / (tile.tap_rows * tile.tap_columns);
   const T* w = strip_of<T, 1, 1>(tile, k).w;
-  const Stencil<T> s{tile.row_x,
-                     tile.row_y,
-                     tile.taps,
-                     w,
-                     tile.n_taps / plane,
-                     plane,
-                     0,
-                     tile.tap_columns,
-                     tile.tap_rows,
-                     tile.tap_columns,
-                     chunk_of(tile.tap_rows)};
+  const Stencil<T> s{tile.row_x, tile.row_y,    tile.taps,        w,
+                     n_planes,   tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
   const T bias = bias_of<T>(tile, k);
   // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
   // they lie in the same set of the first level.

@@ -4,9 +4,6 @@
 // `tap_rows` rows of outputs. A load that is not aligned takes two turns of the load ports, a
 // multiply-add one of its own: with R rows of outputs and Q of taps there are (R + Q - 1)/(R Q) loads
 // for a multiply-add, 0.2 with 16 and 8.
-//
-// Rows need not be rows of an image. In a long run the vectors themselves are rows: taps that stand a
-// whole vector apart read the same loads, shifted by one vector.
 #pragma once
 
 #include "../simd/simd.hpp"
@@ -21,15 +18,15 @@ constexpr int kStencilTapRows = kManyRegisters ? 8 : 4;
 constexpr int kFewestRows = 4;  // fewer sums than the latency of a multiply-add would wait for it
 
 // Where rows of x and y lie, and the taps that they meet: those of column j and row q in plane p
-// stand at first + p * plane + q * row + j.
+// stand at first + (p * n_rows + q) * n_columns + j.
 template <class T>
 struct Stencil {
   int64_t x_row, y_row;
   const int64_t* taps;
   const T* w;
-  int64_t n_planes, plane;
-  int64_t first, row, n_rows, n_columns;
+  int64_t n_planes, n_rows, n_columns;
   int64_t chunk;  // rows of taps at once
+  int64_t first = 0;
 };
 
 // Even chunks: one of 8 rows and one of a single row would load more than two of 5 and 4.
@@ -44,13 +41,14 @@ FS_INLINE void stencil_vector(const Stencil<T>& s, const T* x, T* y, bool accumu
   FS_UNROLL
   for (int r = 0; r < rows; ++r) sum[r] = accumulate ? load(y + r * s.y_row) : splat(bias);
   for (int64_t p = 0; p < s.n_planes; ++p) {
-    const int64_t* taps = s.taps + s.first + p * s.plane;
-    const T* w = s.w + s.first + p * s.plane;
+    const int64_t first = s.first + p * s.n_rows * s.n_columns;
+    const int64_t* taps = s.taps + first;
+    const T* w = s.w + first;
     for (int64_t j = 0; j < s.n_columns; ++j) {
       const T* from = x + taps[j];
       Vec<T> tap[tap_rows];
       FS_UNROLL
-      for (int q = 0; q < tap_rows; ++q) tap[q] = splat(w[j + q * s.row]);
+      for (int q = 0; q < tap_rows; ++q) tap[q] = splat(w[j + q * s.n_columns]);
       FS_UNROLL
       for (int i = 0; i < rows + tap_rows - 1; ++i) {
         const Vec<T> v = load(from);
@@ -99,7 +97,7 @@ static void stencil_rows(Stencil<T> s, const T* x, T* y, int64_t n_vectors, bool
       FS_CASE(8)
 #undef FS_CASE
     }
-    s.first += n * s.row;
+    s.first += n * s.n_columns;
     left -= n;
     accumulate = true;
   }

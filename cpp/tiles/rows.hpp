@@ -93,14 +93,13 @@ class TileRows : protected TileWindows {
     pack_axis(work, 0, x_of(walk.place), to, false);
   }
 
-  // Where windows lie in packed rows; elements of all.
-  Index place_windows(Workspace& work, Index first_pitch) const {
+  // Where windows lie in packed rows.
+  void place_windows(Workspace& work, Index first_pitch) const {
     Index place = 1;
     for (int a = inner(); a >= 0; --a) {
       work.windows[a].place = place;
       place = a == inner() ? first_pitch : place * work.windows[a].length;
     }
-    return place;
   }
 
   // ---- the taps of all axes at once

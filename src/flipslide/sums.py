@@ -31,8 +31,8 @@ NEAR_BYTES = 32 << 10
 #: Shorter rows are copied before they are summed (cpp/tiles).
 LONG_ROW = 768
 
-#: Bytes that a tile takes beside the taps, and those of a tile that goes axis by axis.
-TILE_BYTES, PASS_BYTES = 1 << 19, 3 << 20
+#: Bytes that a tile takes beside the taps: a ring of rows and a few rows of y; those of one that goes axis by axis.
+TILE_BYTES, PASS_BYTES = 2 << 20, 3 << 20
 
 
 def estimate_direct(problem: Problem, k: Constants) -> Estimate:
