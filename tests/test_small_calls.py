@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks import assert_is_definition
 from hypothesis import given
 from hypothesis import strategies as st
-from laws import assert_is_definition
 from strategies import COMPILED, Call, calls, layers
 
 import flipslide as fs
