@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "../driver.hpp"
-#include "../recipe.hpp"
+#include "../convolution.hpp"
+#include "../replay.hpp"
 
 namespace flipslide {
 
@@ -33,7 +33,7 @@ class TileArrays {
     }
     dot_width_ = is_separable_ || slides_[inner()].axis.dilation > 1 ? 0 : w.dot_width;
     format_ = of.format(dot_width_);
-    takes_real_ = w.real && !bias && !of.recipes() && w_taps() >= kTapsWorthChecking;
+    takes_real_ = w.real && !bias && !of.replays() && w_taps() >= kTapsWorthChecking;
     shares_rows_ = c_.kernel_.shares_rows && dot_width_ == 0 && (parts_ == 1 || takes_real_) && has_tap_rows() &&
                    (!rows_collide(&Slide::y_stride) ||
                     slides_[n_axes_ - 2].axis.w >= (shares_columns() ? kManyTapRows : kFewTapRows));
@@ -85,11 +85,11 @@ class TileArrays {
        streams_ = false;
   int dot_width_ = 0;         // of narrow integers: see kernels/dots.hpp
   bool takes_real_ = false;   // of complex taps the real parts, until a sample is not finite
-  Recipe* recipe_ = nullptr;  // what is done is noted there
+  Replay* replay_ = nullptr;  // what is done is noted there
 
   int inner() const { return n_axes_ - 1; }
 
-  // Single taps are 1 beside a longer axis (cpp/separable.cpp), and no pass.
+  // Single taps are 1 beside a longer axis (cpp/factors.cpp), and no pass.
   int first_long_axis() const {
     int a = 0;
     while (a < inner() && slides_[a].axis.w == 1) ++a;

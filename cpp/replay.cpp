@@ -1,4 +1,4 @@
-#include "recipe.hpp"
+#include "replay.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -13,50 +13,50 @@ bool is_aligned(const View& view, Index bytes) { return reinterpret_cast<Index>(
 
 // ------------------------------------------------------------------------------- noting
 
-Recipe::Recipe(const Convolution& of, const Format& format, const View& x, const View& y)
+Replay::Replay(const Convolution& of, const Format& format, const View& x, const View& y)
     : x_strides_(x.strides, x.strides + x.ndim),
       y_strides_(y.strides, y.strides + y.ndim),
       format_(format),
       sum_bytes_(kComputeBytes[of.types().compute]),
-      store_(of.types().saturate ? of.isa().elements->store_saturated[of.types().y]
-                                 : of.isa().elements->store[of.types().compute][of.types().y]),
+      store_(of.types().saturate ? of.isa().convert->store_saturated[of.types().y]
+                                 : of.isa().convert->store[of.types().compute][of.types().y]),
       x_alignment_(format.copies_x ? format.x_bytes : 1),
       y_alignment_(format.copies_y ? format.y_bytes : 1),
       is_usable_(is_aligned(x, x_alignment_) && is_aligned(y, y_alignment_)) {}
 
-void Recipe::count_step() {
+void Replay::count_step() {
   if (++n_steps_ > kMostSteps) give_up();
 }
 
-void Recipe::clear(Index to, Index bytes) {
+void Replay::clear(Index to, Index bytes) {
   count_step();
   if (!is_usable_) return;
   next_.blanks.push_back({to, bytes, kZero});
   packed_bytes_ = std::max(packed_bytes_, to + bytes);
 }
 
-void Recipe::fill(Index to, Index part) {
+void Replay::fill(Index to, Index part) {
   count_step();
   if (!is_usable_) return;
   next_.blanks.push_back({to, format_.x_bytes, part});
   packed_bytes_ = std::max(packed_bytes_, to + format_.x_bytes);
 }
 
-void Recipe::load(Index to, Index from, Index step, Index n) {
+void Replay::load(Index to, Index from, Index step, Index n) {
   count_step();
   if (!is_usable_) return;
   append(next_.loads, {to, from, n, 1, 0, 0, step});
   packed_bytes_ = std::max(packed_bytes_, to + n * format_.x_bytes);
 }
 
-void Recipe::store(Index to, Index step, Index from, Index n) {
+void Replay::store(Index to, Index step, Index from, Index n) {
   count_step();
   if (!is_usable_) return;
   append(stages_.back().stores, {to, from, n, 1, 0, 0, step});
   result_bytes_ = std::max(result_bytes_, from + n * sum_bytes_);
 }
 
-void Recipe::compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_place, Index y, Index w, Index bias) {
+void Replay::compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_place, Index y, Index w, Index bias) {
   n_steps_ += static_cast<std::size_t>(tile.n_runs + tile.n_taps);
   count_step();
   if (!is_usable_) return;
@@ -75,7 +75,7 @@ void Recipe::compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_pla
 }
 
 // Rows that follow each other at one distance are one step.
-void Recipe::append(std::vector<Rows>& rows, const Rows& row) {
+void Replay::append(std::vector<Rows>& rows, const Rows& row) {
   if (!rows.empty()) {
     Rows& last = rows.back();
     const Index to_pitch = row.to - (last.to + (last.n_rows - 1) * last.to_pitch);
@@ -92,7 +92,7 @@ void Recipe::append(std::vector<Rows>& rows, const Rows& row) {
 }
 
 // Neighbouring zeros are one piece; many pieces are one, from the first to the last, under what is loaded later.
-void Recipe::join(std::vector<Blank>& blanks) {
+void Replay::join(std::vector<Blank>& blanks) {
   constexpr std::size_t kMostPieces = 4;
   const auto fills =
       std::stable_partition(blanks.begin(), blanks.end(), [](const Blank& b) { return b.part == kZero; });
@@ -112,7 +112,7 @@ void Recipe::join(std::vector<Blank>& blanks) {
   blanks = std::move(joined);
 }
 
-bool Recipe::finish() {
+bool Replay::finish() {
   if (!is_usable_) stages_.clear();
   for (Stage& stage : stages_) {
     join(stage.blanks);
@@ -124,18 +124,18 @@ bool Recipe::finish() {
 
 // ---------------------------------------------------------------------------- following
 
-bool Recipe::lies_alike(const View& view, const std::vector<Index>& strides) {
+bool Replay::lies_alike(const View& view, const std::vector<Index>& strides) {
   for (int d = 0; d < view.ndim; ++d)
     if (view.strides[d] != strides[static_cast<std::size_t>(d)] && view.shape[d] > 1) return false;
   return true;
 }
 
-bool Recipe::fits(const View& x, const View& y) const {
+bool Replay::fits(const View& x, const View& y) const {
   return is_aligned(x, x_alignment_) && is_aligned(y, y_alignment_) && lies_alike(x, x_strides_) &&
          lies_alike(y, y_strides_);
 }
 
-void Recipe::follow(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+void Replay::follow(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
                     Scratch& packed, Scratch& results) const {
   std::byte* const window = packed.reserve<std::byte>(packed_bytes_ + 64);
   std::byte* const computed = results.reserve<std::byte>(result_bytes_);

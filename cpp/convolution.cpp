@@ -1,4 +1,4 @@
-#include "driver.hpp"
+#include "convolution.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +10,7 @@
 #include <stdexcept>
 
 #include "arena.hpp"
-#include "recipe.hpp"
+#include "replay.hpp"
 #include "thread/pool.hpp"
 
 namespace flipslide {
@@ -107,8 +107,8 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
                                         : separation),
       must_separate_(kernel == "separable" || kernel == "box"),
       most_reach_(most_reach),
-      kernel_([&]() -> const FsKernel& {
-        const FsKernel* found = isa_.find(transform_ == Transform::none && !must_separate_ ? kernel : "direct");
+      kernel_([&]() -> const FsMicrokernel& {
+        const FsMicrokernel* found = isa_.find(transform_ == Transform::none && !must_separate_ ? kernel : "direct");
         if (!found) throw std::invalid_argument("no kernel is called " + kernel);
         return *found;
       }()) {
@@ -147,7 +147,7 @@ Convolution::Convolution(Spec spec, Types types, const std::string& kernel, Fill
   n_groups_ = size_of(group_);
   n_out_ = size_of(out_);
   n_in_ = size_of(in_);
-  if (transform_ == Transform::none && products_ < kWorthSharing) recipes_ = std::make_shared<RecipeBook>();
+  if (transform_ == Transform::none && products_ < kWorthSharing) replays_ = std::make_shared<ReplayBook>();
   sums_dots_ = can_sum_dots();
 }
 
@@ -163,7 +163,7 @@ bool Convolution::can_sum_dots() const {
 // Four at a time: samples that are bytes, and values of taps that are. A small call's steps do not depend on values.
 bool Convolution::can_sum_quads(const PackedTaps& packed) const {
   const std::int64_t fill = whole_fill();
-  if (recipes_ || !is_byte(types_.x) || fill != static_cast<std::uint8_t>(fill) || !kernel_.has_quads()) return false;
+  if (replays_ || !is_byte(types_.x) || fill != static_cast<std::uint8_t>(fill) || !kernel_.has_quads()) return false;
   const auto* taps = reinterpret_cast<const std::int32_t*>(packed.data);
   return std::all_of(taps, taps + n_groups_ * n_out_ * n_in_ * taps_per_channel_,
                      [](std::int32_t tap) { return tap == static_cast<std::int8_t>(tap); });
@@ -175,19 +175,19 @@ Index Convolution::dots_per_channel(int width) const {
 }
 
 Format Convolution::format(int dot_width) const {
-  const FsElements& elements = *isa_.elements;
+  const FsConvert& convert = *isa_.convert;
   const FsCompute sum = types_.compute;
   const Index bytes = kComputeBytes[sum];
   const bool copies_y = !types_.saturate && same_bits(types_.y, sum);
   if (dot_width == 0) {
     const FsTileFn run = kernel_.run[sum];
-    return {{run, run}, elements.load[sum][types_.x], bytes, bytes, same_bits(types_.x, sum), copies_y};
+    return {{run, run}, convert.load[sum][types_.x], bytes, bytes, same_bits(types_.x, sum), copies_y};
   }
   // Sums that are stored in 16 bits need no more on their way.
   const bool is_short = types_.y == FS_T_I16 || types_.y == FS_T_U16, is_quad = dot_width == 4;
   const FsTileFn* run = is_quad ? kernel_.run_quads : kernel_.run_pairs;
-  return {{run[0], run[is_short]}, elements.load_narrow[is_quad][types_.x], is_quad ? 1 : 2,
-          is_short ? 2 : bytes,    is_quad || types_.x == FS_T_I16,         copies_y || is_short};
+  return {{run[0], run[is_short]}, convert.load_narrow[is_quad][types_.x], is_quad ? 1 : 2,
+          is_short ? 2 : bytes,    is_quad || types_.x == FS_T_I16,        copies_y || is_short};
 }
 
 // --------------------------------------------------------------------------------- taps
@@ -258,7 +258,7 @@ Convolution::TapRows Convolution::tap_rows(const View& w) const {
 // One output channel of real taps: the kernel reads them as they lie, and no number changes its value.
 template <class T>
 void Convolution::pack_single(const View& w, T* to, PackedTaps& packed) const {
-  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const FsLoadFn load = isa_.convert->load[types_.compute][types_.w];
   const TapRows rows = tap_rows(w);
   for (Index group = 0; group < n_groups_; ++group) {
     T* channel = to + group * n_in_ * taps_per_channel_;
@@ -270,7 +270,7 @@ void Convolution::pack_single(const View& w, T* to, PackedTaps& packed) const {
 
 template <class T>
 void Convolution::pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const {
-  const FsLoadFn load = isa_.elements->load[types_.compute][types_.w];
+  const FsLoadFn load = isa_.convert->load[types_.compute][types_.w];
   const TapRows rows = tap_rows(w);
   const Index w_taps = n_in_ * taps_per_channel_, n_packed = n_out_ * parts;
   const int max_block = std::max(kernel_.max_block, static_cast<int>(parts));
@@ -371,7 +371,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     pack_dots(reinterpret_cast<std::int16_t*>(data + data_bytes), packed);
 
   if (is_integer(types_.w)) {
-    const FsLoadFn load = isa_.elements->load[FS_I64][types_.w];
+    const FsLoadFn load = isa_.convert->load[FS_I64][types_.w];
     const bool is_signed = types_.w >= FS_T_I8 && types_.w <= FS_T_I64;
     const TapRows rows = tap_rows(w);
     bool negative = false;
@@ -475,7 +475,7 @@ Bound Convolution::bound(const View& x, const PackedTaps& w, std::uint64_t bias_
   // The type alone does not settle it; the values may.
   largest = fill_.magnitude;
   negative = fill_.negative;
-  range_of(x, isa_.elements->range[types_.x], largest, negative, threads);
+  range_of(x, isa_.convert->range[types_.x], largest, negative, threads);
   judge(largest, negative);
   return result;
 }
@@ -502,7 +502,7 @@ bool Convolution::rounds_right(const View& x, const PackedTaps& w, std::uint64_t
   if (holds(std::max(outside, largest_of(types_.x, negative)))) return true;
   std::uint64_t largest = outside;
   if (!holds(std::max<std::uint64_t>(largest, 1))) return false;
-  range_of(x, isa_.elements->range[types_.x], largest, negative, threads);
+  range_of(x, isa_.convert->range[types_.x], largest, negative, threads);
   return holds(largest);
 }
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 
@@ -72,7 +72,7 @@ FS_INLINE void strip(const Strip<T>& s, int64_t at, int lanes) {
   for (int r = 0; r < block; r += parts) FS_UNROLL
   for (int v = 0; v < vectors; ++v) {
     T* to = s.y + r / parts * s.y_channel + at + v * Vec<T>::lanes;
-    const Vec<T> y = parts == 2 ? add_turned(sum[r][v], sum[r + parts - 1][v]) : sum[r][v];
+    const Vec<T> y = parts == 2 ? add_times_i(sum[r][v], sum[r + parts - 1][v]) : sum[r][v];
     if (block == parts && lanes == kAll && s.streams)
       stream(to, y);
     else

@@ -15,7 +15,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "driver.hpp"
+#include "convolution.hpp"
 
 namespace flipslide {
 
@@ -177,7 +177,7 @@ bool find_terms(Terms<T>& terms, const T* taps, const Separation& wanted) {
          terms.peel_all(wanted.rank, enough) && error_of(terms, norm) <= wanted.error * sum;
 }
 
-// Rows of all terms meet each x that is loaded: in blocks, as kernels/kernel.hpp has it.
+// Rows of all terms meet each x that is loaded: in blocks, as microkernels/microkernel.hpp has it.
 template <class T>
 void pack_rows(const Terms<T>& terms, Index rank, int max_block, T* to) {
   Index first = 0;

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 
@@ -64,7 +64,7 @@ static inline bool is_tall(const FsTile& tile) {
 
 // `w` are the tile's packed taps.
 template <class T>
-static void turn_taps(TallStencil<T>& s, const FsTile& tile, const T* w) {
+static void relay_taps(TallStencil<T>& s, const FsTile& tile, const T* w) {
   s.x_row = tile.row_x;
   s.y_row = tile.row_y;
   s.n_rows = tile.tap_rows;

@@ -35,4 +35,4 @@ static void gemm_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(gemm, kMaxBlock, false, 0, gemm_tile)
+FS_DEFINE_MICROKERNEL(gemm, kMaxBlock, false, 0, gemm_tile)

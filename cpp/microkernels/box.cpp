@@ -7,7 +7,7 @@
 #include "box.hpp"
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 

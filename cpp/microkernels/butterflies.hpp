@@ -5,7 +5,7 @@
 // twiddle factor is one number for all lanes. Spectra stay in the order in which the forward
 // transform leaves them, which is the order that the inverse takes.
 //
-// Like kernels/kernel.hpp, compiled into every instruction set's objects.
+// Like microkernels/microkernel.hpp, compiled into every instruction set's objects.
 #pragma once
 
 #include <stdint.h>
@@ -26,7 +26,7 @@ struct FsFft {
   const void* angles;
 };
 
-struct FsLanes {
+struct FsButterflies {
   int lanes;
   int max_radix;
   // Steps are in elements, between points of the same lane.
@@ -40,14 +40,14 @@ struct FsLanes {
   void (*multiply)(void* to, const void* from, int64_t step, int64_t n, const void* h);
   void (*multiply_each)(void* to, const void* from, int64_t step, int64_t n, const void* h);
   // data = data times coarse[p / n_fine]·fine[p % n_fine] or its conjugate, with numbers for each lane.
-  void (*twist)(void* data, int64_t step, int64_t n, const void* fine, int64_t n_fine, const void* coarse,
-                int conjugate);
+  void (*twiddle)(void* data, int64_t step, int64_t n, const void* fine, int64_t n_fine, const void* coarse,
+                  int conjugate);
   // One row of n numbers per lane, into one part (real or imaginary) of n points.
   void (*gather)(const void* const* rows, int64_t n, void* to, int64_t step);
   // And back. The bits of the result say in which lanes a number was not finite.
   uint32_t (*scatter)(const void* from, int64_t step, int64_t n, void* const* rows);
   // Squares of `lanes` neighbouring points by lanes, flipped over their diagonal.
-  void (*flip)(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares);
+  void (*transpose)(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares);
   // A vector of one part from each of n rows that are from_step apart; of pairs (re, im): both parts.
   void (*load_rows)(const void* from, int64_t from_step, int64_t n, void* to, int64_t step, int are_pairs);
   // And back. Not 0 if a number was not finite.

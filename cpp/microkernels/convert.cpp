@@ -1,5 +1,5 @@
 // Elements: between the arrays' types and the compute types, one row at a time.
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 
@@ -174,7 +174,7 @@ static int finite(const void* from, int64_t n) {
   store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>, store<From, int64_t>, \
       store<From, uint8_t>, store<From, uint16_t>, store<From, uint32_t>, store<From, uint64_t>
 
-extern "C" const struct FsElements FS_SYMBOL(elements) = {
+extern "C" const struct FsConvert FS_SYMBOL(convert) = {
     {{FS_INTEGER_LOADS(float), load<float, half>, load<float, float>, nullptr},
      {FS_INTEGER_LOADS(double), load<double, half>, load<double, float>, load<double, double>},
      {FS_INTEGER_LOADS(uint32_t), nullptr, nullptr, nullptr},

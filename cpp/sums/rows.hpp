@@ -383,7 +383,7 @@ class TileRows : protected TileWindows {
   // As many rows as there are lanes, or pieces of fewer rows, become lanes; sums along rows are then sums
   // across them.
   void box_along_rows(Workspace& work, const FsTile& pass, Index dilation) const {
-    const FsLanes& lanes = c_.isa_.lanes[bytes_ == 4 ? 0 : 1];
+    const FsButterflies& lanes = c_.isa_.butterflies[bytes_ == 4 ? 0 : 1];
     const Index n_pieces = std::clamp<Index>((lanes.lanes + pass.n_runs - 1) / pass.n_runs, 1, pass.length);
     const Index length = (pass.length + n_pieces - 1) / n_pieces, n_read = length + (pass.w_taps - 1) * dilation;
     auto* read = work.box_rows[0].reserve<std::byte>(n_read * lanes.lanes * bytes_);

@@ -1,6 +1,6 @@
 // The contract between the driver and sums of equal taps.
 //
-// Like kernels/kernel.hpp, compiled into every instruction set's objects.
+// Like microkernels/microkernel.hpp, compiled into every instruction set's objects.
 #pragma once
 
 #include <stdint.h>

@@ -145,7 +145,7 @@ class TileWindows : protected TileArrays {
 
   // By the definition an imaginary part of 0 turns an infinite sample into NaN.
   bool is_finite(const FsTile& tile) const {
-    const FsFiniteFn finite = c_.isa_.elements->finite[c_.types_.compute];
+    const FsFiniteFn finite = c_.isa_.convert->finite[c_.types_.compute];
     for (Index k = 0; k < tile.n_out; ++k)
       for (Index i = 0; i < tile.n_runs; ++i)
         if (!finite(static_cast<const std::byte*>(tile.y) + (k * tile.y_channel + tile.runs[i].y) * part_bytes_,
@@ -331,35 +331,35 @@ class TileWindows : protected TileArrays {
     const Index part = kTypeBytes[c_.types_.x], x_part = format_.x_bytes;
     if (to_step == x_bytes() && (parts_ == 1 || from_step == 2 * part)) {
       const Index step = parts_ == 1 ? from_step : part;
-      if (recipe_) recipe_->load(place_of(work, to), from - x_.data, step, n * parts_);
+      if (replay_) replay_->load(place_of(work, to), from - x_.data, step, n * parts_);
       return load(to, from, step, n * parts_);
     }
     std::byte* apart = work.row.reserve<std::byte>(n * x_part);
     for (Index p = 0; p < parts_; ++p, to += x_part, from += part) {
       load(apart, from, from_step, n);
       move_parts(to, to_step, apart, x_part, n, x_part);
-      for (Index i = 0; recipe_ && i < n; ++i)
-        recipe_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
+      for (Index i = 0; replay_ && i < n; ++i)
+        replay_->load(place_of(work, to + i * to_step), from + i * from_step - x_.data, part, 1);
     }
   }
 
   void store_numbers(Workspace& work, const FsTile& tile, std::byte* to, Index to_step, const std::byte* from,
                      Index n) const {
-    const FsStoreFn store = c_.types_.saturate ? c_.isa_.elements->store_saturated[c_.types_.y]
-                                               : c_.isa_.elements->store[c_.types_.compute][c_.types_.y];
+    const FsStoreFn store = c_.types_.saturate ? c_.isa_.convert->store_saturated[c_.types_.y]
+                                               : c_.isa_.convert->store[c_.types_.compute][c_.types_.y];
     const Index part = kTypeBytes[c_.types_.y];
     const auto place_in_tile = [&](const std::byte* at) { return at - static_cast<const std::byte*>(tile.y); };
     if (parts_ == 1 || to_step == 2 * part) {
       const Index step = parts_ == 1 ? to_step : part;
-      if (recipe_) recipe_->store(to - y_.data, step, place_in_tile(from), n * parts_);
+      if (replay_) replay_->store(to - y_.data, step, place_in_tile(from), n * parts_);
       return store(to, step, from, n * parts_);
     }
     std::byte* apart = work.row.reserve<std::byte>(n * part_bytes_);
     for (Index p = 0; p < parts_; ++p, to += part, from += part_bytes_) {
       move_parts(apart, part_bytes_, from, bytes_, n, part_bytes_);
       store(to, to_step, apart, n);
-      for (Index i = 0; recipe_ && i < n; ++i)
-        recipe_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
+      for (Index i = 0; replay_ && i < n; ++i)
+        replay_->store(to + i * to_step - y_.data, part, place_in_tile(from + i * bytes_), 1);
     }
   }
 
@@ -381,13 +381,13 @@ class TileWindows : protected TileArrays {
       for (Index p = 0; p < parts_; ++p) {
         std::byte* at = row + (first + i * step) * x_bytes() + p * format_.x_bytes;
         std::memcpy(at, c_.fill_.parts[p], static_cast<std::size_t>(format_.x_bytes));
-        if (recipe_) recipe_->fill(place_of(work, at), p);
+        if (replay_) replay_->fill(place_of(work, at), p);
       }
   }
 
   void clear(Workspace& work, std::byte* at, Index n_bytes) const {
     std::memset(at, 0, static_cast<std::size_t>(n_bytes));
-    if (recipe_) recipe_->clear(place_of(work, at), n_bytes);
+    if (replay_) replay_->clear(place_of(work, at), n_bytes);
   }
 
   static Index place_of(Workspace& work, const std::byte* at) { return at - work.x.reserve<std::byte>(0); }

@@ -201,7 +201,7 @@ def wrapped(exact: np.ndarray, dtype: str) -> np.ndarray:
     overflow=st.sampled_from(["wrap", "wrap", "saturate"]),
 )
 def test_narrow_integers_are_the_definition(call: Call, dtype: str, overflow: str) -> None:
-    """In dots (cpp/kernels/dots.hpp), which wrap as sums do, also where two products are (-2^15)²."""
+    """In dots (cpp/microkernels/dots.hpp), which wrap as sums do, also where two products are (-2^15)²."""
     spec = ConvSpec.of(call.x.shape, call.w.shape, **call.keywords)
     exact = definition.apply(spec, call.x.astype(np.int64), call.w.astype(np.int64))
     limits = np.iinfo(dtype)

@@ -65,7 +65,7 @@ FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
 template <class T>
 FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
   TallStencil<T> s;
-  turn_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
+  relay_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
   const T bias = bias_of<T>(tile, k);
   over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
     if (rows == kTallRows)
@@ -108,5 +108,6 @@ static void direct_tile(const FsTile* tile) {
 
 }  // namespace
 
-FS_DEFINE_KERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
-                 {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>}, has_quads)
+FS_DEFINE_MICROKERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
+                      {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>},
+                      has_quads)

@@ -7,23 +7,23 @@
 #include <memory>
 #include <vector>
 
-#include "driver.hpp"
+#include "convolution.hpp"
 
 namespace flipslide {
 
-class Recipe {
+class Replay {
  public:
   // ---- noting, in the order in which a tile is computed; places of x and y count from their first
   // element, those of scratch memory from its beginning, all in bytes
 
-  Recipe(const Convolution& of, const Format& format, const View& x, const View& y);
+  Replay(const Convolution& of, const Format& format, const View& x, const View& y);
   void clear(Index to, Index bytes);
   void fill(Index to, Index part);
   void load(Index to, Index from, Index step, Index n);
   // Ends what belongs to one call of the kernel. The tile's pointers are not read.
   void compute(const FsTile& tile, bool x_in_place, Index x, bool y_in_place, Index y, Index w, Index bias);
   void store(Index to, Index step, Index from, Index n);
-  // False: the recipe would be long, or a step is not known to it; following it gains nothing.
+  // False: the replay would be long, or a step is not known to it; following it gains nothing.
   bool finish();
   void give_up() { is_usable_ = false; }
 
@@ -75,36 +75,36 @@ class Recipe {
   bool is_usable_ = true;
 };
 
-// The recipes of a convolution, one for each way in which its arrays were seen to lie. They stay as long as it does.
-class RecipeBook {
+// The replays of a convolution, one for each way in which its arrays were seen to lie. They stay as long as it does.
+class ReplayBook {
  public:
-  RecipeBook() = default;
-  ~RecipeBook() {
-    for (auto& recipe : recipes_) delete recipe.load();
+  ReplayBook() = default;
+  ~ReplayBook() {
+    for (auto& replay : replays_) delete replay.load();
   }
-  RecipeBook(const RecipeBook&) = delete;
-  RecipeBook& operator=(const RecipeBook&) = delete;
+  ReplayBook(const ReplayBook&) = delete;
+  ReplayBook& operator=(const ReplayBook&) = delete;
 
-  const Recipe* find(const View& x, const View& y) const {
-    for (const auto& recipe : recipes_) {
-      const Recipe* made = recipe.load(std::memory_order_acquire);
+  const Replay* find(const View& x, const View& y) const {
+    for (const auto& replay : replays_) {
+      const Replay* made = replay.load(std::memory_order_acquire);
       if (!made || made->fits(x, y)) return made;
     }
     return nullptr;
   }
-  bool is_full() const { return recipes_[kMost - 1].load() != nullptr; }
-  void add(std::unique_ptr<const Recipe> recipe) {
-    for (auto& place : recipes_) {
-      const Recipe* expected = nullptr;
-      if (!place.compare_exchange_strong(expected, recipe.get())) continue;
-      recipe.release();
+  bool is_full() const { return replays_[kMost - 1].load() != nullptr; }
+  void add(std::unique_ptr<const Replay> replay) {
+    for (auto& place : replays_) {
+      const Replay* expected = nullptr;
+      if (!place.compare_exchange_strong(expected, replay.get())) continue;
+      replay.release();
       return;
     }
   }
 
  private:
   static constexpr std::size_t kMost = 4;
-  std::array<std::atomic<const Recipe*>, kMost> recipes_{};
+  std::array<std::atomic<const Replay*>, kMost> replays_{};
 };
 
 }  // namespace flipslide

@@ -3,10 +3,10 @@
 // Forward by decimation in frequency, inverse by its mirror image, both in place and without a
 // permutation. The recursion goes down to the smallest parts before it moves on, so that all
 // levels but the first few work in the first-level cache.
-#include "lanes.hpp"
+#include "butterflies.hpp"
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 
@@ -32,7 +32,7 @@ FS_INLINE Complex<T> scale(Complex<T> a, T by) {
 
 // Times −i, or +i in the inverse.
 template <bool inverse, class T>
-FS_INLINE Complex<T> turn(Complex<T> a) {
+FS_INLINE Complex<T> times_i(Complex<T> a) {
   const Vec<T> zero = splat(T(0));
   if constexpr (inverse) return {zero - a.im, a.re};
   return {a.im, zero - a.re};
@@ -61,7 +61,7 @@ FS_INLINE void store_complex(T* to, Complex<T> a) {
 
 template <bool inverse, class T>
 FS_INLINE void butterfly4(Complex<T>& a, Complex<T>& b, Complex<T>& c, Complex<T>& d) {
-  const Complex<T> p = a + c, q = a - c, r = b + d, s = turn<inverse>(b - d);
+  const Complex<T> p = a + c, q = a - c, r = b + d, s = times_i<inverse>(b - d);
   a = p + r;
   b = q + s;
   c = p - r;
@@ -78,7 +78,7 @@ FS_INLINE void butterfly(Complex<T>* a) {
   } else if constexpr (r == 3) {
     constexpr T half_root3 = T(0.86602540378443864676);
     const Complex<T> sum = a[1] + a[2], mid = a[0] - scale(sum, T(0.5));
-    const Complex<T> side = turn<inverse>(scale(a[1] - a[2], half_root3));
+    const Complex<T> side = times_i<inverse>(scale(a[1] - a[2], half_root3));
     a[0] = a[0] + sum;
     a[1] = mid + side;
     a[2] = mid - side;
@@ -89,8 +89,8 @@ FS_INLINE void butterfly(Complex<T>* a) {
     constexpr T s1 = T(0.95105651629515357212), s2 = T(0.58778525229247312917);
     const Complex<T> p1 = a[1] + a[4], m1 = a[1] - a[4], p2 = a[2] + a[3], m2 = a[2] - a[3];
     const Complex<T> u1 = a[0] + scale(p1, c1) + scale(p2, c2), u2 = a[0] + scale(p1, c2) + scale(p2, c1);
-    const Complex<T> v1 = turn<inverse>(scale(m1, s1) + scale(m2, s2));
-    const Complex<T> v2 = turn<inverse>(scale(m1, s2) - scale(m2, s1));
+    const Complex<T> v1 = times_i<inverse>(scale(m1, s1) + scale(m2, s2));
+    const Complex<T> v2 = times_i<inverse>(scale(m1, s2) - scale(m2, s1));
     a[0] = a[0] + p1 + p2;
     a[1] = u1 + v1;
     a[2] = u2 + v2;
@@ -106,9 +106,9 @@ FS_INLINE void butterfly(Complex<T>* a) {
       d[k] = a[k] - a[k + 4];
     }
     // d[k] times the k-th power of the eighth root of one.
-    const Complex<T> d1 = turn<inverse>(d[1]), d3 = turn<inverse>(d[3]);
+    const Complex<T> d1 = times_i<inverse>(d[1]), d3 = times_i<inverse>(d[3]);
     d[1] = scale(d[1] + d1, half_root2);
-    d[2] = turn<inverse>(d[2]);
+    d[2] = times_i<inverse>(d[2]);
     d[3] = scale(d3 - d[3], half_root2);
     butterfly4<inverse>(s[0], s[1], s[2], s[3]);
     butterfly4<inverse>(d[0], d[1], d[2], d[3]);
@@ -333,7 +333,7 @@ static void filter(void* data, int64_t step, const FsFft* fft, const void* h) {
 }
 
 template <bool conjugate, class T>
-static void twist_points(T* at, int64_t step, int64_t n, const T* fine, int64_t n_fine, const T* coarse) {
+static void twiddle_points(T* at, int64_t step, int64_t n, const T* fine, int64_t n_fine, const T* coarse) {
   constexpr int width = 2 * Vec<T>::lanes;
   for (int64_t p = 0; p < n; p += n_fine, coarse += width) {
     const Complex<T> c = load_complex(coarse);
@@ -346,10 +346,10 @@ static void twist_points(T* at, int64_t step, int64_t n, const T* fine, int64_t 
 }
 
 template <class T>
-static void twist(void* data, int64_t step, int64_t n, const void* fine, int64_t n_fine, const void* coarse,
-                  int conjugate) {
-  (conjugate ? twist_points<true, T> : twist_points<false, T>)((T*)data, step, n, (const T*)fine, n_fine,
-                                                               (const T*)coarse);
+static void twiddle(void* data, int64_t step, int64_t n, const void* fine, int64_t n_fine, const void* coarse,
+                    int conjugate) {
+  (conjugate ? twiddle_points<true, T> : twiddle_points<false, T>)((T*)data, step, n, (const T*)fine, n_fine,
+                                                                   (const T*)coarse);
 }
 
 // -------------------------------------------------------------------- rows to lanes
@@ -440,7 +440,7 @@ static uint32_t scatter(const void* from, int64_t step, int64_t n, void* const* 
 }
 
 template <class T>
-static void flip(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares) {
+static void transpose(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares) {
   constexpr int lanes = Vec<T>::lanes;
   const T* in = (const T*)from;
   T* out = (T*)to;
@@ -499,8 +499,8 @@ static int store_rows(const void* from, int64_t step, int64_t n, void* to, int64
 
 }  // namespace
 
-#define FS_LANES(T)                                                                                               \
-  {Vec<T>::lanes,     kMaxRadix, forward<T>, inverse<T>, filter<T, Shared>, filter<T, Each>, multiply<T, Shared>, \
-   multiply<T, Each>, twist<T>,  gather<T>,  scatter<T>, flip<T>,           load_rows<T>,    store_rows<T>}
+#define FS_LANES(T)                                                                                                \
+  {Vec<T>::lanes,     kMaxRadix,  forward<T>, inverse<T>, filter<T, Shared>, filter<T, Each>, multiply<T, Shared>, \
+   multiply<T, Each>, twiddle<T>, gather<T>,  scatter<T>, transpose<T>,      load_rows<T>,    store_rows<T>}
 
-extern "C" const struct FsLanes FS_SYMBOL(lanes)[2] = {FS_LANES(float), FS_LANES(double)};
+extern "C" const struct FsButterflies FS_SYMBOL(butterflies)[2] = {FS_LANES(float), FS_LANES(double)};

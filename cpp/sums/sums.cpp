@@ -46,11 +46,11 @@ class TileRun : TileRows {
   const Format& format() const { return format_; }
 
   // Does the call, and notes its steps.
-  void note(Recipe& recipe) {
-    if (is_separable_ || conjugates_x()) recipe.give_up();
-    recipe_ = &recipe;
+  void note(Replay& replay) {
+    if (is_separable_ || conjugates_x()) replay.give_up();
+    replay_ = &replay;
     for (Index task = 0; task < n_tasks(); ++task) (*this)(task);
-    recipe_ = nullptr;
+    replay_ = nullptr;
   }
 
   void redo(const Region& region) const {
@@ -151,7 +151,7 @@ class TileRun : TileRows {
   // Whether tiles are bands with a ring. Small calls have steps to note, and one tile.
   bool goes_row_by_row(const Box& box) const {
     if (is_separable_) return first_long_axis() < inner();
-    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.recipes() &&
+    bool fits = shares_rows_ && !box.in_place && !redoes_ && parts_ == 1 && c_.n_in_ == 1 && !c_.replays() &&
                 box.high[inner()] - box.low[inner()] >= kLeastBandWidth;
     for (int a = 0; a < n_axes_; ++a) fits = fits && slides_[a].axis.stride == 1 && slides_[a].axis.up == 1;
     return fits;
@@ -251,7 +251,7 @@ class TileRun : TileRows {
       tile.x = shape.plane == 0 ? list_taps_in_place(work, x, first, end) : pack_x(work, shape, x, first, end);
       tile.taps = work.taps.data();
       format_.run[y_in_place_ && shape.rows_per_run == 1](&tile);
-      if (recipe_) note_kernel(shape, place, tile);
+      if (replay_) note_kernel(shape, place, tile);
       tile.accumulate = 1;
       first = end;
     } while (first < c_.n_in_);
@@ -261,7 +261,7 @@ class TileRun : TileRows {
     const bool x_in_place = shape.plane == 0, y_in_place = y_in_place_ && shape.rows_per_run == 1;
     const auto* x = static_cast<const std::byte*>(tile.x);
     const auto* w = static_cast<const std::byte*>(tile.w);
-    recipe_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
+    replay_->compute(tile, x_in_place, x_in_place ? x - x_.data : 0, y_in_place,
                      y_in_place ? static_cast<std::byte*>(tile.y) - y_.data : 0, w - w_.data,
                      (place.group * c_.n_out_ + place.first_channel) * bytes_);
   }
@@ -271,12 +271,12 @@ namespace {
 
 // On one thread, and from the second time on by heart.
 void run_small(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y) {
-  RecipeBook& book = *c.recipes();
-  const Recipe* known = book.find(x, y);
+  ReplayBook& book = *c.replays();
+  const Replay* known = book.find(x, y);
   if (known && known->is_usable()) return known->follow(c, x, w, bias, y, workspace.x, workspace.y);
   TileRun call(c, x, w, bias, y);
   if (!known && !book.is_full()) {
-    auto made = std::make_unique<Recipe>(c, call.format(), x, y);
+    auto made = std::make_unique<Replay>(c, call.format(), x, y);
     if (made->is_usable()) {
       call.note(*made);
       made->finish();
@@ -289,7 +289,7 @@ void run_small(const Convolution& c, const View& x, const PackedTaps& w, const v
 }  // namespace
 
 void run_tiles(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads) {
-  if (c.recipes() && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+  if (c.replays() && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
   const TileRun call(c, x, w, bias, y);
   parallel_for(call.n_tasks(), c.products() < kWorthSharing ? 1 : threads, [&](Index task) { call(task); });
 }

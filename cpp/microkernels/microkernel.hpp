@@ -80,7 +80,7 @@ struct FsTile {
 
 typedef void (*FsTileFn)(const struct FsTile* tile);
 
-struct FsKernel {
+struct FsMicrokernel {
   const char* name;
   int max_block;     // the most output channels that the kernel computes at once
   int shares_rows;   // whether it gains by rows of outputs that are runs of their own
@@ -122,7 +122,7 @@ typedef int (*FsFiniteFn)(const void* from, int64_t n);
 // The integers of FS_I64 nearest to n doubles, whose magnitudes are below 2^51.
 typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
 
-struct FsElements {
+struct FsConvert {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
   FsLoadFn load_narrow[2][FS_N_TYPES];  // as integers of 16 bits, of 8
   FsStoreFn store[FS_N_COMPUTE][FS_N_TYPES];
@@ -134,10 +134,10 @@ struct FsElements {
 
 // ------------------------------------------------------------------------------ registry
 
-// To add a kernel: a file kernels/<name>.cpp that ends in FS_DEFINE_KERNEL(<name>, ...), and its
+// To add a kernel: a file kernels/<name>.cpp that ends in FS_DEFINE_MICROKERNEL(<name>, ...), and its
 // name here.
-#define FS_FOR_EACH_KERNEL(DO) \
-  DO(direct)                   \
+#define FS_FOR_EACH_MICROKERNEL(DO) \
+  DO(direct)                        \
   DO(gemm)
 
 #define FS_JOIN_(a, b) a##_##b
@@ -145,7 +145,7 @@ struct FsElements {
 // flipslide_<name>_<isa>: the only symbols that the objects of an instruction set export.
 #define FS_SYMBOL(name) FS_JOIN(FS_JOIN(flipslide, name), FS_ISA)
 
-#define FS_DEFINE_KERNEL(name, max_block, shares_rows, longest_step, tile, ...)                                      \
-  extern "C" const struct FsKernel FS_SYMBOL(name) = {                                                               \
+#define FS_DEFINE_MICROKERNEL(name, max_block, shares_rows, longest_step, tile, ...)                                 \
+  extern "C" const struct FsMicrokernel FS_SYMBOL(name) = {                                                          \
       #name,      max_block, shares_rows, longest_step, {tile<float>, tile<double>, tile<uint32_t>, tile<uint64_t>}, \
       __VA_ARGS__};

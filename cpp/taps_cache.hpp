@@ -9,7 +9,7 @@
 #include <atomic>
 #include <memory>
 
-#include "driver.hpp"
+#include "convolution.hpp"
 
 namespace flipslide {
 
@@ -17,12 +17,12 @@ namespace flipslide {
 using SharedTaps = std::shared_ptr<const PackedTaps>;
 
 // The kept taps of one convolution.
-class TapsKeeper {
+class TapsCache {
  public:
-  TapsKeeper();
-  ~TapsKeeper();
-  TapsKeeper(const TapsKeeper&) = delete;
-  TapsKeeper& operator=(const TapsKeeper&) = delete;
+  TapsCache();
+  ~TapsCache();
+  TapsCache(const TapsCache&) = delete;
+  TapsCache& operator=(const TapsCache&) = delete;
 
   // Null for taps that seem to be new. Others are packed, with `threads`, and kept.
   SharedTaps find(const Convolution& c, const View& w, int threads) const;

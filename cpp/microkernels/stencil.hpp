@@ -7,7 +7,7 @@
 #pragma once
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 
 namespace {
 

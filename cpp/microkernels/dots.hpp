@@ -11,7 +11,7 @@
 #pragma once
 
 #include "../simd/simd.hpp"
-#include "kernel.hpp"
+#include "microkernel.hpp"
 #include "strip.hpp"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "kept.hpp"
+#include "taps_cache.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -189,13 +189,13 @@ std::atomic<std::uint64_t> n_keepers{0};
 
 }  // namespace
 
-TapsKeeper::TapsKeeper() : number_(n_keepers++) {}
+TapsCache::TapsCache() : number_(n_keepers++) {}
 
-TapsKeeper::~TapsKeeper() {
+TapsCache::~TapsCache() {
   store().remove([this](std::uint64_t number) { return number == number_; });
 }
 
-SharedTaps TapsKeeper::find(const Convolution& c, const View& w, int threads) const {
+SharedTaps TapsCache::find(const Convolution& c, const View& w, int threads) const {
   const Index item_bytes = kTypeBytes[c.types().w] * (c.types().is_complex ? 2 : 1);
   const auto share = [](const Store::Shared& kept) { return SharedTaps(kept, &kept->packed); };
   const Runs runs(w, item_bytes);
@@ -213,7 +213,7 @@ SharedTaps TapsKeeper::find(const Convolution& c, const View& w, int threads) co
   return share(made);
 }
 
-bool TapsKeeper::was_seen(const View& w, Index item_bytes) const {
+bool TapsCache::was_seen(const View& w, Index item_bytes) const {
   constexpr Index kItems = 16;
   std::uint64_t mixed = 1;
   Index n = 1;

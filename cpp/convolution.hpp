@@ -1,5 +1,5 @@
 // The driver owns everything that is not arithmetic: batches, groups, boundaries, strides,
-// dilations, dtypes, tiles and threads. A kernel sees tiles (kernels/kernel.hpp) and no more.
+// dilations, dtypes, tiles and threads. A kernel sees tiles (microkernels/microkernel.hpp) and no more.
 #pragma once
 
 #include <memory>
@@ -102,7 +102,7 @@ struct Separation {
 // The names that `Convolution` knows beside those of the registry.
 const std::vector<std::string>& transform_names();
 
-class RecipeBook;
+class ReplayBook;
 
 class Convolution {
  public:
@@ -131,16 +131,16 @@ class Convolution {
   bool must_separate() const { return must_separate_; }
   const std::vector<Index>& tile() const { return tile_; }
   const InstructionSet& isa() const { return isa_; }
-  const FsKernel& kernel() const { return kernel_; }
+  const FsMicrokernel& kernel() const { return kernel_; }
   const Fill& fill() const { return fill_; }
   // Whether packing taps costs more than recognizing them.
   bool packs_long() const {
-    return !recipes_ && (transform_ != Transform::none || separation_.which != Separate::never);
+    return !replays_ && (transform_ != Transform::none || separation_.which != Separate::never);
   }
   // Of dots so wide; 0: of single numbers.
   Format format(int dot_width) const;
   // Null where a call is too large to be repeated step by step.
-  RecipeBook* recipes() const { return recipes_.get(); }
+  ReplayBook* replays() const { return replays_.get(); }
 
  private:
   friend class TileArrays;
@@ -172,7 +172,7 @@ class Convolution {
 
   template <class T>
   void pack_single(const View& w, T* to, PackedTaps& packed) const;
-  // The first `parts` parts of every tap, in the blocks of kernels/kernel.hpp.
+  // The first `parts` parts of every tap, in the blocks of microkernels/microkernel.hpp.
   template <class T>
   void pack_parts(const View& w, Index parts, T* to, PackedTaps& packed, int threads) const;
   template <class T>
@@ -199,7 +199,7 @@ class Convolution {
   Separation separation_;
   bool must_separate_;  // by the name of the method
   std::uint64_t most_reach_;
-  const FsKernel& kernel_;  // a transform's: what does a tile again that is not finite
+  const FsMicrokernel& kernel_;  // a transform's: what does a tile again that is not finite
   std::vector<Slide> slides_;
   std::vector<Loop> batch_, group_, out_, in_;
   Index n_batch_, n_groups_, n_out_, n_in_;
@@ -207,7 +207,7 @@ class Convolution {
   bool sums_dots_;
   Index parts_;      // of a number: 2 where they are complex
   double products_;  // of real numbers
-  std::shared_ptr<RecipeBook> recipes_;
+  std::shared_ptr<ReplayBook> replays_;
 };
 
 template <class Visit>
