@@ -26,6 +26,7 @@ __all__ = [
     "layer_count",
     "layer_pads",
     "least_transposed",
+    "listed",
     "mode_window",
     "normalize_axes",
     "per_axis",
@@ -65,8 +66,14 @@ def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
+def listed(value: Any) -> Any:
+    """An array of integers or words as the list that it stands for; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def per_axis(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]) -> tuple[Any, ...]:
     """One value per axis: a single value stands for all of them."""
+    value = listed(value)
     if not is_sequence(value):
         return (read(value, name),) * n_axes
     if len(value) != n_axes:
@@ -81,12 +88,14 @@ def ints_per_axis(value: Any, n_axes: int, name: str, minimum: int) -> tuple[int
 
 def read_shape(shape: Any, name: str) -> tuple[int, ...]:
     """A shape as a tuple; a single number is the shape of one axis."""
+    shape = listed(shape)
     entries = tuple(shape) if is_sequence(shape) else (shape,)
     return tuple(to_int(entry, name, 0) for entry in entries)
 
 
 def normalize_axes(axes: object, ndim: int, name: str = "axes") -> tuple[int, ...]:
     """Axes as distinct integers in [0, ndim)."""
+    axes = listed(axes)
     entries = tuple(axes) if is_sequence(axes) else (axes,)
     numbers = tuple(to_int(entry, name) for entry in entries)
     for number in numbers:

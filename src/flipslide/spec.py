@@ -34,6 +34,7 @@ from .geometry import (
     ints_per_axis,
     layer_count,
     layer_pads,
+    listed,
     mode_window,
     normalize_axes,
     per_axis,
@@ -355,6 +356,7 @@ def loop_kind(loop: Loop) -> str:
 
 def split_padding(padding: Any, n_axes: int) -> tuple[Any, ...]:
     """One padding per axis: one value for all, one per axis, or one (lo, hi) pair per axis."""
+    padding = listed(padding)
     if isinstance(padding, tuple | list):
         if n_axes == 1 and len(padding) == 2 and not any(isinstance(entry, tuple | list) for entry in padding):
             return (padding,)
