@@ -28,6 +28,7 @@ __all__ = [
     "layer_count",
     "layer_pads",
     "least_transposed",
+    "listed",
     "mode_window",
     "normalize_axes",
     "output_window",
@@ -70,8 +71,14 @@ def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
+def listed(value: Any) -> Any:
+    """An array of integers or words as the list that it stands for; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def per_axis(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]) -> tuple[Any, ...]:
     """One value per axis: a single value stands for all of them."""
+    value = listed(value)
     if not is_sequence(value):
         return (read(value, name),) * n_axes
     if len(value) != n_axes:
@@ -86,12 +93,14 @@ def ints_per_axis(value: Any, n_axes: int, name: str, minimum: int) -> tuple[int
 
 def read_shape(shape: Any, name: str) -> tuple[int, ...]:
     """A shape as a tuple; a single number is the shape of one axis."""
+    shape = listed(shape)
     entries = tuple(shape) if is_sequence(shape) else (shape,)
     return tuple(to_int(entry, name, 0) for entry in entries)
 
 
 def normalize_axes(axes: object, ndim: int, name: str = "axes") -> tuple[int, ...]:
     """Axes as distinct integers in [0, ndim)."""
+    axes = listed(axes)
     entries = tuple(axes) if is_sequence(axes) else (axes,)
     numbers = tuple(to_int(entry, name) for entry in entries)
     for number in numbers:
@@ -230,6 +239,7 @@ def output_window(
 
 def split_modes(mode: Any, n_axes: int) -> tuple[Any, ...]:
     """One mode per axis: a word or a window (start, count) for all axes, or one of them per axis."""
+    mode = listed(mode)
     if not is_sequence(mode) or _is_window(mode):
         return (mode,) * n_axes
     if len(mode) != n_axes or not all(isinstance(entry, str) or _is_window(entry) for entry in mode):
@@ -279,6 +289,7 @@ def layer_pads(padding: object, n: int, span: int, stride: int) -> tuple[int, in
 
 def split_padding(padding: Any, n_axes: int) -> tuple[Any, ...]:
     """One padding per axis: one value for all, one per axis, or one (lo, hi) pair per axis."""
+    padding = listed(padding)
     if isinstance(padding, tuple | list):
         if n_axes == 1 and len(padding) == 2 and not any(isinstance(entry, tuple | list) for entry in padding):
             return (padding,)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, enter, freeze, narrow, widen
+from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, widen
+from .carried import axes_of, check_fill, leave
 from .errors import FlipslideError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
@@ -356,7 +357,10 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, words: Words, out: Any) 
     """Any call at all. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        return (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *words)
+        words = words[:1] + (axes_of(x, words[1]),) + words[2:]
+        y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *words)
+        labelled: Array = leave(y, x, w, out)
+        return labelled
     program, n_threads = _program_for(correlated, x, w, words)
     result: Array = program(x, w, bias, out, n_threads)
     return result
@@ -373,6 +377,7 @@ _correlate = remember(partial(_prepare, True), partial(_call, True), n_words=12)
 
 
 def _program_for(correlated: bool, x: Array, w: Array, words: Words) -> tuple[Program, int]:
+    check_fill(words[3])
     fill_type: Any = type(words[3])
     try:
         return _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
@@ -400,6 +405,7 @@ def _program(
         stride=stride, dilation=dilation, correlate=correlated,
     )  # fmt: skip
     arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
+    check_fill_fits(spec.fill, arithmetic.y)
     return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy)), count_threads(threads)
 
 
