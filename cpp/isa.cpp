@@ -4,24 +4,24 @@
 #include <stdexcept>
 
 // The tables that the objects of each instruction set export, all declared and only the compiled ones used.
-#define FS_DECLARE_KERNEL(name) extern "C" const FsKernel FS_SYMBOL(name);
+#define FS_DECLARE_MICROKERNEL(name) extern "C" const FsMicrokernel FS_SYMBOL(name);
 
 #define FS_ISA avx512
-FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
-extern "C" const FsElements FS_SYMBOL(elements);
-extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
+extern "C" const FsConvert FS_SYMBOL(convert);
+extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 #define FS_ISA avx2
-FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
-extern "C" const FsElements FS_SYMBOL(elements);
-extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
+extern "C" const FsConvert FS_SYMBOL(convert);
+extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 #define FS_ISA baseline
-FS_FOR_EACH_KERNEL(FS_DECLARE_KERNEL)
-extern "C" const FsElements FS_SYMBOL(elements);
-extern "C" const FsLanes FS_SYMBOL(lanes)[2];
+FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
+extern "C" const FsConvert FS_SYMBOL(convert);
+extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 #undef FS_ISA
 
@@ -46,30 +46,35 @@ std::vector<InstructionSet> compiled_isas() {
 #define FS_ISA avx512
       {"avx512",
        has_avx512,
-       &FS_SYMBOL(elements),
-       FS_SYMBOL(lanes),
+       &FS_SYMBOL(convert),
+       FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
-       {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+       {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
-      {"avx2", has_avx2, &FS_SYMBOL(elements), FS_SYMBOL(lanes), FS_SYMBOL(box), {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+      {"avx2",
+       has_avx2,
+       &FS_SYMBOL(convert),
+       FS_SYMBOL(butterflies),
+       FS_SYMBOL(box),
+       {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
 #define FS_ISA baseline
       {"baseline",
        has_baseline,
-       &FS_SYMBOL(elements),
-       FS_SYMBOL(lanes),
+       &FS_SYMBOL(convert),
+       FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
-       {FS_FOR_EACH_KERNEL(FS_TABLE_ENTRY)}},
+       {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };
 }
 
 }  // namespace
 
-const FsKernel* InstructionSet::find(const std::string& kernel) const {
-  for (const FsKernel* candidate : kernels)
+const FsMicrokernel* InstructionSet::find(const std::string& kernel) const {
+  for (const FsMicrokernel* candidate : kernels)
     if (kernel == candidate->name) return candidate;
   return nullptr;
 }

@@ -4,21 +4,21 @@
 #include <string>
 #include <vector>
 
-#include "kernels/box.hpp"
-#include "kernels/kernel.hpp"
-#include "kernels/lanes.hpp"
+#include "microkernels/box.hpp"
+#include "microkernels/microkernel.hpp"
+#include "microkernels/butterflies.hpp"
 
 namespace flipslide {
 
 struct InstructionSet {
   const char* name;
   bool (*is_supported)();
-  const FsElements* elements;
-  const FsLanes* lanes;  // of 4 bytes, of 8 bytes
-  const FsBoxFn* box;    // of each compute type
-  std::vector<const FsKernel*> kernels;
+  const FsConvert* convert;
+  const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
+  const FsBoxFn* box;                // of each compute type
+  std::vector<const FsMicrokernel*> kernels;
 
-  const FsKernel* find(const std::string& kernel) const;
+  const FsMicrokernel* find(const std::string& kernel) const;
 };
 
 // Best first. Only those that this processor can run.

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/kernel.hpp"
+#include "microkernels/microkernel.hpp"
 #include "spec.hpp"
 #include "view.hpp"
 

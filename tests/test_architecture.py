@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,13 @@ def copied_package(tmp_path: Path) -> Path:
     return package
 
 
+def test_the_page_shows_the_layers_of_the_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    assert "".join(f"    {layer}\n" for layer in layers) in page
+
+
 def test_contracts_are_kept(copied_package: Path) -> None:
     done = lint_imports(copied_package.parent)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,19 +83,30 @@ def test_broken_contract_is_noticed(copied_package: Path, rule: str) -> None:
 INCLUDES = {
     "simd": {"simd"},
     "thread": {"thread"},
-    "kernels": {"kernels", "simd"},
+    "microkernels": {"microkernels", "simd"},
     "spec": {"spec"},
     "view": {"view", "spec"},
-    "layout": {"kernels", "spec", "view"},
-    "isa": {"isa", "kernels"},
-    "driver": {"arena", "driver", "isa", "layout", "recipe", "spec", "view", "kernels", "thread"},
+    "layout": {"microkernels", "spec", "view"},
+    "isa": {"isa", "microkernels"},
+    "convolution": {"arena", "convolution", "isa", "layout", "replay", "spec", "view", "microkernels", "thread"},
     "arena": {"arena", "thread"},
-    "separable": {"driver"},
-    "recipe": {"driver", "recipe"},
-    "kept": {"driver", "kept", "thread"},
-    "tiles": {"driver", "layout", "recipe", "thread", "tiles"},
-    "fft": {"fft", "driver", "kernels", "layout", "spec", "thread"},
-    "bindings": {"arena", "bindings", "driver", "isa", "kept", "spec", "view", "kernels", "thread", "simd"},
+    "factors": {"convolution"},
+    "replay": {"convolution", "replay"},
+    "taps_cache": {"convolution", "taps_cache", "thread"},
+    "sums": {"convolution", "layout", "replay", "thread", "sums"},
+    "fft": {"fft", "convolution", "microkernels", "layout", "spec", "thread"},
+    "bindings": {
+        "arena",
+        "bindings",
+        "convolution",
+        "isa",
+        "microkernels",
+        "simd",
+        "spec",
+        "taps_cache",
+        "thread",
+        "view",
+    },
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
@@ -113,7 +132,7 @@ def find_illegal_includes(cpp: Path) -> list[str]:
 def is_legal(cpp: Path, file: Path, bracket: str, name: str) -> bool:
     part = part_of(file.relative_to(cpp))
     if bracket == "<":
-        if part in ("kernels", "simd"):
+        if part in ("microkernels", "simd"):
             return name in KERNEL_HEADERS
         return part == "bindings" or not name.startswith(("nanobind", "Python.h"))
     found = next((at for at in (file.parent / name, cpp / name) if at.exists()), None)
@@ -121,13 +140,13 @@ def is_legal(cpp: Path, file: Path, bracket: str, name: str) -> bool:
 
 
 BROKEN_INCLUDES = {
-    "kernels/direct.cpp": '#include "../driver.hpp"',
-    "kernels/gemm.cpp": "#include <algorithm>",
-    "simd/simd.hpp": '#include "../kernels/kernel.hpp"',
+    "microkernels/direct.cpp": '#include "../convolution.hpp"',
+    "microkernels/gemm.cpp": "#include <algorithm>",
+    "simd/simd.hpp": '#include "../microkernels/microkernel.hpp"',
     "thread/pool.cpp": '#include "../spec.hpp"',
     "view.hpp": '#include "isa.hpp"',
-    "isa.cpp": '#include "driver.hpp"',
-    "driver.cpp": "#include <nanobind/nanobind.h>",
+    "isa.cpp": '#include "convolution.hpp"',
+    "convolution.cpp": "#include <nanobind/nanobind.h>",
     "spec.hpp": '#include "no_such_file.hpp"',
 }
 

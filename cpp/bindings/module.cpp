@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "../arena.hpp"
-#include "../driver.hpp"
+#include "../convolution.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"
@@ -81,7 +81,7 @@ std::vector<std::string> isa_names() {
 
 std::vector<std::string> kernel_names() {
   std::vector<std::string> names;
-  for (const FsKernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
+  for (const FsMicrokernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
   for (const std::string& name : transform_names()) names.push_back(name);
   for (const char* name : {"separable", "box"}) names.emplace_back(name);
   return names;
@@ -134,7 +134,7 @@ NB_MODULE(_ext, m) {
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
-  m.def("vector_bytes", [] { return 4 * chosen_isa().lanes[0].lanes; }, "The size of its vectors.");
+  m.def("vector_bytes", [] { return 4 * chosen_isa().butterflies[0].lanes; }, "The size of its vectors.");
   m.def("kernels", &kernel_names, "The names of the kernels.");
   m.def("thread_limit", &thread_limit, "How many threads a call on this thread may use.");
   m.def("set_process_threads", &set_process_threads, nb::arg("n"));

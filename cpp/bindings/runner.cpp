@@ -38,7 +38,7 @@ Outcome Runner::run(const Array& x, const Array& w, const Bias& bias, const Arra
   threads = limit(threads);
   return unlocked([&] {
     if (convolution_.packs_long())
-      if (const SharedTaps kept = keeper_.find(convolution_, w.view, threads))
+      if (const SharedTaps kept = cache_.find(convolution_, w.view, threads))
         return compute(x.view, *kept, bias, y.view, threads);
     PackedTaps& packed = own_taps.packed;
     convolution_.pack(w.view, packed, threads);

@@ -1,7 +1,7 @@
 // A convolution of known shapes and types, ready to run on memory that Python's arrays own.
 #pragma once
 
-#include "../kept.hpp"
+#include "../taps_cache.hpp"
 
 namespace flipslide {
 
@@ -47,7 +47,7 @@ class Runner {
  private:
   Convolution convolution_;
   bool checks_bound_, needs_finite_;
-  TapsKeeper keeper_;
+  TapsCache cache_;
 
   Outcome compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const;
   // Releasing the lock costs about 0.1 microseconds; below this much work it buys nothing.

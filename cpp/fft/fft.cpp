@@ -9,7 +9,7 @@
 //                  Rows without samples, or without outputs, are left out.
 //   one axis       n = along · across, with neighbours across; between the two transforms stands a
 //                  factor e^(−2πi·k·c/n), k the frequency along and c the place across. Of an angled
-//                  transform (kernels/lanes.hpp) the one along is angled, and the factor has k − 1/4.
+//                  transform (microkernels/butterflies.hpp) the one along is angled, and the factor has k − 1/4.
 //                  Neighbours across are few, so samples of another type, and outputs that become one, are
 //                  converted in long pieces beside the matrix.
 #include <cmath>
@@ -26,13 +26,13 @@ namespace {
 constexpr double kWorthSharing = 16e3;  // samples of all tiles, about 30 microseconds
 constexpr double kPi = 3.14159265358979323846;
 
-struct Fold {
+struct Grid {
   Index rows, columns;
 };
 
 // One axis as a matrix, as square as the factors allow.
-Fold fold(Index n, Index lanes) {
-  Fold best{1, n};
+Grid split_rows(Index n, Index lanes) {
+  Grid best{1, n};
   double best_cost = 1e300;
   for (Index columns = 1; columns <= n; ++columns) {
     if (n % columns) continue;
@@ -95,12 +95,12 @@ std::vector<Index> frequencies(const FsFft& fft) {
 
 // What a folded axis needs beside its two transforms: e^(−2πi·m·c/4n) for the places c across, where m is
 // four times a frequency along, less one if it is angled. Made once and kept.
-class Folding {
+class Split {
  public:
-  Folding(Index n, const FsLanes& f, Index bytes, bool is_angled)
-      : fold(flipslide::fold(n, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
-    frequencies_ = frequencies(fft_of(fold.rows, bytes, f.max_radix));
-    const Index blocks = (fold.rows + lanes_ - 1) / lanes_;
+  Split(Index n, const FsButterflies& f, Index bytes, bool is_angled)
+      : grid(split_rows(n, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
+    frequencies_ = frequencies(fft_of(grid.rows, bytes, f.max_radix));
+    const Index blocks = (grid.rows + lanes_ - 1) / lanes_;
     if (blocks * size() * bytes > kMostKept) return;
     kept_.resize(static_cast<std::size_t>(blocks * size() * bytes));
     for (Index b = 0; b < blocks; ++b)
@@ -109,7 +109,7 @@ class Folding {
   }
 
   static constexpr Index kFine = 32;
-  const Fold fold;
+  const Grid grid;
 
   // For the lanes of a block: [c = 0 … kFine − 1][re, im][lane], then those of c = 0, kFine, 2·kFine …
   template <class T>
@@ -128,13 +128,13 @@ class Folding {
   std::vector<Index> frequencies_;
   std::vector<std::byte> kept_;
 
-  Index n_coarse() const { return (fold.columns + kFine - 1) / kFine; }
+  Index n_coarse() const { return (grid.columns + kFine - 1) / kFine; }
   Index size() const { return (kFine + n_coarse()) * 2 * lanes_; }
 
   template <class T>
   void make(Index block, T* to) const {
     for (Index l = 0; l < lanes_; ++l) {
-      const Index row = std::min(block * lanes_ + l, fold.rows - 1);
+      const Index row = std::min(block * lanes_ + l, grid.rows - 1);
       const Index m = 4 * (n_ + frequencies_[static_cast<std::size_t>(row)]) - (is_angled_ ? 1 : 0);
       for (Index c = 0; c < kFine; ++c) set(to + c * 2 * lanes_ + l, m % (4 * n_) * c);
       for (Index q = 0; q < n_coarse(); ++q) set(to + (kFine + q) * 2 * lanes_ + l, m % (4 * n_) * (q * kFine));
@@ -150,12 +150,12 @@ class Folding {
   }
 };
 
-const Folding& folding_of(Index n, const FsLanes& f, Index bytes, bool is_angled) {
+const Split& split_of(Index n, const FsButterflies& f, Index bytes, bool is_angled) {
   static ForkLock lock;
-  static std::map<std::tuple<Index, int, Index, bool>, std::unique_ptr<Folding>> all;
+  static std::map<std::tuple<Index, int, Index, bool>, std::unique_ptr<Split>> all;
   const Hold hold(lock);
-  std::unique_ptr<Folding>& made = all[{n, f.lanes, bytes, is_angled}];
-  if (!made) made = std::make_unique<Folding>(n, f, bytes, is_angled);
+  std::unique_ptr<Split>& made = all[{n, f.lanes, bytes, is_angled}];
+  if (!made) made = std::make_unique<Split>(n, f, bytes, is_angled);
   return *made;
 }
 
@@ -169,14 +169,14 @@ struct Matrix {
   Index n[kMaxAxes], step[kMaxAxes];  // in points across
   const FsFft* fft[kMaxAxes];
   const FsFft* along_fft;
-  const Folding* folding = nullptr;  // of a tile of one axis
+  const Split* split = nullptr;  // of a tile of one axis
 
-  Matrix(const std::vector<Index>& tile, const FsLanes& f, Index bytes, bool is_angled) {
+  Matrix(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled) {
     if (tile.size() == 1) {
-      folding = &folding_of(tile[0], f, bytes, is_angled);
+      split = &split_of(tile[0], f, bytes, is_angled);
       n_axes = 1;
-      n[0] = folding->fold.columns;
-      along = folding->fold.rows;
+      n[0] = split->grid.columns;
+      along = split->grid.rows;
     } else {
       n_axes = static_cast<int>(tile.size()) - 1;
       std::copy(tile.begin(), tile.end() - 1, n);
@@ -206,7 +206,7 @@ struct Matrix {
 template <class T>
 class Passes {
  public:
-  Passes(const Matrix& matrix, const FsLanes& f) : m_(matrix), f_(f) {}
+  Passes(const Matrix& matrix, const FsButterflies& f) : m_(matrix), f_(f) {}
 
   void forward_along(T* group) const {
     f_.forward(group, m_.point, m_.along_fft);
@@ -215,24 +215,24 @@ class Passes {
   void inverse_along(T* group) const { f_.inverse(group, m_.point, m_.along_fft); }
 
   // One block, from the first form to the second; groups that are not used are zero.
-  void turn(const T* data, const std::vector<char>& used, Index block, T* line) const {
+  void transpose(const T* data, const std::vector<char>& used, Index block, T* line) const {
     const Index square = f_.lanes * m_.point;
     for (Index g = 0, end; g < m_.groups; g = end) {
       for (end = g + 1; end < m_.groups && used[g] == used[end];) ++end;
       if (used[g])
-        f_.flip(data + g * m_.group + block * square, m_.group, line + g * square, square, end - g);
+        f_.transpose(data + g * m_.group + block * square, m_.group, line + g * square, square, end - g);
       else
         std::fill(line + g * square, line + end * square, T(0));
     }
-    twist(block, line, false);
+    twiddle(block, line, false);
   }
 
   // And back, for groups that are needed.
-  void turn_back(T* line, const std::vector<char>& needed, Index block, T* data) const {
-    twist(block, line, true);
+  void transpose_back(T* line, const std::vector<char>& needed, Index block, T* data) const {
+    twiddle(block, line, true);
     const Index square = f_.lanes * m_.point;
     for (Index g = 0; g < m_.groups; ++g)
-      if (needed[g]) f_.flip(line + g * square, square, data + g * m_.group + block * square, m_.group, 1);
+      if (needed[g]) f_.transpose(line + g * square, square, data + g * m_.group + block * square, m_.group, 1);
   }
 
   void forward_across(T* line) const {
@@ -252,7 +252,7 @@ class Passes {
 
  private:
   const Matrix& m_;
-  const FsLanes& f_;
+  const FsButterflies& f_;
 
   template <class Transform>
   void lines(int a, T* line, Transform transform) const {
@@ -262,10 +262,10 @@ class Passes {
         transform(line + (o * m_.n[a] * n_inner + i) * m_.point, n_inner * m_.point, m_.fft[a]);
   }
 
-  void twist(Index block, T* line, bool conjugate) const {
-    if (!m_.folding) return;
-    const T* fine = m_.folding->factors<T>(block);
-    f_.twist(line, m_.point, m_.across, fine, Folding::kFine, fine + Folding::kFine * m_.point, conjugate);
+  void twiddle(Index block, T* line, bool conjugate) const {
+    if (!m_.split) return;
+    const T* fine = m_.split->factors<T>(block);
+    f_.twiddle(line, m_.point, m_.across, fine, Split::kFine, fine + Split::kFine * m_.point, conjugate);
   }
 };
 
@@ -280,7 +280,8 @@ struct Samples {
 // A group of a tile of one axis: its rows are neighbours across. rest(p, n, to) gives n samples from
 // the p-th on.
 template <class T, class Rest>
-void load_group(const Matrix& m, const FsLanes& f, Index parts, Index g, const Samples<T>& x, const Rest& rest, T* to) {
+void load_group(const Matrix& m, const FsButterflies& f, Index parts, Index g, const Samples<T>& x, const Rest& rest,
+                T* to) {
   const Index lanes = f.lanes, width = std::min(lanes, m.across - g * lanes);
   for (Index half = 0; half < 3 - parts; ++half) {
     const Index begin = half * m.along * m.across + g * lanes;
@@ -343,21 +344,21 @@ class FftTaps : Transformer {
     T* data = scratch.data.reserve<T>(m_.size());
     std::vector<char> used(static_cast<std::size_t>(m_.groups), 1);
     const T* row = nullptr;
-    if (m_.folding) {
+    if (m_.split) {
       T* made = scratch.taps.reserve<T>(reach() * parts_);
       tap_row(w, channel, nullptr, made);
       row = made;
     }
     parallel_for(m_.groups, threads, [&](Index g) {
       T* group = data + g * m_.group;
-      if (m_.folding)
+      if (m_.split)
         load_places(row, g, group);
       else
         used[g] = load_rows(w, channel, g, group);
       if (used[g]) passes.forward_along(group);
     });
     parallel_for(m_.blocks, threads, [&](Index block) {
-      passes.turn(data, used, block, to + block * m_.line);
+      passes.transpose(data, used, block, to + block * m_.line);
       passes.forward_across(to + block * m_.line);
     });
     scratch.data.trim();
@@ -410,8 +411,8 @@ class FftCall : TransformCall {
   FftCall(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y)
       : TransformCall(c, x, w, bias, y),
         m_(folded_tile(), f_, bytes_, !is_complex_),
-        stages_x_(m_.folding && !same_bits(c.types().x, compute_)),
-        stages_y_(m_.folding && !same_bits(c.types().y, compute_)) {}
+        stages_x_(m_.split && !same_bits(c.types().x, compute_)),
+        stages_y_(m_.split && !same_bits(c.types().y, compute_)) {}
 
   // Tasks are tiles; the threads share each of those that are left over.
   void run(int threads) const {
@@ -449,7 +450,7 @@ class FftCall : TransformCall {
     if (n_out_ > 1) {
       spectrum = scratch.product.reserve<T>(m_.blocks * m_.line);
       parallel_for(m_.blocks, threads, [&](Index block) {
-        passes.turn(data, used, block, spectrum + block * m_.line);
+        passes.transpose(data, used, block, spectrum + block * m_.line);
         passes.forward_across(spectrum + block * m_.line);
       });
     }
@@ -462,10 +463,10 @@ class FftCall : TransformCall {
           f_.multiply_each(line, spectrum + at, m_.point, m_.across, h + at);
           passes.inverse_across(line);
         } else {
-          passes.turn(data, used, block, line);
+          passes.transpose(data, used, block, line);
           passes.filter_across(line, h + at);
         }
-        passes.turn_back(line, needed, block, data);
+        passes.transpose_back(line, needed, block, data);
       });
       std::atomic<bool> bad{false};
       parallel_for(m_.groups, threads, [&](Index g) {
@@ -520,7 +521,7 @@ class FftCall : TransformCall {
   // Whether a group has a row of outputs.
   bool is_needed(const Tile& tile, Index g) const {
     for (Index row = g * f_.lanes; row < std::min(m_.across, (g + 1) * f_.lanes); ++row)
-      if (m_.folding || has_outputs(tile, row)) return true;
+      if (m_.split || has_outputs(tile, row)) return true;
     return false;
   }
 
@@ -535,7 +536,7 @@ class FftCall : TransformCall {
   // False if the group has no samples.
   template <class T>
   bool load(const Tile& tile, Index group, Index g, const T* staged, T* to) const {
-    return m_.folding ? load_places(tile, group, g, staged, to) : load_rows(tile, group, g, to);
+    return m_.split ? load_places(tile, group, g, staged, to) : load_rows(tile, group, g, to);
   }
 
   template <class T>
@@ -573,8 +574,8 @@ class FftCall : TransformCall {
   template <class T>
   bool store(const Tile& tile, Index group, Index k, Index g, const T* from, T* staged) const {
     std::byte* y = y_of(tile, group, k);
-    return m_.folding ? store_places(tile, bias_of(group, k), g, from, y, stages_y_ ? staged : nullptr)
-                      : store_rows(tile, bias_of(group, k), g, from, y);
+    return m_.split ? store_places(tile, bias_of(group, k), g, from, y, stages_y_ ? staged : nullptr)
+                    : store_rows(tile, bias_of(group, k), g, from, y);
   }
 
   template <class T>

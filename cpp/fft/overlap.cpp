@@ -15,7 +15,7 @@ struct Layout {
   Index size;                         // elements
   const FsFft* fft[kMaxAxes];
 
-  Layout(const std::vector<Index>& tile, const FsLanes& f, Index bytes, bool is_angled)
+  Layout(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled)
       : n_axes(static_cast<int>(tile.size())) {
     const Index lanes = f.lanes;
     Index at = 2 * lanes;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../spec.hpp"
-#include "../kernels/lanes.hpp"
+#include "../microkernels/butterflies.hpp"
 
 namespace flipslide {
 

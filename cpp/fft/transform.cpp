@@ -23,7 +23,7 @@ Transformer::Transformer(const Convolution& c)
     : c_(c),
       compute_(c.rounds() ? FS_F64 : c.types_.compute),
       bytes_(kComputeBytes[compute_]),
-      f_(c.isa_.lanes[bytes_ == 8]),
+      f_(c.isa_.butterflies[bytes_ == 8]),
       is_complex_(c.types_.is_complex),
       n_axes_(static_cast<int>(c.slides_.size())),
       parts_(c.parts_),
@@ -98,14 +98,14 @@ const std::byte* TransformCall::bias_of(Index group, Index k) const {
 
 // The bias is added to integers: as a double it might not be exact.
 void TransformCall::put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const {
-  const FsElements& elements = *c_.isa_.elements;
+  const FsConvert& convert = *c_.isa_.convert;
   std::uint64_t whole[kStretch], added = 0;
-  elements.round(whole, from, n);
-  if (bias) elements.load[FS_I64][c_.types_.compute == FS_I32 ? FS_T_I32 : FS_T_I64](&added, bias, 0, 1);
+  convert.round(whole, from, n);
+  if (bias) convert.load[FS_I64][c_.types_.compute == FS_I32 ? FS_T_I32 : FS_T_I64](&added, bias, 0, 1);
   if (bias)
     for (Index i = 0; i < n; ++i) whole[i] += added;
   const FsStoreFn store =
-      c_.types_.saturate ? elements.store_saturated[c_.types_.y] : elements.store[FS_I64][c_.types_.y];
+      c_.types_.saturate ? convert.store_saturated[c_.types_.y] : convert.store[FS_I64][c_.types_.y];
   store(y, y_stride_[last()], whole, n);
 }
 

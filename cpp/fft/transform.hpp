@@ -27,7 +27,7 @@
 #include <memory>
 #include <vector>
 
-#include "../driver.hpp"
+#include "../convolution.hpp"
 #include "../thread/pool.hpp"
 #include "radices.hpp"
 
@@ -67,7 +67,7 @@ class Transformer {
   const Convolution& c_;
   const FsCompute compute_;  // of the points
   const Index bytes_;
-  const FsLanes& f_;
+  const FsButterflies& f_;
   const bool is_complex_;
   const int n_axes_;
   const Index parts_;  // numbers of a sample: 1 or 2
@@ -186,7 +186,7 @@ bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* t
     from += (c_.slides_[a].w_reversed ? -tap : tap) * w.stride(axis(a).w_dim);
   }
   const Convolution::Slide& inner = c_.slides_.back();
-  const FsLoadFn load = c_.isa_.elements->load[compute_][c_.types_.w];
+  const FsLoadFn load = c_.isa_.convert->load[compute_][c_.types_.w];
   const Index stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1), step = inner.axis.dilation * parts_;
   std::fill(to, to + reach() * parts_, T(0));
   T some[kStretch];
@@ -292,7 +292,7 @@ void TransformCall::extend_row(const Row& row, Index first, Index n, T* to) cons
 
 template <class T>
 void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
-  const FsLoadFn load = c_.isa_.elements->load[compute_][c_.types_.x];
+  const FsLoadFn load = c_.isa_.convert->load[compute_][c_.types_.x];
   const Index stride = x_stride_[last()], part = kTypeBytes[c_.types_.x];
   const std::byte* from = row.at + at * stride;
   if (!is_complex_) return load(to, from, stride, n);
@@ -312,7 +312,7 @@ void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
 template <class T>
 void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const {
   if (c_.rounds()) return put_whole(y + q * y_stride_[last()], bias, from, n);
-  const FsStoreFn store = c_.isa_.elements->store[compute_][c_.types_.y];
+  const FsStoreFn store = c_.isa_.convert->store[compute_][c_.types_.y];
   T value[2] = {};
   if (bias) std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
   if (bias)

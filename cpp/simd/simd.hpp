@@ -447,7 +447,7 @@ FS_INLINE Vec<T> splat_pair(T a, T b) {
 
 // a + i b for vectors of pairs (re, im).
 template <class T>
-FS_INLINE Vec<T> add_turned(Vec<T> a, Vec<T> b) {
+FS_INLINE Vec<T> add_times_i(Vec<T> a, Vec<T> b) {
   return multiply_add(splat_pair(T(-1), T(1)), swap_pairs(b), a);
 }
 

@@ -115,7 +115,7 @@ def sum_of(problem: Problem) -> str:
 
 
 def direct_sum_of(problem: Problem) -> str:
-    """The same of a direct sum, which takes narrow integers in pairs: see `can_sum_pairs` in cpp/driver.cpp.
+    """The same of a direct sum, which takes narrow integers in pairs: see `can_sum_pairs` in cpp/convolution.cpp.
 
     Channels that lie last make neighbours along an axis stand apart.
     """

@@ -348,7 +348,7 @@ def _run_numpy(plan: Plan, x: Array, w: Array, bias: Array | None) -> Array:
 
 
 def _check_bound(spec: ConvSpec, numbers: Arithmetic, x: Array, w: Array, bias: Array | None) -> None:
-    """max|x|·Σ|w| + |bias| against the result's dtype, as cpp/driver.cpp bounds it."""
+    """max|x|·Σ|w| + |bias| against the result's dtype, as cpp/convolution.cpp bounds it."""
     kept = [loop.w_dim for loop in spec.loops if loop.w_dim >= 0 and loop.y_dim >= 0]
     summed = tuple(dim for dim in range(w.ndim) if dim not in kept)
     sums = np.abs(w.astype(object)).sum(axis=summed) if w.size else np.zeros(1, dtype=object)

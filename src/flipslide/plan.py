@@ -36,7 +36,7 @@ __all__ = [
 
 ACCURACIES = ("default", "strict", "fast")
 
-#: What cpp/driver.cpp can slide over at once.
+#: What cpp/convolution.cpp can slide over at once.
 MAX_AXES = 16
 
 #: Predictions within this factor of the best are near-ties; so many tiles of one method at most.

@@ -1,6 +1,6 @@
 """What sums that are no transforms cost: each formula counts how often its steps happen.
 
-The steps are those of cpp/tiles and its kernels. Their times are in costs.json.
+The steps are those of cpp/sums and its kernels. Their times are in costs.json.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from .estimate import Constants, Estimate, Problem, direct_sum_of
 
 __all__ = ["estimate_box", "estimate_direct", "estimate_gemm", "estimate_numpy", "estimate_separable"]
 
-#: Rows of outputs, and of taps, that a stencil works on at once (cpp/kernels/stencil.hpp).
+#: Rows of outputs, and of taps, that a stencil works on at once (cpp/microkernels/stencil.hpp).
 STENCIL_ROWS = 8
 
-#: Channels that share what they load (cpp/kernels/gemm.cpp), and those of one task (cpp/tiles).
+#: Channels that share what they load (cpp/microkernels/gemm.cpp), and those of one task (cpp/sums).
 SHARING_CHANNELS, CHANNELS_PER_TASK = 8, 64
 
-#: Of a tile: its products are an eighth of all, within limits, and its window of x has so many bytes (cpp/tiles).
+#: Of a tile: its products are an eighth of all, within limits, and its window of x has so many bytes (cpp/sums).
 FEWEST_PRODUCTS, MOST_PRODUCTS, WINDOW_BYTES = 0.2e6, 32e6, 256 << 10
 
-#: Fewer taps than these are summed one by one (cpp/tiles).
+#: Fewer taps than these are summed one by one (cpp/sums).
 BOX_ACROSS, BOX_ALONG = 8, 16
 
-#: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/tiles).
+#: Planes of fewer products are one tile, an output counting as so many (`worth_parts` in cpp/sums).
 MOST_WHOLE, STORED_PRODUCTS = 1e6, 8
 
 #: The first-level cache of a core.
 NEAR_BYTES = 32 << 10
 
-#: Shorter rows are copied before they are summed (cpp/tiles).
+#: Shorter rows are copied before they are summed (cpp/sums).
 LONG_ROW = 768
 
 #: Bytes that a tile takes beside the taps: a ring of rows and a few rows of y; those of one that goes axis by axis.

@@ -76,7 +76,7 @@ def _is_strided(problem: Problem) -> bool:
 
 # ------------------------------------------------------------------------------ formulas
 #
-# Taps usually come again, and then their spectra are kept (cpp/kept.hpp): a call that has new ones takes
+# Taps usually come again, and then their spectra are kept (cpp/taps_cache.hpp): a call that has new ones takes
 # longer, by up to half of what a tile takes.
 
 

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "driver.hpp"
+#include "convolution.hpp"
 #include "fft/radices.hpp"
-#include "kept.hpp"
+#include "taps_cache.hpp"
 
 #if defined(__aarch64__)
 using Half = __fp16;
@@ -563,7 +563,7 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
   convolution.run(x.view(), taps, bias_data, y.view(), 1);
   convolution.run(x.view(), taps, bias_data, again.view(), 3);
   if (!y.same_bytes(again)) return fail(problem, kernel, "three threads gave other bits than one");
-  const TapsKeeper keeper;
+  const TapsCache keeper;
   for (int times = 0; times < 3; ++times)
     if (const SharedTaps kept = keeper.find(convolution, w.view(), 3)) {
       const Array found = blank;
@@ -593,7 +593,7 @@ int check(Chance& chance, const Problem& problem) {
   const Array blank = random_array(chance, problem.y_shape, problem.types.y, problem);
   const std::vector<Number> bias = random_bias(chance, problem);
   int n_failed = 0;
-  for (const FsKernel* kernel : chosen_isa().kernels)
+  for (const FsMicrokernel* kernel : chosen_isa().kernels)
     n_failed += check_kernel(problem, kernel->name, x, w, blank, bias);
   const std::vector<Index> tile = random_tile(chance, problem);
   for (const std::string& name : transform_names())

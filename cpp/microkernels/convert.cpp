@@ -1,0 +1,195 @@
+// Elements: between the arrays' types and the compute types, one row at a time.
+#include "microkernel.hpp"
+
+namespace {
+
+// GCC 12 has _Float16 on x86 only; ARM's own half-precision type does the same here.
+#if defined(__aarch64__)
+typedef __fp16 half;
+#else
+typedef _Float16 half;
+#endif
+
+// Every `every`-th element: a constant, so that the loop becomes loads of whole vectors and shuffles.
+template <class To, class From, int every>
+static void load_every(To* out, const char* in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    From value;
+    __builtin_memcpy(&value, in + i * every * (int64_t)sizeof(From), sizeof(From));
+    out[i] = (To)value;
+  }
+}
+
+template <class To, class From, int every>
+static void store_every(char* out, const From* in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)in[i];
+    __builtin_memcpy(out + i * every * (int64_t)sizeof(To), &value, sizeof(To));
+  }
+}
+
+constexpr int64_t kBlock = 16;
+
+template <class To, class From>
+static inline void load_block(To* out, const char* in) {
+  From read[kBlock];
+  To made[kBlock];
+  __builtin_memcpy(read, in, sizeof(read));
+  for (int64_t i = 0; i < kBlock; ++i) made[i] = (To)read[i];
+  __builtin_memcpy(out, made, sizeof(made));
+}
+
+// The loop over whole vectors of 8 or 16 bits leaves most of a short row; blocks of it may overlap.
+template <class To, class From>
+static void load_narrow(To* out, const char* in, int64_t n) {
+  const int64_t whole = n < kBlock ? n : n / 64 * 64;
+  load_every<To, From, 1>(out, in, whole);
+  for (int64_t i = whole; i < n; i += kBlock) {
+    const int64_t at = i + kBlock < n ? i : n - kBlock;
+    load_block<To, From>(out + at, in + at * (int64_t)sizeof(From));
+  }
+}
+
+// Neighbours in nearly all arrays; the parts of complex numbers are every second; flipped taps.
+template <class To, class From>
+static void load(void* to, const void* from, int64_t stride, int64_t n) {
+  To* out = (To*)to;
+  const char* in = (const char*)from;
+  if (stride == (int64_t)sizeof(From))
+    return sizeof(To) <= 2 ? load_narrow<To, From>(out, in, n) : load_every<To, From, 1>(out, in, n);
+  if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
+  if (stride == -(int64_t)sizeof(From)) return load_every<To, From, -1>(out, in, n);
+  for (int64_t i = 0; i < n; ++i) {
+    From value;
+    __builtin_memcpy(&value, in + i * stride, sizeof(From));
+    out[i] = (To)value;
+  }
+}
+
+template <class From, class To>
+static void store(void* to, int64_t stride, const void* from, int64_t n) {
+  const From* in = (const From*)from;
+  char* out = (char*)to;
+  if (stride == (int64_t)sizeof(To)) return store_every<To, From, 1>(out, in, n);
+  if (stride == 2 * (int64_t)sizeof(To)) return store_every<To, From, 2>(out, in, n);
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)in[i];
+    __builtin_memcpy(out + i * stride, &value, sizeof(To));
+  }
+}
+
+template <class From>
+static void store_bool(void* to, int64_t stride, const void* from, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) ((char*)to)[i * stride] = ((const From*)from)[i] != 0;
+}
+
+template <class To>
+static void store_saturated(void* to, int64_t stride, const void* from, int64_t n) {
+  const int64_t* in = (const int64_t*)from;
+  constexpr bool is_signed = (To)-1 < (To)0;
+  constexpr int bits = 8 * (int)sizeof(To);
+  constexpr int64_t low = is_signed ? -(int64_t)(((uint64_t)1 << (bits - 1)) - 1) - 1 : 0;
+  constexpr int64_t high = bits == 64 ? INT64_MAX : (int64_t)(((uint64_t)1 << (bits - is_signed)) - 1);
+  char* out = (char*)to;
+  for (int64_t i = 0; i < n; ++i) {
+    const To value = (To)(in[i] < low ? low : in[i] > high ? high : in[i]);
+    __builtin_memcpy(out + i * stride, &value, sizeof(To));
+  }
+}
+
+// Beside 1.5 * 2^52 doubles are 1 apart: adding it rounds, and the integer is left in the last bits.
+static void round_whole(void* to, const void* from, int64_t n) {
+  const double shift = 0x1.8p52;
+  uint64_t base;
+  __builtin_memcpy(&base, &shift, sizeof(base));
+  uint64_t* out = (uint64_t*)to;
+  const double* in = (const double*)from;
+  for (int64_t i = 0; i < n; ++i) {
+    const double shifted = in[i] + shift;
+    uint64_t bits;
+    __builtin_memcpy(&bits, &shifted, sizeof(bits));
+    out[i] = bits - base;
+  }
+}
+
+// Neighbours have a loop of their own, whose constant step becomes loads of whole vectors.
+template <class T>
+static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least,
+                                                           T* most) {
+  T low = 0, high = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    T value;
+    __builtin_memcpy(&value, in + i * stride, sizeof(T));
+    low = value < low ? value : low;
+    high = value > high ? value : high;
+  }
+  *least = low;
+  *most = high;
+}
+
+template <class T>
+static void extremes_of(const void* from, int64_t stride, int64_t n, T* least, T* most) {
+  if (stride == (int64_t)sizeof(T))
+    extremes<T>((const char*)from, sizeof(T), n, least, most);
+  else
+    extremes<T>((const char*)from, stride, n, least, most);
+}
+
+template <class T>
+static void range(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative) {
+  T low, high;
+  extremes_of(from, stride, n, &low, &high);
+  const uint64_t below = (uint64_t)0 - (uint64_t)(int64_t)low;
+  const uint64_t most = (uint64_t)high > below ? (uint64_t)high : below;
+  if (most > *largest) *largest = most;
+  if (low < 0) *negative = 1;
+}
+
+template <class T>
+static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t* largest, int*) {
+  T low, high;
+  extremes_of(from, stride, n, &low, &high);
+  if (high > *largest) *largest = high;
+}
+
+// Bits of an infinity or a NaN: an exponent of ones.
+template <class Bits, Bits exponent>
+static int finite(const void* from, int64_t n) {
+  const char* in = (const char*)from;
+  Bits found = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    Bits bits;
+    __builtin_memcpy(&bits, in + i * (int64_t)sizeof(Bits), sizeof(Bits));
+    found |= (bits & exponent) == exponent;
+  }
+  return !found;
+}
+
+}  // namespace
+
+#define FS_INTEGER_LOADS(To)                                                                                       \
+  load<To, uint8_t>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>, load<To, uint8_t>, \
+      load<To, uint16_t>, load<To, uint32_t>, load<To, uint64_t>
+#define FS_INTEGER_STORES(From)                                                                            \
+  store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>, store<From, int64_t>, \
+      store<From, uint8_t>, store<From, uint16_t>, store<From, uint32_t>, store<From, uint64_t>
+
+extern "C" const struct FsConvert FS_SYMBOL(convert) = {
+    {{FS_INTEGER_LOADS(float), load<float, half>, load<float, float>, nullptr},
+     {FS_INTEGER_LOADS(double), load<double, half>, load<double, float>, load<double, double>},
+     {FS_INTEGER_LOADS(uint32_t), nullptr, nullptr, nullptr},
+     {FS_INTEGER_LOADS(uint64_t), nullptr, nullptr, nullptr}},
+    {{FS_INTEGER_LOADS(uint16_t), nullptr, nullptr, nullptr}, {FS_INTEGER_LOADS(uint8_t), nullptr, nullptr, nullptr}},
+    {{nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, store<float, half>,
+      store<float, float>, nullptr},
+     {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
+      store<double, double>},
+     {FS_INTEGER_STORES(uint32_t), nullptr, nullptr, nullptr},
+     {FS_INTEGER_STORES(uint64_t), nullptr, nullptr, nullptr}},
+    {nullptr, store_saturated<int8_t>, store_saturated<int16_t>, store_saturated<int32_t>, store_saturated<int64_t>,
+     store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>, store_saturated<uint64_t>, nullptr,
+     nullptr, nullptr},
+    {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
+     range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr},
+    {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr},
+    round_whole};

@@ -1,0 +1,113 @@
+// direct: one output channel at a time, the sum as it is written.
+//
+// Lanes are neighbouring outputs. Where taps and outputs lie in rows, rows share their loads of x
+// (stencil.hpp); where they do not, neighbouring taps of a row do (stagger.hpp). If every product had a load of its
+// own, the load ports would set the pace, at half of the multiply-add peak.
+#include "dots.hpp"
+#include "stagger.hpp"
+#include "stencil.hpp"
+#include "tall.hpp"
+
+namespace {
+
+constexpr int kStripVectors = kManyRegisters ? 12 : 8;
+constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
+
+// Calls block(rows, x, y, n, accumulate, streams) for blocks of at most `most` rows of outputs, n vectors wide, and
+// sums what no block holds as plain runs.
+template <class T, class Block>
+static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block& block) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  // The last vector of a row may overlap the one before, unless it would add to y twice.
+  const int64_t last = tile.length - lanes,
+                whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
+  const bool streams = tile.streams && !tile.accumulate && tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0;
+  const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
+  for (int64_t first = 0; first < tile.n_runs; first += tile.rows) {
+    const FsRun* runs = tile.runs + first;
+    int64_t r = 0;
+    while (const int64_t rows = rows_of_block(tile.rows - r, most)) {
+      const T* x = (const T*)tile.x + runs[r].x;
+      T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
+      // Vectors of y that are lines of the cache are written whole.
+      const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
+      if (shift) block(rows, x, y, 1, false, false);
+      const int64_t n = whole > shift ? (whole - shift) / lanes : 0;
+      block(rows, x + shift, y + shift, n, tile.accumulate, streams);
+      if (shift + n * lanes < whole) block(rows, x + last, y + last, 1, tile.accumulate, false);
+      r += rows;
+    }
+    for (int64_t i = 0; i < tile.rows; ++i) {
+      const int64_t from = i < r ? whole : 0;
+      if (from < tile.length) rest_of_run<T, 1, kStripVectors, 1>(strip, tile, k, runs[i], from);
+    }
+  }
+}
+
+// Rows of outputs are runs.
+template <class T>
+FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
+  const int64_t n_planes = tile.n_taps / (tile.tap_rows * tile.tap_columns);
+  const T* w = strip_of<T, 1, 1>(tile, k).w;
+  const Stencil<T> s{tile.row_x, tile.row_y,    tile.taps,        w,
+                     n_planes,   tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
+  const T bias = bias_of<T>(tile, k);
+  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
+  // they lie in the same set of the first level.
+  const bool collide = tile.row_y * (int64_t)sizeof(T) % 2048 == 0;
+  const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kStencilRows / 2;
+  over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
+    stencil<T>(rows, s, x, y, n, accumulate, streams, bias);
+  });
+}
+
+// The same for many rows of taps.
+template <class T>
+FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
+  TallStencil<T> s;
+  relay_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
+  const T bias = bias_of<T>(tile, k);
+  over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
+    if (rows == kTallRows)
+      tall_block<T, kTallRows>(s, x, y, n, accumulate, streams, bias);
+    else
+      tall_block<T, kTallRows / 2>(s, x, y, n, accumulate, streams, bias);
+  });
+}
+
+template <class T>
+static void runs_alone(const FsTile& tile, int64_t k) {
+  if constexpr (kStaggers)
+    if (can_stagger<T>(tile)) return stagger<T>(tile, k);
+  block_of_runs<T, 1, kStripVectors, 1>(tile, k);
+}
+
+template <class T>
+static void real_taps(const FsTile& tile) {
+  for (int64_t k = 0; k < tile.n_out; ++k)
+    if (tile.tap_rows == 1 || tile.rows < kFewestRows)
+      runs_alone<T>(tile, k);
+    else
+      is_tall(tile) ? tall_stencil_over_runs<T>(tile, k) : stencil_over_runs<T>(tile, k);
+}
+
+// Each load of x meets two taps: the load ports keep up without shared rows.
+template <class T>
+static void complex_taps(const FsTile& tile) {
+  for (int64_t k = 0; k < tile.n_out; ++k) block_of_runs<T, 2, kComplexVectors, 2>(tile, k);
+}
+
+template <class T>
+static void direct_tile(const FsTile* tile) {
+  if (!tile->complex_taps)
+    real_taps<T>(*tile);
+  else if constexpr (kHasComplex<T>)
+    complex_taps<T>(*tile);
+  if (tile->streams) end_of_stream();
+}
+
+}  // namespace
+
+FS_DEFINE_MICROKERNEL(direct, 1, true, kStaggers ? kLongestStep : 0, direct_tile,
+                      {pairs_tile<uint32_t>, pairs_tile<uint16_t>}, {quads_tile<uint32_t>, quads_tile<uint16_t>},
+                      has_quads)
