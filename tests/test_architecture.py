@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def copied_package(tmp_path: Path) -> Path:
     settings = (ROOT / "pyproject.toml").read_text().replace("flipslide", "flipcopy")
     (tmp_path / "pyproject.toml").write_text(settings)
     return package
+
+
+def test_the_page_shows_the_layers_of_the_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    assert "".join(f"    {layer}\n" for layer in layers) in page
 
 
 def test_contracts_are_kept(copied_package: Path) -> None:

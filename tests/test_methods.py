@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checks import assert_is_definition
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from laws import assert_is_definition
 from strategies import Call, calls, layers, narrow_calls
 
 import flipslide as fs

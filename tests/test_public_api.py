@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -22,6 +24,25 @@ def test_all_names_exist() -> None:
     assert dir(fs) == sorted(fs.__all__)
     for name in fs.__all__:
         assert getattr(fs, name) is not None
+
+
+def test_editors_and_type_checkers_see_the_same_names() -> None:
+    """The imports under TYPE_CHECKING are the table, name by name and home by home."""
+    tree = ast.parse(Path(fs.__file__).read_text("utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = [
+        (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    ]
+    homes = [(home, name) for home, names in fs._HOMES.items() for name in names.split()]
+    assert sorted(seen, key=str) == sorted([*homes, (None, "nn"), (None, "taps")], key=str)
+
+
+def test_taps_answer_to_kernels_too() -> None:
+    assert fs.kernels is fs.taps
 
 
 def test_unknown_name() -> None:

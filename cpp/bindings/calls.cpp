@@ -78,11 +78,30 @@ PyArrayObject* as_plain_array(PyObject* object) {
   return is_builtin(PyArray_DESCR(array)) ? array : nullptr;
 }
 
-// A list or tuple becomes an array, as by numpy.asarray; what is wrong with it is for Python to say.
+// Whether there are integers, and whether there are floats, in a nest of lists of nothing else.
+struct Leaves {
+  bool integers = false, floats = false;
+
+  bool see(PyObject* object) {
+    if (PyFloat_CheckExact(object)) return floats = true;
+    if (PyLong_CheckExact(object)) return integers = true;
+    if (PyBool_Check(object) || PyComplex_CheckExact(object)) return true;
+    if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i)
+      if (!see(PySequence_Fast_GET_ITEM(object, i))) return false;
+    return true;
+  }
+};
+
+// A list or tuple of numbers becomes an array, as by numpy.asarray. What is wrong with it is for Python to say, and
+// so are integers on both sides of 2^63, which NumPy makes floats of.
 nb::object enter(PyObject* object) {
   if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return nb::borrow(object);
+  Leaves leaves;
+  if (!leaves.see(object)) return nb::borrow(object);
   nb::object array = nb::steal(PyArray_FROM_O(object));
-  if (array) return array;
+  const auto is_float = [&] { return PyArray_TYPE(reinterpret_cast<PyArrayObject*>(array.ptr())) == NPY_DOUBLE; };
+  if (array) return leaves.integers && !leaves.floats && is_float() ? nb::borrow(object) : array;
   if (!PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
   PyErr_Clear();
   return nb::borrow(object);

@@ -11,107 +11,73 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from . import nn
-    from .errors import (
-        DtypeError,
-        FlipslideError,
-        IntegerOverflowError,
-        MissingExtraError,
-        ParameterError,
-        ShapeError,
-    )
-    from .explain import (
-        Explanation,
-        FunctionsReport,
-        ShapeReport,
-        Trace,
-        explain,
-        explain_functions,
-        explain_layer,
-        explain_shape,
-    )
-    from .graph import Graph, graph, graph_layer
-    from .padding import pad
-    from .plan import Plan
-    from .signal import convolve, convolve_grads, correlate, correlate_grads, output_shape, plan
-    from .threads import get_num_threads, register_threadpoolctl, set_num_threads, threads
-    from .tuning import calibrate, export_wisdom, import_wisdom
-
 __version__ = "0.1.0"
 
-__all__ = [
-    "DtypeError",
-    "Explanation",
-    "FlipslideError",
-    "FunctionsReport",
-    "Graph",
-    "IntegerOverflowError",
-    "MissingExtraError",
-    "ParameterError",
-    "Plan",
-    "ShapeError",
-    "ShapeReport",
-    "Trace",
-    "__version__",
-    "calibrate",
-    "convolve",
-    "convolve_grads",
-    "correlate",
-    "correlate_grads",
-    "explain",
-    "explain_functions",
-    "explain_layer",
-    "explain_shape",
-    "export_wisdom",
-    "get_num_threads",
-    "graph",
-    "graph_layer",
-    "import_wisdom",
-    "nn",
-    "output_shape",
-    "pad",
-    "plan",
-    "register_threadpoolctl",
-    "set_num_threads",
-    "threads",
-]
-
-# Names are loaded when they are first used, so that the command line can answer `--help`
-# without NumPy.
+#: The public names by the module that defines them. A name is imported when it is first used, so that
+#: the command line can answer `--help` without NumPy.
 _HOMES = {
-    "execute": ["release_memory"],
-    "errors": [
-        "DtypeError",
-        "FlipslideError",
-        "IntegerOverflowError",
-        "MissingExtraError",
-        "ParameterError",
-        "ShapeError",
-    ],
-    "explain": [
-        "Explanation",
-        "FunctionsReport",
-        "ShapeReport",
-        "Trace",
-        "explain",
-        "explain_functions",
-        "explain_layer",
-        "explain_shape",
-    ],
-    "graph": ["Graph", "graph", "graph_layer"],
-    "padding": ["pad"],
-    "plan": ["Plan"],
-    "signal": ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"],
-    "threads": ["get_num_threads", "register_threadpoolctl", "set_num_threads", "threads"],
-    "tuning": ["calibrate", "export_wisdom", "import_wisdom"],
+    "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError ParameterError ShapeError",
+    "execute": "release_memory",
+    "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
+    "graph": "Graph graph graph_layer",
+    "padding": "pad",
+    "plan": "Plan",
+    "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
+    "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
+    "tuning": "calibrate export_wisdom import_wisdom",
+    "xcorr": "Correlation autocorr xcorr",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+#: Modules that are public themselves; `fs.kernels` is another name of `fs.taps`.
+_MODULES = {"nn": "nn", "taps": "taps", "kernels": "taps"}
+
+__all__ = sorted({*_HOME_OF, *_MODULES.values(), "__version__"})
+
+# The same names for type checkers and editors, which do not run the table; a test compares the two.
+if TYPE_CHECKING:
+    from . import nn as nn
+    from . import taps as taps
+    from .errors import DtypeError as DtypeError
+    from .errors import FlipslideError as FlipslideError
+    from .errors import IntegerOverflowError as IntegerOverflowError
+    from .errors import MissingExtraError as MissingExtraError
+    from .errors import ParameterError as ParameterError
+    from .errors import ShapeError as ShapeError
+    from .execute import release_memory as release_memory
+    from .explain import Explanation as Explanation
+    from .explain import FunctionsReport as FunctionsReport
+    from .explain import ShapeReport as ShapeReport
+    from .explain import Trace as Trace
+    from .explain import explain as explain
+    from .explain import explain_functions as explain_functions
+    from .explain import explain_layer as explain_layer
+    from .explain import explain_shape as explain_shape
+    from .graph import Graph as Graph
+    from .graph import graph as graph
+    from .graph import graph_layer as graph_layer
+    from .padding import pad as pad
+    from .plan import Plan as Plan
+    from .signal import convolve as convolve
+    from .signal import convolve_grads as convolve_grads
+    from .signal import correlate as correlate
+    from .signal import correlate_grads as correlate_grads
+    from .signal import output_shape as output_shape
+    from .signal import plan as plan
+    from .threads import get_num_threads as get_num_threads
+    from .threads import register_threadpoolctl as register_threadpoolctl
+    from .threads import set_num_threads as set_num_threads
+    from .threads import threads as threads
+    from .tuning import calibrate as calibrate
+    from .tuning import export_wisdom as export_wisdom
+    from .tuning import import_wisdom as import_wisdom
+    from .xcorr import Correlation as Correlation
+    from .xcorr import autocorr as autocorr
+    from .xcorr import xcorr as xcorr
 
 
 def __getattr__(name: str) -> Any:
-    if name == "nn":
-        return import_module(".nn", __name__)
+    if name in _MODULES:
+        return import_module("." + _MODULES[name], __name__)
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module("." + _HOME_OF[name], __name__), name)

@@ -13,9 +13,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .carried import bare, check_elements, check_plain, exact_array, is_labelled, is_lost, kind_of, mask_of, unit_of
 from .errors import DtypeError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
 
-__all__ = ["Arithmetic", "arithmetic_of", "check_out", "enter", "freeze", "narrow", "overflow_error", "widen"]
+__all__ = [
+    "Arithmetic",
+    "arithmetic_of",
+    "check_fill_fits",
+    "check_out",
+    "enter",
+    "freeze",
+    "narrow",
+    "overflow_error",
+    "widen",
+]
 
 Array = npt.NDArray[Any]
 
@@ -48,20 +59,48 @@ class Arithmetic(NamedTuple):
 
 def enter(value: Any, name: str) -> Array:
     """`value` as a NumPy array that the engine can read."""
-    if isinstance(value, np.ma.MaskedArray):
+    array = value if type(value) is np.ndarray else _as_array(value, name)
+    if array.dtype.kind not in "biufc":
+        array = _as_numbers(array, name)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def _as_array(value: Any, name: str) -> Array:
+    """Anything that is an array, or lists of numbers, without what it carries besides."""
+    value = bare(value) if is_labelled(value) else value
+    check_plain(value, name)
+    mask = mask_of(value)
+    if mask is not None and mask.any():
         raise DtypeError(
             f"{name} is a masked array and its mask would be ignored; "
             f"pass {name}.filled(value) to say what stands there"
         )
     try:
-        array = np.asarray(value)
+        return exact_array(_as_single(bare(value)))
     except ValueError as error:
         raise ShapeError(f"{name} is not a rectangular array: {error}") from None
-    if array.dtype.kind not in "biufcO":
-        raise DtypeError(f"{name} has dtype {array.dtype}, which cannot be multiplied and added; use numbers")
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return array
+    except (TypeError, RuntimeError, OverflowError) as error:
+        raise DtypeError(f"{name} is of type {kind_of(value)}, which NumPy cannot read as an array: {error}") from None
+
+
+def _as_single(value: Any) -> Any:
+    """A tensor of bfloat16, which NumPy has no dtype for, in float32, which holds each of its numbers."""
+    return value.float() if str(getattr(value, "dtype", "")) == "torch.bfloat16" else value
+
+
+def _as_numbers(array: Array, name: str) -> Array:
+    """An array of objects or of a dtype that NumPy does not have itself, if it can be multiplied and added."""
+    if array.dtype.name == "bfloat16":
+        return array.astype(np.float32)
+    if array.dtype.kind == "O":
+        check_elements(array, name)
+        return array
+    remedy = f"name one of its fields, {name}[{array.dtype.names[0]!r}]" if array.dtype.names else "use numbers"
+    if array.dtype.kind == "V" and not array.dtype.names:
+        remedy = f"pass {name}.astype(np.float32)"
+    raise DtypeError(f"{name} has dtype {array.dtype}, which cannot be multiplied and added; {remedy}")
 
 
 def freeze(value: Any) -> Any:
@@ -75,6 +114,10 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tu
     """`out`, if the result can be written there without touching what is still to be read."""
     if not isinstance(out, np.ndarray):
         raise DtypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if mask_of(out) is not None or unit_of(out) is not None:
+        raise DtypeError(
+            f"out is of type {kind_of(out)}, whose mask or unit would stay as it is; pass the array inside"
+        )
     if out.shape != shape:
         raise ShapeError(f"out has shape {out.shape}, the result has shape {shape}")
     if out.dtype != dtype:
@@ -85,6 +128,17 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tu
         if isinstance(array, np.ndarray) and _share_memory(out, array):
             raise ParameterError("out overlaps an input, which would be overwritten while it is read; pass a copy")
     return out
+
+
+def check_fill_fits(fill: Any, dtype: np.dtype[Any]) -> None:
+    """An error for a finite fill value that is infinite in the result's dtype."""
+    number = np.asarray(fill)
+    if dtype.kind not in "fc" or number.dtype.kind not in "iufc":
+        return
+    with np.errstate(over="ignore"):
+        kept = number.astype(np.result_type(dtype, np.complex64) if number.dtype.kind == "c" else dtype)
+    if is_lost(number, kept):
+        raise DtypeError(f"fill_value={fill!r} is beyond the largest {dtype}; convert x to a wider dtype first")
 
 
 def _share_memory(a: Array, b: Array) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, enter
+from .carried import check_fill, is_lost
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
-from .geometry import check_boundary, extend_index, is_sequence, normalize_axes, per_axis, to_int
+from .geometry import check_boundary, extend_index, is_sequence, listed, normalize_axes, per_axis, to_int
 
 __all__ = ["pad"]
 
@@ -69,6 +70,7 @@ def pad(
 
 
 def _widths(width: Any, n_axes: int, side: str) -> tuple[tuple[int, int], ...]:
+    width = listed(width)
     if n_axes == 1 and is_sequence(width) and len(width) == 2 and not is_sequence(width[0]):
         width = (width,)
     return per_axis(width, n_axes, "width", lambda entry, name: _read_width(entry, name, side))
@@ -86,6 +88,7 @@ def _read_width(entry: Any, name: str, side: str) -> tuple[int, int]:
 
 
 def _fill_like(x: Array, fill_value: Any) -> Any:
+    check_fill(fill_value)
     if x.dtype.kind == "O":
         return fill_value
     fill = np.asarray(fill_value)
@@ -93,7 +96,7 @@ def _fill_like(x: Array, fill_value: Any) -> Any:
         raise ParameterError(f"fill_value={fill_value!r} is not a number")
     with np.errstate(all="ignore"):
         kept = fill.astype(x.dtype)
-    if (x.dtype.kind in "biu" and kept != fill) or (x.dtype.kind == "f" and fill.dtype.kind == "c"):
+    if is_lost(fill, kept):
         raise DtypeError(f"fill_value={fill_value!r} cannot be a sample of {x.dtype}; convert x first")
     return kept[()]
 

@@ -64,7 +64,7 @@ def read_taps(text: str) -> tuple[Array, dict[str, Any]]:
     """Numbers as the kernel grammar writes them, from `@FILE`, or from `-`; and their details."""
     from flipslide.errors import ParameterError
     from flipslide.io import ReadError
-    from flipslide.kernels import parse
+    from flipslide.taps import parse
 
     text = text.strip()
     if text.startswith("@"):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from flipslide.arrays import Array
+from flipslide.carried import exact_array
 
 from .content import Content, ReadError, WriteError
 
@@ -65,7 +66,7 @@ def _decode(data: bytes, delimiter: str) -> Content:
     for r, row in enumerate(numbers, 1):
         if len(row) != len(numbers[0]):
             raise ReadError(f"row {r} has {len(row)} numbers, row 1 has {len(numbers[0])}")
-    array = np.array(numbers)
+    array = exact_array(numbers)
     column = array.shape[1] == 1 and array.shape[0] > 1
     return Content(array.ravel() if 1 in array.shape else array, "table", {"column": column})
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import Array
+from .carried import exact_array
 from .errors import ParameterError, unknown_word
 
 __all__ = ["CATALOGUE", "box", "gaussian", "laplacian", "motion", "parse", "sharpen", "sobel"]
@@ -238,7 +239,7 @@ def _rows(text: str) -> Array:
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise ParameterError(f"row {number} has {len(row)} numbers, row 1 has {len(rows[0])}; rows must be as long")
-    taps = np.array(rows[0] if len(rows) == 1 else rows)
+    taps = exact_array(rows[0] if len(rows) == 1 else rows)
     if taps.dtype.kind == "O":
         raise ParameterError(f"{text!r} has an integer beyond 64 bits; write it as a float, 1e30")
     return taps

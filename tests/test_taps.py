@@ -1,4 +1,4 @@
-"""The names and the grammar of `flipslide.kernels`."""
+"""The names and the grammar of `flipslide.taps`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import flipslide as fs
-from flipslide import kernels
 from flipslide.errors import ParameterError
-from flipslide.kernels import CATALOGUE, parse
+from flipslide.taps import CATALOGUE, parse
 
 
 @pytest.mark.parametrize(
@@ -88,7 +87,7 @@ def test_sizes() -> None:
 
 
 def test_gaussian_has_its_standard_deviation() -> None:
-    taps = kernels.gaussian(1.5, ndim=1)
+    taps = fs.taps.gaussian(1.5, ndim=1)
     i = np.arange(taps.size) - taps.size // 2
     assert np.sqrt(taps @ i**2) == pytest.approx(1.5, rel=1e-3)
 
