@@ -446,6 +446,6 @@ def test_recursion_is_refused_and_other_names_are_unknown() -> None:
     with pytest.raises(NotAConvolutionError, match="sosfilt"):
         fs.filters.lfilter([1.0], [1.0, -0.5], np.zeros(5))
     with pytest.raises(AttributeError, match="did you mean 'gaussian'"):
-        fs.filters.gausian  # noqa: B018
-    with pytest.raises(TypeError, match="bondary"):
-        fs.filters.gaussian([1.0], bondary="edge")
+        fs.filters.gaussin  # noqa: B018
+    with pytest.raises(TypeError, match="edges_by"):
+        fs.filters.gaussian([1.0], edges_by="edge")
