@@ -25,6 +25,7 @@ _HOMES = {
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
     "tuning": "calibrate export_wisdom import_wisdom",
+    "xcorr": "Correlation autocorr xcorr",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 #: Modules that are public themselves; `fs.kernels` is another name of `fs.taps`.
@@ -69,6 +70,9 @@ if TYPE_CHECKING:
     from .tuning import calibrate as calibrate
     from .tuning import export_wisdom as export_wisdom
     from .tuning import import_wisdom as import_wisdom
+    from .xcorr import Correlation as Correlation
+    from .xcorr import autocorr as autocorr
+    from .xcorr import xcorr as xcorr
 
 
 def __getattr__(name: str) -> Any:
