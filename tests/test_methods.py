@@ -27,7 +27,7 @@ from flipslide.execute import Program
 from flipslide.plan import METHODS, Plan, choose
 from flipslide.spec import ConvSpec
 
-COMPILED = tuple(_core.kernels())
+COMPILED = tuple(_core.methods())
 
 
 def test_every_kernel_has_a_method() -> None:

@@ -385,7 +385,7 @@ class FftTaps : Transformer {
   // False if there are no taps in the group's rows.
   template <class T>
   bool load_rows(const View& w, Index channel, int exponent, Index g, T* to) const {
-    const Index lanes = f_.lanes, n = c_.tile().back() * parts_;
+    const Index lanes = f_.lanes, n = c_.tile.back() * parts_;
     T* rows = transform_scratch().taps.reserve<T>((lanes + 1) * n);
     T* nothing = rows + lanes * n;
     std::fill(nothing, nothing + n, T(0));
@@ -416,8 +416,8 @@ class FftCall : TransformCall {
   FftCall(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y)
       : TransformCall(c, x, w, bias, y),
         m_(folded_tile(), f_, bytes_, !is_complex_),
-        stages_x_(m_.split && !same_bits(c.types().x, compute_)),
-        stages_y_(m_.split && !same_bits(c.types().y, compute_)) {}
+        stages_x_(m_.split && !same_bits(c.types.x, compute_)),
+        stages_y_(m_.split && !same_bits(c.types.y, compute_)) {}
 
   // Tasks are tiles; the threads share each of those that are left over.
   void run(int threads) const {

@@ -9,7 +9,7 @@ __all__ = [
     "isa",
     "isas",
     "kept_bytes",
-    "kernels",
+    "methods",
     "new_result",
     "release_memory",
     "remember",
@@ -25,7 +25,7 @@ forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
 kept_bytes = _ext.kept_bytes
-kernels = _ext.kernels
+methods = _ext.methods
 new_result = _ext.new_result
 release_memory = _ext.release_memory
 remember = _ext.remember

@@ -15,7 +15,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "convolution.hpp"
+#include "pack.hpp"
 
 namespace flipslide {
 
