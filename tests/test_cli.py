@@ -57,7 +57,13 @@ except SystemExit as end:
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["--version"], ["apply", "--help"], ["explain", "--help"], ["shape", "5", "-k", "3"]]
+    "args",
+    [
+        ["--help"],
+        ["--version"],
+        *([name, "--help"] for name in ("apply", "explain", "play")),
+        ["shape", "5", "-k", "3"],
+    ],
 )
 def test_help_imports_no_numpy(args: list[str]) -> None:
     # The package's own __init__ is left out: this is about what the command line imports.
@@ -68,7 +74,7 @@ def test_help_imports_no_numpy(args: list[str]) -> None:
 
 def test_version_and_help() -> None:
     assert call("--version").stdout == f"flipslide {fs.__version__}\n"
-    for name in ("explain", "shape", "apply", "doctor"):
+    for name in ("explain", "shape", "play", "apply", "doctor"):
         assert name in call("--help").stdout
         assert call(name, "-h").stdout.startswith("Usage: ")
 

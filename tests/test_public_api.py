@@ -78,7 +78,7 @@ def test_docstring_has_an_example(name: str) -> None:
     assert doctest.DocTestParser().get_examples(text)
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["apply"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["apply"], ["doctor"]])
 def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "--help"]).output
     assert "\\b" not in shown
