@@ -5,11 +5,16 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <cstring>
 #include <optional>
 
 #include "../arena.hpp"
 #include "../methods/methods.hpp"
+#include "../fft/tables.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"
@@ -85,8 +90,11 @@ std::vector<std::string> method_names() {
 
 // Blocks that taps give back are counted with the taps.
 std::size_t release_memory() {
-  const std::size_t released = release_blocks() + release_taps();
+  const std::size_t released = release_blocks() + release_taps() + release_tables();
   release_blocks();
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
   return released;
 }
 

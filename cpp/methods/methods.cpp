@@ -8,7 +8,7 @@ namespace flipslide {
 extern const Method direct_method, gemm_method, separable_method, box_method, overlap_method, fft_method;
 
 const std::vector<const Method*>& methods() {
-  static const std::vector<const Method*> all{
+  static const auto& all = *new std::vector<const Method*>{
       &direct_method, &gemm_method, &separable_method, &box_method, &overlap_method, &fft_method,
   };
   return all;

@@ -16,7 +16,7 @@ from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
 from .plan import METHODS, SEPARATIONS, Plan, choose, forgetters
 from .spec import ConvSpec
-from .threads import get_num_threads
+from .threads import MOST_THREADS, get_num_threads
 
 __all__ = [
     "CoreCall",
@@ -36,9 +36,6 @@ _TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
 _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
 
-
-#: More would only wait for each other.
-MOST_THREADS = 1024
 
 
 class CoreCall(NamedTuple):
