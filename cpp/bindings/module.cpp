@@ -102,6 +102,7 @@ std::size_t release_memory() {
 
 NB_MODULE(_ext, m) {
   m.doc() = "The compiled core of flipslide. Use the functions of `flipslide` instead.";
+  nb::set_leak_warnings(false);  // of what a daemon thread was using when the process ended
   chosen_isa();
 
   nb::class_<Taps>(m, "Taps");

@@ -68,9 +68,11 @@ Outcome Runner::contain(const View& x, const View& w, const Bias& bias, const Vi
   std::vector<Index> strides(static_cast<std::size_t>(w.ndim));
   Index step = kTypeBytes[convolution_.types.w] * convolution_.parts;
   for (int d = w.ndim; d-- > 0; step *= w.shape[d]) strides[static_cast<std::size_t>(d)] = step;
+  const View rest{const_cast<std::byte*>(finite.data()), w.ndim, w.shape, strides.data()};
+  const SharedTaps kept = convolution_.packs_long() ? cache_.find(convolution_, rest, threads) : nullptr;
   PackedTaps packed;
-  convolution_.pack({const_cast<std::byte*>(finite.data()), w.ndim, w.shape, strides.data()}, packed, threads);
-  const bool is_done = compute(x, packed, bias, y, threads).refusal == Refusal::none &&
+  if (!kept) convolution_.pack(rest, packed, threads);
+  const bool is_done = compute(x, kept ? *kept : packed, bias, y, threads).refusal == Refusal::none &&
                        add_infinite_taps(convolution_, x, w, y, threads);
   return {is_done ? Refusal::none : Refusal::taps};
 }

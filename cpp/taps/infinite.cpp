@@ -14,18 +14,6 @@ namespace {
 
 constexpr Index kPiece = 256;
 
-// Calls visit(offset in w, number) for every tap, in row-major order.
-template <class Visit>
-void each_item(const View& w, const Visit& visit) {
-  Index n = 1;
-  for (int d = 0; d < w.ndim; ++d) n *= w.shape[d];
-  for (Index i = 0; i < n; ++i) {
-    Index rest = i, offset = 0;
-    for (int d = w.ndim; d-- > 0; rest /= w.shape[d]) offset += rest % w.shape[d] * w.strides[d];
-    visit(offset, i);
-  }
-}
-
 template <class T>
 struct Number {
   T part[2] = {0, 0};
@@ -38,6 +26,26 @@ Number<T> read(const Convolution& c, FsType type, const std::byte* from) {
   for (Index p = 0; p < c.parts; ++p)
     c.isa.convert->load[c.types.compute][type](&number.part[p], from + p * kTypeBytes[type], 0, 1);
   return number;
+}
+
+// Calls visit(i) for each of n numbers, `step` bytes apart, that is not finite.
+template <class T, class Visit>
+void each_infinite(const Convolution& c, const std::byte* from, Index step, Index n, const Visit& visit) {
+  const FsLoadFn load = c.isa.convert->load[c.types.compute][c.types.w];
+  for (Index i = 0; i < n; i += kPiece) {
+    const Index some = std::min(kPiece, n - i);
+    T doubt[kPiece] = {};
+    for (Index p = 0; p < c.parts; ++p) {
+      T part[kPiece];
+      load(part, from + i * step + p * kTypeBytes[c.types.w], step, some);
+      for (Index k = 0; k < some; ++k) doubt[k] += part[k] - part[k];  // 0 for finite numbers, NaN for others
+    }
+    T sum = 0;
+    for (Index k = 0; k < some; ++k) sum += doubt[k];
+    if (sum == 0) continue;
+    for (Index k = 0; k < some; ++k)
+      if (doubt[k] != 0) visit(i + k);
+  }
 }
 
 // A tap that is not finite: of which input channel, where along the axes, and what it is.
@@ -73,23 +81,28 @@ class Adder {
   const Axis& axis(int a) const { return c_.slides[static_cast<std::size_t>(a)].axis; }
 
   void find(Index channel, std::vector<Special<T>>& found) const {
-    for (Index in = 0; in < c_.n_in; ++in) {
-      Special<T> special{in, {}, {}};
-      for (Index tap = 0; tap < c_.taps_per_channel; ++tap) {
+    const Index n_rows = c_.taps_per_channel / axis(last()).w;
+    for (Index in = 0; in < c_.n_in; ++in)
+      for (Index row = 0; row < n_rows; ++row) {
+        Special<T> special{in, {}, {}};
         const std::byte* from =
             taps_of(c_, w_, channel / c_.n_out, channel % c_.n_out) + locate(c_.in_loops, &Loop::w_dim, in, w_);
-        Index rest = tap;
-        for (int a = last(); a >= 0; rest /= axis(a).w, --a) {
+        Index rest = row;
+        for (int a = last() - 1; a >= 0; rest /= axis(a).w, --a) {
           special.place[a] = rest % axis(a).w;
-          from += special.place[a] * w_.stride(axis(a).w_dim) *
-                  (c_.slides[static_cast<std::size_t>(a)].w_reversed ? -1 : 1);
+          from += special.place[a] * w_step(a);
         }
-        special.value = read<T>(c_, c_.types.w, from);
-        if (special.value.is_finite()) continue;
-        if (c_.spec.conj_w) special.value.part[1] = -special.value.part[1];
-        found.push_back(special);
+        each_infinite<T>(c_, from, w_step(last()), axis(last()).w, [&](Index tap) {
+          special.place[last()] = tap;
+          special.value = read<T>(c_, c_.types.w, from + tap * w_step(last()));
+          if (c_.spec.conj_w) special.value.part[1] = -special.value.part[1];
+          found.push_back(special);
+        });
       }
-    }
+  }
+
+  Index w_step(int a) const {
+    return w_.stride(axis(a).w_dim) * (c_.slides[static_cast<std::size_t>(a)].w_reversed ? -1 : 1);
   }
 
   // Which sample of an axis a tap meets at an output: its index, kFill or kGap.
@@ -212,11 +225,17 @@ std::vector<std::byte> finite_taps(const Convolution& c, const View& w) {
   Index n = 1;
   for (int d = 0; d < w.ndim; ++d) n *= w.shape[d];
   std::vector<std::byte> taps(static_cast<std::size_t>(n * item));
-  each_item(w, [&](Index offset, Index i) {
-    const bool is_finite = c.types.compute == FS_F32 ? read<float>(c, c.types.w, w.data + offset).is_finite()
-                                                     : read<double>(c, c.types.w, w.data + offset).is_finite();
-    if (is_finite) std::memcpy(taps.data() + i * item, w.data + offset, static_cast<std::size_t>(item));
-  });
+  const Index length = w.ndim > 0 ? w.shape[w.ndim - 1] : 1, step = w.ndim > 0 ? w.strides[w.ndim - 1] : item;
+  for (Index first = 0; first < n; first += length) {
+    const std::byte* from = w.data;
+    Index rest = first / length;
+    for (int d = w.ndim - 1; d-- > 0; rest /= w.shape[d]) from += rest % w.shape[d] * w.strides[d];
+    std::byte* row = taps.data() + first * item;
+    for (Index i = 0; i < length; ++i) std::memcpy(row + i * item, from + i * step, static_cast<std::size_t>(item));
+    const auto blank = [&](Index i) { std::fill(row + i * item, row + (i + 1) * item, std::byte{0}); };
+    c.types.compute == FS_F32 ? each_infinite<float>(c, from, step, length, blank)
+                              : each_infinite<double>(c, from, step, length, blank);
+  }
   return taps;
 }
 
