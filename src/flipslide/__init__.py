@@ -23,6 +23,7 @@ _HOMES = {
     "graph": "Graph graph graph_layer",
     "padding": "pad",
     "plan": "Plan",
+    "resample": "resample upfirdn",
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
     "tuning": "calibrate export_wisdom import_wisdom",
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from .graph import graph_layer as graph_layer
     from .padding import pad as pad
     from .plan import Plan as Plan
+    from .resample import resample as resample
+    from .resample import upfirdn as upfirdn
     from .signal import convolve as convolve
     from .signal import convolve_grads as convolve_grads
     from .signal import correlate as correlate
