@@ -37,7 +37,6 @@ _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 1
 _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
 
 
-
 class CoreCall(NamedTuple):
     """All that the core needs to do a call alone: read by cpp/bindings/calls.cpp, by position."""
 
