@@ -10,6 +10,7 @@
 #include <chrono>
 #include <exception>
 #include <thread>
+#include <type_traits>
 
 #include "../thread/pool.hpp"
 
@@ -46,23 +47,30 @@ inline bool has_signal(void* state) {
 
 // The result of work(), which the user can interrupt; other threads run Python meanwhile.
 template <class Work>
-auto without_lock(const Work& work) {
-  PyThreadState* state = PyEval_SaveThread();
-  decltype(work()) result{};
-  std::exception_ptr failure;
-  try {
-    const Watch watch(has_signal, state);
-    result = work();
-  } catch (...) {
-    failure = std::current_exception();
+auto without_lock(const Work& work) -> decltype(work()) {
+  if constexpr (std::is_void_v<decltype(work())>) {
+    without_lock([&] {
+      work();
+      return true;
+    });
+  } else {
+    PyThreadState* state = PyEval_SaveThread();
+    decltype(work()) result{};
+    std::exception_ptr failure;
+    try {
+      const Watch watch(has_signal, state);
+      result = work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    take_lock(state);
+    try {
+      if (failure) std::rethrow_exception(failure);
+    } catch (const Interrupted&) {
+      throw nanobind::python_error();
+    }
+    return result;
   }
-  take_lock(state);
-  try {
-    if (failure) std::rethrow_exception(failure);
-  } catch (const Interrupted&) {
-    throw nanobind::python_error();
-  }
-  return result;
 }
 
 }  // namespace flipslide

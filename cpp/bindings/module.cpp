@@ -14,7 +14,6 @@
 
 #include "../arena.hpp"
 #include "../methods/methods.hpp"
-#include "../fft/tables.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"

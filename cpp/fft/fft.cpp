@@ -678,7 +678,7 @@ class FftCall : TransformCall {
 
 }  // namespace
 
-std::size_t release_tables() { return release_ffts() + splits().release(); }
+std::size_t release_transforms() { return release_ffts() + splits().release(); }
 
 void pack_fft(const Convolution& c, const View& w, PackedTaps& packed, int threads) {
   FftTaps(c).pack(w, packed, threads);

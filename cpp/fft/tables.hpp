@@ -60,6 +60,6 @@ class Tables {
 };
 
 // Forgets the tables of all transforms. Returns how many bytes those were.
-std::size_t release_tables();
+std::size_t release_transforms();
 
 }  // namespace flipslide

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "../fft/tables.hpp"
+
 namespace flipslide {
 
 extern const Method direct_method, gemm_method, separable_method, box_method, overlap_method, fft_method;
@@ -13,6 +15,8 @@ const std::vector<const Method*>& methods() {
   };
   return all;
 }
+
+std::size_t release_tables() { return release_transforms(); }
 
 const Method& method_of(const std::string& name) {
   for (const Method* method : methods())
