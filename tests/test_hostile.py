@@ -76,12 +76,14 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown mode": (
         lambda: fs.convolve(X, W, "circular"),
         ParameterError,
-        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count); 'circular' is mode='same' with boundary='wrap' here",
+        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count); "
+        "'circular' is mode='same' with boundary='wrap' here",
     ),
     "unknown boundary": (
         lambda: fs.convolve(X, W, boundary="nearest"),
         ParameterError,
-        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; 'nearest' is 'edge' here",
+        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; "
+        "'nearest' is 'edge' here",
     ),
     "ambiguous reflect": (
         lambda: fs.convolve(X, W, boundary="reflect"),
@@ -265,7 +267,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown padding": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), padding="full"),
         ParameterError,
-        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or (lo, hi) pairs; 'full' is padding=D − 1, with D the span of the taps here",
+        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or (lo, hi) pairs; "
+        "'full' is padding=D − 1, with D the span of the taps here",
     ),
     "unknown layout": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), layout="NHWC"),
