@@ -267,8 +267,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown padding": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), padding="full"),
         ParameterError,
-        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or (lo, hi) pairs; "
-        "'full' is padding=D − 1, with D the span of the taps here",
+        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or "
+        "(lo, hi) pairs; 'full' is padding=D − 1, with D the span of the taps here",
     ),
     "unknown layout": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), layout="NHWC"),
