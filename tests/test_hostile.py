@@ -217,6 +217,18 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ParameterError,
         "fill_value='a' is not a number",
     ),
+    "fill that goes nowhere": (
+        lambda: fs.convolve(X, W, "same", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'zero'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
+    "pad with a fill that goes nowhere": (
+        lambda: fs.pad(X, 1, "edge", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'edge'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
     "out of another shape": (
         lambda: fs.convolve(X, W, out=np.empty(5)),
         ShapeError,
