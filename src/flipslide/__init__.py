@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 #: The public names by the module that defines them. A name is imported when it is first used, so that
 #: the command line can answer `--help` without NumPy.
 _HOMES = {
+    "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
     "ShapeError",
     "execute": "release_memory",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from . import filters as filters
     from . import nn as nn
     from . import taps as taps
+    from .deconvolve import deconvolve as deconvolve
     from .errors import DtypeError as DtypeError
     from .errors import FlipslideError as FlipslideError
     from .errors import IntegerOverflowError as IntegerOverflowError
