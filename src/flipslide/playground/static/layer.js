@@ -113,8 +113,8 @@ function bricks(app, trace, step) {
   const inWindow = (r, c) => r >= corner[0] && r < corner[0] + lengths[0].span && c >= corner[1] && c < corner[1] + lengths[1].span;
   const xPlace = [20, 40 + depth];
   const wLeft = xPlace[0] + width + depth + 70;
-  const wHeight = lengths[0].taps * CELL;
-  const gap = wHeight + depth + 46;
+  const tapsHeight = lengths[0].taps * CELL;
+  const gap = tapsHeight + depth + 46;
   const wPlace = (f) => [wLeft, 40 + depth + f * gap];
   const yLeft = wLeft + lengths[1].taps * CELL + depth + 90;
   const yShape = lengths.map((length) => length.outputs);
@@ -124,10 +124,10 @@ function bricks(app, trace, step) {
   const end = [target[0] + step.y[2] * CELL, target[1] + step.y[1] * CELL + CELL / 2];
   const start = [xPlace[0] + (corner[1] + lengths[1].span) * CELL, xPlace[1] + (corner[0] + lengths[0].span / 2) * CELL];
   const mine = wPlace(step.y[0]);
-  const via = [mine[0], mine[1] + wHeight / 2];
+  const via = [mine[0], mine[1] + tapsHeight / 2];
   const filters = trace.w.flatMap((planes, f) => [label(wLeft, wPlace(f)[1] - depth - 6, `filter ${f}, bias ${trace.bias ? numberText(trace.bias[f]) : 0}`), ...brick(planes, wPlace(f), f === step.y[0] ? "w chosen" : "w")]);
   const outputs = trace.w.flatMap((_, f) => [label(yLeft, yPlace(f)[1] - 6, `y, filter ${f}`), ...slice(yPlane(f), yPlace(f), 0, "y", (r, c) => f === step.y[0] && r === step.y[1] && c === step.y[2], true)]);
-  const total = [yLeft + Math.max(yShape[1] * CELL, 90) + 20, Math.max(xPlace[1] + height, wPlace(trace.w.length - 1)[1] + Math.max(wHeight, yShape[0] * CELL)) + 24];
+  const total = [yLeft + Math.max(yShape[1] * CELL, 90) + 20, Math.max(xPlace[1] + height, wPlace(trace.w.length - 1)[1] + Math.max(tapsHeight, yShape[0] * CELL)) + 24];
   const lines = [s("path", { class: "edge lit", d: `M${start.join(" ")}L${via.join(" ")}` }), s("path", { class: "edge lit", d: `M${via[0] + lengths[1].taps * CELL} ${via[1]}L${end.join(" ")}` })];
   const drawn = s("svg", { class: "bricks", viewBox: `0 0 ${total.join(" ")}`, role: "img", "aria-label": `The input, ${trace.x.length} channels deep; ${trace.w.length} filters, each as deep; and one plane of y for each filter` }, label(xPlace[0], 20, "x with its padding"), brick(x, xPlace, "x", inWindow), filters, outputs, lines);
   const buttons = h("div", { class: "grids" }, trace.w.map((_, f) => outputGrid(app, trace, f)));
