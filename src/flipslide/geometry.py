@@ -21,6 +21,7 @@ __all__ = [
     "MODES",
     "LayerAxis",
     "check_boundary",
+    "check_fill_used",
     "extend_index",
     "fit_count",
     "ints_per_axis",
@@ -158,6 +159,16 @@ def check_boundary(word: object, name: str = "boundary") -> str:
     if not isinstance(word, str) or word not in _EXTENSIONS:
         raise unknown_word(name, word, BOUNDARIES)
     return word
+
+
+def check_fill_used(fill: object, rules: Sequence[str]) -> None:
+    """An error for a fill value that no rule would put anywhere."""
+    is_zero = fill is None or (isinstance(fill, int | float | complex) and fill == 0)
+    if not is_zero and "constant" not in rules:
+        raise ParameterError(
+            f"fill_value={fill!r} goes with boundary='constant' and the boundary is {' and '.join(map(repr, rules))}; "
+            "pass boundary='constant', or leave the fill value out"
+        )
 
 
 def extend_index(i: int, n: int, boundary: str) -> int | None:
