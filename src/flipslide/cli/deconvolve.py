@@ -25,12 +25,14 @@ METHODS = {"wiener": "wiener", "lsqr": "lsqr", "richardson-lucy": "richardson_lu
 @click.option("-k", "--kernel", required=True, help="What it was blurred with: gaussian:2, disk:5, motion:15 or @FILE.")
 @click.option("-o", "--output", default="-", help="A file, or - for stdout.  [default: -]")
 @click.option("--method", type=click.Choice([*METHODS]), default="wiener", help="[default: wiener]")
-@click.option("-n", "--iterations", type=click.IntRange(min=0), help="At most so many.  [default: 100; of the last, 30]")
+@click.option("-n", "--iterations", type=click.IntRange(min=0), help="At most so many.  [default: 100 or 30]")
 @click.option("--balance", type=float, help="Smoothness against fidelity.  [default: 0.01 for wiener]")
 @click.option("--noise", type=float, help="Standard deviation of the noise, in FILE's units: stop when it is reached.")
 @click.option("-b", "--boundary", type=BOUNDARY, help="[default: symmetric]")
 @click.option("--axis", "axes", type=AXES, help="[default: time, rows and columns, the last]")
-@click.option("--range", "policy", type=click.Choice(["clip", "error"]), help="[default: clip for pictures, else error]")
+@click.option(
+    "--range", "policy", type=click.Choice(["clip", "error"]), help="[default: clip for pictures, else error]"
+)
 @click.option("-j", "--threads", type=click.IntRange(min=1), help="[default: all processors]")
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress; warnings stay.")
@@ -54,17 +56,18 @@ def command(
     target = open_target(content, output, extension, force, quiet)
     taps, _ = read_taps(kernel, rate=content.details.get("rate"), ndim=1 if content.kind == "audio" else None)
     dims = axes or _usual_axes(content, taps)
-    steps: list[fs.Step] = []
+    steps: list[Any] = []
     most = iterations if iterations is not None else 30 if method == "richardson-lucy" else 100
+    rule: dict[str, Any] = dict(boundary=boundary[0]) if boundary else {}
     with Progress("deconvolving", quiet) as progress:
 
-        def told(step: fs.Step) -> None:
+        def told(step: Any) -> None:
             steps[:] = [step]
             progress.advance(step.iteration, most)
 
         result = fs.deconvolve(
             content.array, taps, METHODS[method], axes=dims, iterations=most, balance=balance, noise=noise,
-            callback=told, threads=threads, **(dict(boundary=boundary[0]) if boundary else {}),
+            callback=told, threads=threads, **rule,
         )  # fmt: skip
     if steps:
         note(f"{method}, {steps[0].iteration} iterations, {steps[0].residual:.4g} from FILE", quiet)
@@ -74,7 +77,7 @@ def command(
 def _usual_axes(content: Content, taps: Array) -> tuple[int, ...]:
     if content.kind == "table":
         return tuple(range(-taps.ndim, 0))
-    return {"audio": (0,), "image": content.details.get("axes", (0, 1))}[content.kind]
+    return (0,) if content.kind == "audio" else tuple(content.details["axes"])
 
 
 def _keep_opacity(content: Content, result: Array) -> Array:

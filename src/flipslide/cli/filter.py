@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from .level import Level, level_options, set_level
+from .level import Level, check_level, level_options, set_level
 from .options import AXES, BOUNDARY
-from .results import open_target, save
+from .results import boundary_words, open_target, save
 from .streams import note, read_content
 
 if TYPE_CHECKING:
@@ -66,11 +66,12 @@ def command(
     flipslide filter ecg.csv savgol:11,3 --axis 0 -o smooth.csv
     """
     content, extension = read_content(file)
+    check_level(content)
     target = open_target(content, output, extension, force, quiet)
     wanted = _read_filter(name, content, axes)
     how: dict[str, Any] = dict(threads=threads)
     if boundary:
-        how |= dict(boundary=boundary[0], fill_value=boundary[1])
+        how |= boundary_words(boundary)
     if wanted.is_band:
         how["delay"] = delay
     result = _apply(content, wanted, how)
@@ -84,6 +85,7 @@ class Wanted(NamedTuple):
 
     run: Callable[..., Any]
     keywords: dict[str, Any]
+    example: str
     averages: bool
     is_band: bool
 
@@ -93,8 +95,8 @@ BANDS = ("lowpass", "highpass", "bandpass", "bandstop")
 
 
 def _read_filter(text: str, content: Content, axes: tuple[int, ...] | None) -> Wanted:
-    from flipslide import filters
     from flipslide.errors import unknown_word
+    from flipslide.filters.refused import REFUSED, refuse
     from flipslide.io import ReadError
     from flipslide.taps import read_keywords
 
@@ -103,8 +105,8 @@ def _read_filter(text: str, content: Content, axes: tuple[int, ...] | None) -> W
     name, _, parameters = text.strip().partition(":")
     name = name.strip().replace("-", "_")
     if name not in FILTERS:
-        if hasattr(type(filters), name) or name in filters.REFUSED:
-            getattr(filters, name)
+        if name in REFUSED:
+            raise refuse(name, list(FILTERS))
         raise unknown_word("filter", name, FILTERS)
     entry = FILTERS[name]
     try:
@@ -115,7 +117,7 @@ def _read_filter(text: str, content: Content, axes: tuple[int, ...] | None) -> W
     if "rate" in known and content.details.get("rate"):
         keywords = {"rate": float(content.details["rate"])} | keywords
     keywords |= _axes(entry.along, keywords, content, axes)
-    return Wanted(entry.make, keywords, name in AVERAGES, name in BANDS)
+    return Wanted(entry.make, keywords, entry.example, name in AVERAGES, name in BANDS)
 
 
 def _axes(along: str, keywords: dict[str, Any], content: Content, wanted: tuple[int, ...] | None) -> dict[str, Any]:
@@ -140,7 +142,7 @@ def _apply(content: Content, wanted: Wanted, how: dict[str, Any]) -> Array:
     import numpy as np
 
     def run(x: Array) -> Array:
-        return np.asarray(wanted.run(x, **wanted.keywords, **how))
+        return np.asarray(_run(wanted, x, how))
 
     alpha, x = content.details.get("alpha"), content.array
     if content.kind != "image" or alpha is None:
@@ -154,6 +156,17 @@ def _apply(content: Content, wanted: Wanted, how: dict[str, Any]) -> Array:
     seen, total = run(weight), run(x * weight)
     y = np.divide(total, seen, out=x.astype(np.float64), where=seen > 1e-11)
     return _put(y, run(opacity), alpha, color)
+
+
+def _run(wanted: Wanted, x: Array, how: dict[str, Any]) -> Any:
+    from flipslide.errors import ParameterError
+
+    try:
+        return wanted.run(x, **wanted.keywords, **how)
+    except TypeError as error:
+        if "missing" not in str(error):
+            raise
+        raise ParameterError(f"this filter needs more than its name; try {wanted.example}") from None
 
 
 def _put(y: Array, opacity: Array, alpha: int, color: int) -> Array:

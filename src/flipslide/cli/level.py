@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from flipslide.arrays import Array
     from flipslide.io import Content
 
-__all__ = ["Level", "level_options", "set_level"]
+__all__ = ["Level", "check_level", "level_options", "set_level"]
 
 #: libsndfile's names of the depths.
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"}
+
+_ARTICLES = {"image": "a picture", "table": "an array"}
 
 
 class Level(NamedTuple):
@@ -49,10 +51,15 @@ def level_options(mixes: bool) -> Callable[[Any], Any]:
     return add
 
 
+def check_level(content: Content) -> None:
+    """An error for levels of what is no sound."""
+    if content.kind != "audio":
+        refuse(("gain", "normalize", "mix", "bits"), f"this is for sound, and FILE is {_ARTICLES[content.kind]}")
+
+
 def set_level(content: Content, result: Array, level: Level) -> tuple[Content, Array]:
     """The result as loud, as mixed and as deep as asked; `content` is what was read."""
     if content.kind != "audio":
-        refuse(("gain", "normalize", "mix", "bits"), f"these are for sound, and FILE is {content.kind}")
         return content, result
     if level.mix is not None:
         result = _mix(content.array, result, level)
@@ -60,7 +67,10 @@ def set_level(content: Content, result: Array, level: Level) -> tuple[Content, A
     subtype = SUBTYPES[level.bits] if level.bits else content.details["subtype"]
     if level.normalize:
         result = _to_peak(result, _full_scale(subtype)) * 10 ** (min(level.gain or 0, 0) / 20)
-    return content._replace(details={**content.details, "subtype": subtype}), result
+    details = {**content.details, "subtype": subtype}
+    if result.shape[1] != content.array.shape[1]:
+        details["speakers"] = None  # of other channels than these
+    return content._replace(details=details), result
 
 
 def _mix(dry: Array, wet: Array, level: Level) -> Array:

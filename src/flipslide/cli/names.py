@@ -53,7 +53,7 @@ FILTERS: dict[str, FilterEntry] = {
     "box": FilterEntry(filters.box, _WINDOW, "box:5"),
     "dog": _of_taps("dog", filters.dog, "axes"),
     "gaussian": _of_taps("gaussian", filters.gaussian, "axes"),
-    "gaussian_laplace": _of_taps("log", filters.gaussian_laplace, "axes"),
+    "gaussian_laplace": _of_taps("log", filters.gaussian_laplace, "axes")._replace(example="gaussian_laplace:2"),
     "gradient_magnitude": FilterEntry(
         filters.gradient_magnitude, _plain("kind", read=str) | _SIGMA | _SHAPE, "gradient_magnitude:sobel"
     ),
@@ -61,6 +61,7 @@ FILTERS: dict[str, FilterEntry] = {
     "laplace": FilterEntry(filters.laplace, {}, "laplace"),
     "local_mean": FilterEntry(filters.local_mean, _WINDOW, "local_mean:5"),
     "local_std": FilterEntry(filters.local_std, _WINDOW | _plain("ddof", read=int), "local_std:5"),
+    "log": _of_taps("log", filters.gaussian_laplace, "axes"),
     "lowpass": _of_taps("lowpass", filters.lowpass, "axis"),
     "moving_average": FilterEntry(filters.moving_average, _plain("size", read=int), "moving_average:5", 1, "axis"),
     "prewitt": _of_taps("prewitt", filters.prewitt, "slope"),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .level import Level, level_options, set_level
+from .level import Level, check_level, level_options, set_level
 from .options import AXES, BOUNDARY
-from .results import open_target, save
+from .results import boundary_words, open_target, save
 from .streams import note, read_content
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Ratio(click.ParamType[Fraction]):
             ratio = Fraction(value)
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value!r} is no ratio; write 160/147, 2 or 0.5", param, ctx)
-        if not 0 < ratio:
+        if not ratio > 0:
             self.fail(f"{value!r} must be above 0", param, ctx)
         return ratio
 
@@ -67,11 +67,12 @@ def command(
     flipslide resample ecg.csv --by 250/360 --axis 0 -o ecg250.csv
     """
     content, extension = read_content(file)
+    check_level(content)
     target = open_target(content, output, extension, force, quiet)
     ratio = _read_ratio(content, rate, ratio)
     words: dict[str, Any] = dict(attenuation=attenuation, passband=passband, threads=threads)
     if boundary:
-        words |= dict(boundary=boundary[0], fill_value=boundary[1])
+        words |= boundary_words(boundary)
     dims = tuple(axes or {"audio": (0,), "image": content.details.get("axes", (0, 1)), "table": (-1,)}[content.kind])
     result = _resample(content.array, ratio, dims, words)
     before = content.array.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .apply import DEFAULTS, Target, read_target, write_result
 from .streams import check_output
@@ -10,7 +10,7 @@ from .streams import check_output
 if TYPE_CHECKING:
     from flipslide.io import Content
 
-__all__ = ["open_target", "save"]
+__all__ = ["boundary_words", "open_target", "save"]
 
 
 def open_target(content: Content, output: str, extension: str, force: bool, quiet: bool) -> Target:
@@ -21,6 +21,12 @@ def open_target(content: Content, output: str, extension: str, force: bool, quie
     check_output(output, is_text=FORMATS[target.extension].is_text, force=force)
     check_writable(content, target.extension)
     return target
+
+
+def boundary_words(boundary: tuple[str, Any]) -> dict[str, Any]:
+    """The keywords of an option; a fill value goes with one rule only."""
+    rule, fill = boundary
+    return dict(boundary=rule, fill_value=fill) if rule == "constant" else dict(boundary=rule)
 
 
 def save(content: Content, source: str, target: Target, policy: str | None) -> None:

@@ -26,7 +26,7 @@ from ..catalogue.bands import frequency_response
 from .bands import bandpass, bandstop, fir, highpass, lfilter, lowpass
 from .edges import gaussian_laplace, gradient_magnitude, laplace, prewitt, scharr, sobel
 from .fit import savgol
-from .refused import REFUSED, refuse
+from .refused import refuse
 from .smooth import box, dog, gaussian, local_mean, local_std, moving_average, sharpen
 from .waves import gabor, gabor_bank
 
