@@ -76,12 +76,14 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown mode": (
         lambda: fs.convolve(X, W, "circular"),
         ParameterError,
-        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count); 'circular' is mode='same' with boundary='wrap' here",
+        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count); "
+        "'circular' is mode='same' with boundary='wrap' here",
     ),
     "unknown boundary": (
         lambda: fs.convolve(X, W, boundary="nearest"),
         ParameterError,
-        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; 'nearest' is 'edge' here",
+        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; "
+        "'nearest' is 'edge' here",
     ),
     "ambiguous reflect": (
         lambda: fs.convolve(X, W, boundary="reflect"),
@@ -215,6 +217,18 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ParameterError,
         "fill_value='a' is not a number",
     ),
+    "fill that goes nowhere": (
+        lambda: fs.convolve(X, W, "same", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'zero'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
+    "pad with a fill that goes nowhere": (
+        lambda: fs.pad(X, 1, "edge", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'edge'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
     "out of another shape": (
         lambda: fs.convolve(X, W, out=np.empty(5)),
         ShapeError,
@@ -265,7 +279,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown padding": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), padding="full"),
         ParameterError,
-        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or (lo, hi) pairs; 'full' is padding=D − 1, with D the span of the taps here",
+        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or "
+        "(lo, hi) pairs; 'full' is padding=D − 1, with D the span of the taps here",
     ),
     "unknown layout": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), layout="NHWC"),

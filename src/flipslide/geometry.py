@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from numbers import Number
 from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
@@ -163,7 +164,7 @@ def check_boundary(word: object, name: str = "boundary") -> str:
 
 def check_fill_used(fill: object, rules: Sequence[str]) -> None:
     """An error for a fill value that no rule would put anywhere."""
-    is_zero = fill is None or (isinstance(fill, int | float | complex) and fill == 0)
+    is_zero = fill is None or (isinstance(fill, Number) and fill == 0)  # type: ignore[comparison-overlap]
     if not is_zero and "constant" not in rules:
         raise ParameterError(
             f"fill_value={fill!r} goes with boundary='constant' and the boundary is {' and '.join(map(repr, rules))}; "

@@ -149,8 +149,8 @@ def _axes(content: Content, taps: Array, wanted: tuple[int, ...] | None) -> tupl
     usual: tuple[int, ...] = content.details.get("axes", (0,))
     per_channel = content.kind == "audio" and taps.ndim == 2 and _fits_channels(taps.shape[1], content)
     if taps.ndim != len(usual) and not per_channel:
-        wanted = "one row, or one column per channel" if content.kind == "audio" else "rows and columns, 0,1;2,3"
-        raise ShapeError(f"a kernel for {content.kind} has {wanted}; this one has shape {taps.shape}")
+        form = "one row, or one column per channel" if content.kind == "audio" else "rows and columns, 0,1;2,3"
+        raise ShapeError(f"a kernel for {content.kind} has {form}; this one has shape {taps.shape}")
     return usual
 
 
