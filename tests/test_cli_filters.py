@@ -95,7 +95,7 @@ def test_invisible_pixels_give_no_colour_to_an_average(tmp_path: Path) -> None:
     [
         ("median", "scipy.ndimage.median_filter"),
         ("butter", "sosfilt"),
-        ("gausian", "'gaussian'"),
+        ("gaussin", "'gaussian'"),
         ("gaussian:sgma=1", "sigma="),
         ("lowpass", "try lowpass:0.2"),
         ("gaussian:-1", "sigma 0 or more"),
