@@ -37,18 +37,18 @@ log = gaussian_laplace
 # ------------------------------------------------------------------- parameters of the names
 
 
-def _read_size(text: str) -> tuple[int, ...]:
+def read_size(text: str) -> tuple[int, ...]:
     return tuple(int(entry) for entry in text.split("x"))
 
 
-def _read_numbers(text: str) -> Any:
+def read_numbers(text: str) -> Any:
     """1.5, or one number per axis with x between them: 1x2x2."""
     entries = [float(entry) for entry in text.split("x")]
     return entries[0] if len(entries) == 1 else tuple(entries)
 
 
 def _read_orders(text: str) -> Any:
-    entries = _read_size(text)
+    entries = read_size(text)
     return entries[0] if len(entries) == 1 else entries
 
 
@@ -62,9 +62,9 @@ class Entry(NamedTuple):
 
 
 _SIZES: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "ndim": ("ndim", int), "truncate": ("truncate", float), "spacing": ("spacing", _read_numbers),
+    "ndim": ("ndim", int), "truncate": ("truncate", float), "spacing": ("spacing", read_numbers),
 }  # fmt: skip
-_SIGMA = {"sigma": ("sigma", _read_numbers)}
+_SIGMA = {"sigma": ("sigma", read_numbers)}
 _DESIGN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "rate": ("rate", float), "taps": ("taps", int), "width": ("width", float), "attenuation": ("attenuation", float),
 }  # fmt: skip
@@ -75,9 +75,9 @@ _EDGES = {"low": ("low", float), "high": ("high", float)}
 CATALOGUE: dict[str, Entry] = {
     "bandpass": Entry(bandpass, _EDGES | _DESIGN, "bandpass:0.1,0.2", 2),
     "bandstop": Entry(bandstop, _EDGES | _DESIGN, "bandstop:0.1,0.2", 2),
-    "box": Entry(box, {"size": ("size", _read_size)}, "box:5x5"),
+    "box": Entry(box, {"size": ("size", read_size)}, "box:5x5"),
     "disk": Entry(disk, {"radius": ("radius", float)}, "disk:3"),
-    "dog": Entry(dog, {"low": ("low", _read_numbers), "high": ("high", _read_numbers)} | _SIZES, "dog:1,1.6", 2),
+    "dog": Entry(dog, {"low": ("low", read_numbers), "high": ("high", read_numbers)} | _SIZES, "dog:1,1.6", 2),
     "gabor": Entry(
         gabor,
         {
