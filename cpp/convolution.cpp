@@ -16,15 +16,21 @@ bool can_sum_dots(const Convolution& c) {
 }  // namespace
 
 Convolution::Convolution(Problem problem, const Method& by, std::vector<Index> points, Separation wanted,
-                         std::uint64_t reach)
+                         std::uint64_t reach, bool guards_outputs)
     : Problem(std::move(problem)),
       method(by),
       microkernel(*isa.find(method.microkernel)),
       tile(std::move(points)),
       separation(must_separate() ? Separation{method.separates} : wanted),
       most_reach(reach),
+      guards(guards_outputs),
       sums_dots(can_sum_dots(*this)),
       replays(method.open_replays ? method.open_replays(*this) : nullptr) {}
+
+Index& outputs_redone() {
+  static thread_local Index n = 0;
+  return n;
+}
 
 bool Convolution::rounds() const { return method.transforms && sums_integers(); }
 
@@ -36,6 +42,7 @@ bool Convolution::packs_long() const {
 
 void Convolution::run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
                       std::uint64_t reach) const {
+  outputs_redone() = 0;
   if (has_outputs()) method.run(*this, x, w, bias, y, threads, reach);
 }
 

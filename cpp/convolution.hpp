@@ -12,6 +12,7 @@ namespace flipslide {
 
 struct Convolution;
 class ReplayBook;
+struct Guard;
 
 // Taps in the order in which microkernels read them, and what must be known of them.
 struct PackedTaps {
@@ -20,6 +21,7 @@ struct PackedTaps {
   const std::byte* real = nullptr;      // the real parts alone, of complex taps that are all real
   const std::byte* dots = nullptr;      // by dot_width, of taps and samples of 16 bits or less
   const std::byte* spectrum = nullptr;  // transforms only
+  std::shared_ptr<const Guard> guard;   // of transforms whose outputs are looked at: see fft/guard.hpp
   // Taps that are products: [channel][axis][term][tap] of the compute type. Empty where they are not.
   std::vector<std::byte> factors;
   int dot_width = 0;         // 2 or 4 taps in a lane
@@ -79,13 +81,14 @@ struct Convolution : Problem {
   // `tile`: points of a transform along each axis. Integers are transformed as long as max|x| * sum |w| is at most
   // `most_reach`, and summed directly beyond.
   Convolution(Problem problem, const Method& method, std::vector<Index> tile = {}, Separation separation = {},
-              std::uint64_t most_reach = 0);
+              std::uint64_t most_reach = 0, bool guards = true);
 
   const Method& method;
   const FsMicrokernel& microkernel;  // a transform's does a tile again that is not finite
   std::vector<Index> tile;
   Separation separation;
   std::uint64_t most_reach;
+  bool guards;     // bounds a transform's error by what each output sees
   bool sums_dots;  // of narrow integers, if the taps' values allow
   // The steps of a small direct sum, once they are known. Null where a call is too large to be repeated step by step.
   std::shared_ptr<ReplayBook> replays;
@@ -108,6 +111,9 @@ struct Convolution : Problem {
   void run(const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
            std::uint64_t reach = kMost) const;
 };
+
+// How many outputs this thread's last call summed again, as their transform was not exact enough or not finite.
+Index& outputs_redone();
 
 // Some outputs of one channel: [low, high) of every axis of the spec.
 struct Region {

@@ -111,9 +111,9 @@ NB_MODULE(_ext, m) {
           "__init__",
           [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
              bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, std::uint64_t most_reach,
-             int separates, Index rank, double rank_error, const nb::bytes& fill, std::uint64_t fill_magnitude,
-             bool fill_negative) {
+             bool needs_finite, bool guards, const std::string& kernel, const std::vector<Index>& tile,
+             std::uint64_t most_reach, int separates, Index rank, double rank_error, const nb::bytes& fill,
+             std::uint64_t fill_magnitude, bool fill_negative) {
             const auto [x, w, y, compute] = types;
             const Types given{static_cast<FsType>(x),
                               static_cast<FsType>(w),
@@ -125,13 +125,13 @@ NB_MODULE(_ext, m) {
                 Runner(Convolution(Problem(make_spec(axes, loops, conj_x, conj_w), given,
                                            make_fill(fill, kComputeBytes[compute], fill_magnitude, fill_negative)),
                                    method_of(kernel), tile,
-                                   Separation{static_cast<Separate>(separates), rank, rank_error}, most_reach),
+                                   Separation{static_cast<Separate>(separates), rank, rank_error}, most_reach, guards),
                        checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
           nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
-          nb::arg("kernel"), nb::arg("tile"), nb::arg("most_reach"), nb::arg("separates"), nb::arg("rank"),
-          nb::arg("rank_error"), nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
+          nb::arg("guards"), nb::arg("kernel"), nb::arg("tile"), nb::arg("most_reach"), nb::arg("separates"),
+          nb::arg("rank"), nb::arg("rank_error"), nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
       .def("pack", &pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
@@ -140,6 +140,8 @@ NB_MODULE(_ext, m) {
   define_pooling(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
+  m.def(
+      "outputs_redone", [] { return outputs_redone(); }, "How many outputs the last call of this thread summed again.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().butterflies[0].lanes; }, "The size of its vectors.");

@@ -351,6 +351,7 @@ class FftTaps : Transformer {
       const int exponent = exponents.empty() ? 0 : exponents[static_cast<std::size_t>(channel)];
       pack_channel(w, channel, exponent, to + channel * each, threads);
     });
+    pack_guard<T>(w, packed, each);
   }
 
   template <class T>
@@ -437,6 +438,7 @@ class FftCall : TransformCall {
     const Index n_own = n_tasks >= 8 * threads ? n_tasks : n_tasks / threads * threads;
     parallel_for(n_own, threads, [&](Index task) { run_task(task, 1); });
     for (Index task = n_own; task < n_tasks; ++task) run_task(task, threads);
+    count_redone();
   }
 
  private:
@@ -469,12 +471,16 @@ class FftCall : TransformCall {
       });
     };
     load_all([&](Index g, const T* from) { measures[g] = sum_of_squares(from); });
-    const T squares = std::accumulate(measures.begin(), measures.end(), T(0));
+    T squares = std::accumulate(measures.begin(), measures.end(), T(0));
     int exponent = 0;  // x is 2^-exponent of what it was
     if (!(squares > 0) || unusual_exponent(squares) != 0) {
       load_all([&](Index g, const T* from) { measures[g] = largest_of(from); });
       exponent = unusual_exponent(*std::max_element(measures.begin(), measures.end()));
-      if (exponent != 0) load_all([&](Index, T* to) { scale_by(to, m_.along * m_.point, -exponent); });
+      load_all([&](Index g, T* to) {
+        scale_by(to, m_.along * m_.point, -exponent);
+        measures[g] = sum_of_squares(to);
+      });
+      squares = std::accumulate(measures.begin(), measures.end(), T(0));
     }
     T* spectrum = nullptr;
     if (n_out_ > 1) {
@@ -511,11 +517,20 @@ class FftCall : TransformCall {
         if (!store(tile, group, k, g, data + g * m_.group, staged)) bad = true;
       });
       if (stages_y_) store_staged(tile, group, k, staged, threads);
-      if (bad) redo(tile, group, k);
+      if (bad)
+        redo(tile, group, k);
+      else if (w_.guard)
+        check(tile, group, k, squares, exponent);
     }
     scratch.data.trim();
     scratch.product.trim();
     scratch.staged.trim();
+  }
+
+  template <class T>
+  void check(const Tile& tile, Index group, Index k, T squares, int exponent) const {
+    const double mean = static_cast<double>(squares) / static_cast<double>(samples_);
+    check_tile(tile, group, k, look_at_tile<T>(tile, group), 1, std::ldexp(std::sqrt(mean), exponent), 0);
   }
 
   // Of the numbers of a group.

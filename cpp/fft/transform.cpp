@@ -110,9 +110,21 @@ void TransformCall::put_whole(std::byte* y, const std::byte* bias, const void* f
 }
 
 void TransformCall::redo(const Tile& tile, Index group, Index k) const {
-  Index high[kMaxAxes];
-  for (int a = 0; a < n_axes_; ++a) high[a] = tile.low[a] + tile.count[a];
-  run_region(c_, x_, w_, bias_, y_, {tile.batch, group, k, tile.low, high});
+  Box box{};
+  for (int a = 0; a < n_axes_; ++a) box.high[a] = tile.count[a];
+  redo_box(tile, group, k, box);
+}
+
+void TransformCall::redo_box(const Tile& tile, Index group, Index k, const Box& box) const {
+  Box region;
+  Index n = 1;
+  for (int a = 0; a < n_axes_; ++a) {
+    region.low[a] = tile.low[a] + box.low[a];
+    region.high[a] = tile.low[a] + box.high[a];
+    n *= region.high[a] - region.low[a];
+  }
+  redone_ += n;
+  run_region(c_, x_, w_, bias_, y_, {tile.batch, group, k, region.low, region.high});
 }
 
 }  // namespace flipslide

@@ -37,6 +37,7 @@
 #include "../sums/sums.hpp"
 #include "../taps/pack.hpp"
 #include "../thread/pool.hpp"
+#include "guard.hpp"
 #include "radices.hpp"
 #include "flush.hpp"
 
@@ -47,7 +48,7 @@ inline constexpr int kMaxLanes = 16;
 
 // Scratch that a thread keeps from call to call.
 struct TransformScratch {
-  Scratch data, product, rows, line, factors, taps, staged;
+  Scratch data, product, rows, line, factors, taps, staged, lattice, largest;
 };
 
 TransformScratch& transform_scratch();
@@ -108,6 +109,11 @@ class Transformer {
   // Of the largest tap of each channel, where it is not usual; nothing where all are.
   template <class T>
   std::vector<int> tap_exponents(const View& w) const;
+  // What is looked at in a tile, without limits; those of `n_each` numbers of spectrum for each channel.
+  std::shared_ptr<Guard> make_guard() const;
+  double guard_limit(double sum, double norm, double peak) const;
+  template <class T>
+  void pack_guard(const View& w, PackedTaps& packed, Index n_each) const;
   // Beyond its reach a row of the last axis has no taps.
   Index reach() const { return c_.slides.back().overhang() + 1; }
 };
@@ -163,11 +169,39 @@ class TransformCall : protected Transformer {
 
   void redo(const Tile& tile, Index group, Index k) const;
 
+  // One tile after its outputs are written: those that may be too far off, for the samples they see, are done again.
+  // `largest`: what Guard::largest found, of which this tile has every so many numbers; r is the root mean square. Both
+  // are 2^-exponent of what they are in x.
+  template <class T>
+  void check_tile(const Tile& tile, Index group, Index k, const T* largest, Index lanes, double r, int exponent) const;
+  // The same numbers for a tile alone.
+  template <class T>
+  const T* look_at_tile(const Tile& tile, Index group) const;
+  double limit(Index group, Index k) const { return w_.guard->limits[static_cast<std::size_t>(group * n_out_ + k)]; }
+  void count_redone() const { outputs_redone() = redone_; }
+
   int tap_exponent(Index group, Index k) const {
     return w_.exponents.empty() ? 0 : w_.exponents[static_cast<std::size_t>(group * n_out_ + k)];
   }
 
  private:
+  mutable std::atomic<Index> redone_{0};
+
+  // Outputs of a tile, and samples: [low, high) along each axis.
+  struct Box {
+    Index low[kMaxAxes], high[kMaxAxes];
+  };
+  void redo_box(const Tile& tile, Index group, Index k, const Box& box) const;
+  template <class T>
+  void settle(const Tile& tile, Index group, Index k, const Box& box, double least) const;
+  template <class T>
+  void write_zeros(std::byte* y, const std::byte* bias, int a, const Box& box) const;
+  // Whether a sample of a box is of at least this magnitude.
+  template <class T>
+  bool has_sample(const Tile& tile, const Row& row, int a, const Box& box, double least) const;
+  template <class T>
+  void sample_lattice(const Tile& tile, const Row& row, int a, T* to, Index n) const;
+
   // At most kStretch integers.
   void put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const;
   template <class T>
@@ -407,6 +441,144 @@ void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, I
   unzip(from, n, re, im);
   store(y, y_stride_[last()], re, n);
   store(y + kTypeBytes[c_.types.y], y_stride_[last()], im, n);
+}
+
+// ------------------------------------------------------------------------------- guards
+
+template <class T>
+void Transformer::pack_guard(const View& w, PackedTaps& packed, Index n_each) const {
+  packed.guard.reset();
+  if (!c_.guards || c_.rounds()) return;
+  const std::shared_ptr<Guard> guard = make_guard();
+  const T* spectrum = reinterpret_cast<const T*>(packed.spectrum);
+  for (Index channel = 0; channel < channels(); ++channel, spectrum += n_each) {
+    const int exponent = packed.exponents.empty() ? 0 : packed.exponents[static_cast<std::size_t>(channel)];
+    double sum = 0, square = 0;
+    each_tap_row<T>(w, channel, [&](const T* taps, Index n) {
+      for (Index i = 0; i < n; ++i) {
+        const double tap = std::ldexp(static_cast<double>(std::abs(taps[i])), -exponent);
+        sum += tap;
+        square += tap * tap;
+      }
+    });
+    T most = 0;
+    for (Index i = 0; i < n_each; ++i) most = std::max(most, std::abs(spectrum[i]));
+    const double points = static_cast<double>(samples_) / (is_complex_ ? 1 : 2), root2 = std::sqrt(2.0);
+    guard->limits.push_back(guard_limit(is_complex_ ? sum / root2 : sum, std::sqrt(square), root2 * points * most));
+  }
+  packed.guard = guard;
+}
+
+template <class T>
+void TransformCall::check_tile(const Tile& tile, Index group, Index k, const T* largest, Index lanes, double r,
+                               int exponent) const {
+  const Guard& guard = *w_.guard;
+  const double least = limit(group, k) * r;
+  if (!(least > 0)) return;
+  const Index n_last = std::ssize(guard.stretches[last()]), n_rows = guard.n_stretches / n_last;
+  for (Index row = 0; row < n_rows; ++row) {
+    Box box;
+    Index rest = row;
+    bool exists = true;
+    for (int a = last() - 1; a >= 0; --a) {
+      const Guard::Stretch& stretch =
+          guard.stretches[a][static_cast<std::size_t>(rest % std::ssize(guard.stretches[a]))];
+      rest /= std::ssize(guard.stretches[a]);
+      box.low[a] = stretch.first;
+      box.high[a] = std::min(stretch.end, tile.count[a]);
+      exists = exists && stretch.first < tile.count[a];
+    }
+    const T* at = largest + row * n_last * lanes;
+    for (Index s = 0; exists && s < n_last; ++s) {
+      const Guard::Stretch& stretch = guard.stretches[last()][static_cast<std::size_t>(s)];
+      if (stretch.first >= tile.count[last()]) break;
+      if (static_cast<double>(at[s * lanes]) >= least) continue;
+      box.low[last()] = stretch.first;
+      box.high[last()] = std::min(stretch.end, tile.count[last()]);
+      settle<T>(tile, group, k, box, std::ldexp(least, exponent));
+    }
+  }
+}
+
+template <class T>
+void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& box, double least) const {
+  // The samples that all of these outputs see, and those that one of them does.
+  Box common = box, all = box;
+  for (int a = 0; a < n_axes_; ++a) {
+    const Index overhang = c_.slides[a].overhang();
+    common.low[a] = box.high[a] - 1;
+    common.high[a] = box.low[a] + overhang + 1;
+    all.high[a] = box.high[a] + overhang;
+  }
+  const Row row{x_of(tile, group), 0};
+  if (has_sample<T>(tile, row, 0, common, least)) return;
+  if (has_sample<T>(tile, row, 0, all, std::numeric_limits<double>::denorm_min())) return redo_box(tile, group, k, box);
+  std::byte* y = y_of(tile, group, k);
+  for (int a = 0; a < n_axes_; ++a) y += box.low[a] * y_stride_[a];
+  write_zeros<T>(y, bias_of(group, k), 0, box);
+}
+
+template <class T>
+void TransformCall::write_zeros(std::byte* y, const std::byte* bias, int a, const Box& box) const {
+  const Index n = box.high[a] - box.low[a];
+  if (a < last()) {
+    for (Index i = 0; i < n; ++i) write_zeros<T>(y + i * y_stride_[a], bias, a + 1, box);
+    return;
+  }
+  T zeros[2 * kStretch];
+  for (Index q = 0; q < n; q += kStretch) {
+    const Index some = std::min(kStretch, n - q);
+    std::fill(zeros, zeros + some * parts_, T(0));
+    put(y, bias, q, zeros, some);
+  }
+}
+
+template <class T>
+bool TransformCall::has_sample(const Tile& tile, const Row& row, int a, const Box& box, double least) const {
+  const Index step = axis(a).dilation;
+  if (a < last()) {
+    for (Index i = box.low[a]; i < box.high[a]; i += step)
+      if (has_sample<T>(tile, step_row(row, tile, a, i), a + 1, box, least)) return true;
+    return false;
+  }
+  if (row.kind == kGap) return false;
+  T some[2 * kStretch];
+  const Index piece = step < kStretch ? kStretch / step * step : 1, next = step < kStretch ? piece : step;
+  for (Index q = box.low[a]; q < box.high[a]; q += next) {
+    const Index n = std::min(piece, box.high[a] - q);
+    const T* at = stretch(row, axis(a).start + tile.low[a] + q, n, some);
+    T most = 0;
+    for (Index i = 0; i < n; i += step)
+      for (Index part = 0; part < parts_; ++part) most = std::max(most, std::abs(at[i * parts_ + part]));
+    if (static_cast<double>(most) >= least) return true;
+  }
+  return false;
+}
+
+template <class T>
+void TransformCall::sample_lattice(const Tile& tile, const Row& row, int a, T* to, Index n) const {
+  const std::vector<Index>& places = w_.guard->places[a];
+  n /= std::ssize(places);
+  for (const Index place : places) {
+    if (a < last()) {
+      sample_lattice(tile, step_row(row, tile, a, place), a + 1, to, n);
+    } else {
+      T some[2];
+      const T* at = row.kind == kGap ? nullptr : stretch(row, axis(a).start + tile.low[a] + place, 1, some);
+      *to = at ? std::abs(at[0]) : T(0);
+      if (at && parts_ == 2) *to = std::max(*to, std::abs(at[1]));
+    }
+    to += n;
+  }
+}
+
+template <class T>
+const T* TransformCall::look_at_tile(const Tile& tile, Index group) const {
+  const Guard& guard = *w_.guard;
+  T* places = transform_scratch().lattice.reserve<T>(guard.room(n_axes_, 1));
+  T* spare = transform_scratch().largest.reserve<T>(guard.room(n_axes_, 1));
+  sample_lattice(tile, Row{x_of(tile, group), 0}, 0, places, guard.n_places);
+  return guard.largest(places, spare, n_axes_, 1);
 }
 
 // Each transform in its own file.

@@ -19,7 +19,7 @@ _HOMES = {
     "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
     "ShapeError",
-    "execute": "release_memory",
+    "execute": "outputs_redone release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
     "padding": "pad",
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .errors import NotAConvolutionError as NotAConvolutionError
     from .errors import ParameterError as ParameterError
     from .errors import ShapeError as ShapeError
+    from .execute import outputs_redone as outputs_redone
     from .execute import release_memory as release_memory
     from .explain import Explanation as Explanation
     from .explain import FunctionsReport as FunctionsReport

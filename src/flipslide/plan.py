@@ -34,7 +34,7 @@ __all__ = [
     "near_ties",
 ]
 
-ACCURACIES = ("default", "strict", "fast")
+ACCURACIES = ("default", "normwise", "strict", "fast")
 
 #: What cpp/convolution.cpp can slide over at once.
 MAX_AXES = 16
@@ -233,6 +233,17 @@ class Plan:
         return self.chosen.error_bound
 
     @property
+    def guarded(self) -> float:
+        """τ: each output is within τ·Σ|w|·max|x| over its own window, as what a transform misses is summed again.
+
+        2^-17 where sums are in single and 2^-44 where they are in double precision; 0 where nothing is guarded, as a
+        direct sum bounds each output by its own terms.
+        """
+        if not self.tile or self.accuracy == "normwise" or self.arithmetic.sum.kind == "i":
+            return 0.0
+        return 2.0**-17 if self.arithmetic.unit_roundoff > 2.0**-30 else 2.0**-44
+
+    @property
     def error_norm(self) -> str:
         """What the error is bounded by: the terms of each output, or the numbers of a tile."""
         return METHODS[self.method].bound.of
@@ -299,6 +310,10 @@ class Plan:
             lines.append("taps that are all the same are summed as they run (box)")
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
+        if self.guarded:
+            lines.append(
+                f"guarded: outputs beyond {self.guarded:.1g} of Σ|w|·max|x| over their own window are summed again"
+            )
         if self.tile:
             lines.append(f"tiles of {' by '.join(map(str, self.tile))} points")
         if self.most_reach:
@@ -335,6 +350,7 @@ def choose(
 
     The choice does not depend on `threads`: the same call gives the same bits on any number.
 
+    accuracy="normwise" leaves a transform's outputs as they are, whatever stands beside them in their tile;
     accuracy="strict" admits only methods that bound the error of each output by its own terms.
     """
     if accuracy not in ACCURACIES:

@@ -85,8 +85,9 @@ def convolve(
     stride, dilation : int or tuple of int
     method : str
         "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
-    accuracy : {"default", "strict", "fast"}
-        Which error bounds are good enough; see Plan.error_bound.
+    accuracy : {"default", "normwise", "strict", "fast"}
+        Which error bounds are good enough: of each output by the samples it sees, by its tile, or by its own terms;
+        see Plan.error_bound.
     overflow : {"raise", "wrap", "saturate"}
         What to do when an integer sum might not fit the result's dtype.
     dtype : dtype, optional

@@ -12,6 +12,7 @@ __all__ = [
     "kept_bytes",
     "methods",
     "new_result",
+    "outputs_redone",
     "release_memory",
     "remember",
     "set_own_threads",
@@ -29,6 +30,7 @@ isas = _ext.isas
 kept_bytes = _ext.kept_bytes
 methods = _ext.methods
 new_result = _ext.new_result
+outputs_redone = _ext.outputs_redone
 release_memory = _ext.release_memory
 remember = _ext.remember
 set_own_threads = _ext.set_own_threads
