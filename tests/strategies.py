@@ -62,6 +62,13 @@ def values(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 @st.composite
+def windows(draw: st.DrawFn, sizes: list[int], spans: list[int]) -> tuple[tuple[int, int], ...]:
+    """A window (start, count) of outputs for each axis: over x, beside it, or empty."""
+    reaches = [n + span + 3 for n, span in zip(sizes, spans, strict=True)]
+    return tuple((draw(st.integers(-reach, reach)), draw(st.integers(0, reach))) for reach in reaches)
+
+
+@st.composite
 def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool = False) -> Call:
     """A call of convolve or correlate: up to three convolved axes, any batch, any keywords."""
     n_axes = draw(st.integers(1, 3))
@@ -82,8 +89,8 @@ def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool =
         shape = [1 if i >= n_axes and draw(st.booleans()) else n for i, n in zip(order, shape, strict=True)]
     strides = tuple(draw(st.integers(1, 3)) for _ in range(n_axes))
     dilations = tuple(draw(st.integers(1, 3)) for _ in range(n_axes))
-    mode = draw(st.sampled_from(MODES))
     spans = [d * (k - 1) + 1 for k, d in zip(taps, dilations, strict=True)]
+    mode = draw(st.one_of(st.sampled_from(MODES), windows(sizes, spans)))
     if mode == "valid" and any(span > n for span, n in zip(spans, sizes, strict=True)):
         mode = "full"
     keywords: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +13,12 @@ from flipslide.errors import ShapeError
 from flipslide.geometry import (
     BOUNDARIES,
     MODES,
+    LayerAxis,
     extend_index,
     fit_count,
-    layer_count,
-    layer_pads,
-    least_transposed,
+    layer_axes,
     mode_window,
     span_of,
-    transposed_size,
 )
 from flipslide.spec import Axis, ConvSpec
 
@@ -32,15 +31,27 @@ def windows_inside(n: int, span: int, lo: int, hi: int, stride: int) -> int:
 
 
 @pytest.mark.parametrize(("lo", "hi"), list(itertools.product(range(4), repeat=2)))
-def test_layer_count(lo: int, hi: int) -> None:
+def test_outputs_of_a_layer(lo: int, hi: int) -> None:
     for n, k, s, d in itertools.product(SIZES, TAPS, STRIDES, DILATIONS):
-        counted = windows_inside(n, span_of(k, d), lo, hi, s)
+        axis = LayerAxis(n, k, lo, hi, s, d)
+        counted = windows_inside(n, axis.span, lo, hi, s)
         if counted:
-            assert layer_count(n, lo, hi, span_of(k, d), s) == counted
+            assert axis.outputs == counted
             assert fs.output_shape(n, k, padding=((lo, hi),), stride=s, dilation=d) == (counted,)
+            last_read = (counted - 1) * s + axis.span
+            assert axis.unused == n + lo + hi - last_read
+            assert axis.formula.endswith(f" = {counted}")
         else:
             with pytest.raises(ShapeError, match="use more padding"):
-                layer_count(n, lo, hi, span_of(k, d), s)
+                _ = axis.outputs
+
+
+def test_layer_axes_read_the_words_of_a_call() -> None:
+    axes = layer_axes((7, 8), (3, 2), stride=(2, 1), padding=((1, 0), "causal"), dilation=2)
+    assert axes == (LayerAxis(7, 3, 1, 0, 2, 2), LayerAxis(8, 2, 2, 0, 1, 2))
+    x, w = np.ones((1, 1, 7, 8)), np.ones((1, 1, 3, 2))
+    y = fs.nn.conv(x, w, stride=(2, 1), padding=((1, 0), "causal"), dilation=2)
+    assert y.shape[2:] == tuple(axis.outputs for axis in axes)
 
 
 def test_mode_windows() -> None:
@@ -64,6 +75,25 @@ def test_mode_windows() -> None:
         assert mode_window("same", n, span, None, correlate)[1] == n
 
 
+@pytest.mark.parametrize("verb", [fs.convolve, fs.correlate])
+def test_a_window_is_a_piece_of_the_full_result(verb: Any) -> None:
+    x, w = np.arange(1, 8), np.array([1, -1, 2])
+    full = np.pad(verb(x, w, "full"), 20)
+    first = 20 + (len(w) - 1) * (verb is fs.correlate)  # where output 0 stands in `full`
+    for start, count, stride in itertools.product(range(-9, 12, 2), range(6), (1, 2)):
+        expected = full[first + start :: stride][:count]
+        np.testing.assert_array_equal(verb(x, w, (start, count), stride=stride), expected)
+        assert fs.output_shape(7, 3, mode=(start, count), stride=stride) == (count,)
+
+
+def test_each_axis_may_have_a_mode_of_its_own() -> None:
+    x, w = np.arange(30).reshape(5, 6), np.array([[1, 2], [3, -1]])
+    full = fs.convolve(x, w)
+    np.testing.assert_array_equal(fs.convolve(x, w, ("full", "valid")), full[:, 1:-1])
+    np.testing.assert_array_equal(fs.convolve(x, w, ["same", (2, 3)], center=("upper", None)), full[1:, 2:5])
+    np.testing.assert_array_equal(fs.convolve(x, w, (1, 3)), full[1:4, 1:4])
+
+
 def test_stride_keeps_every_nth() -> None:
     for count, stride in itertools.product(range(20), range(1, 6)):
         assert fit_count(count, stride) == len(range(0, count, stride))
@@ -72,30 +102,35 @@ def test_stride_keeps_every_nth() -> None:
 @pytest.mark.parametrize("word", ["same", "same_lower"])
 def test_same_padding_gives_ceil(word: str) -> None:
     for n, k, s, d in itertools.product(SIZES, TAPS, STRIDES, DILATIONS):
-        span = span_of(k, d)
-        lo, hi = layer_pads(word, n, span, s)
+        (axis,) = layer_axes((n,), (k,), padding=word, stride=s, dilation=d)
         # Where the stride skips samples anyway nothing is added, and nothing cut.
-        assert layer_count(n, lo, hi, span, s) == -(-n // s)
-        assert (hi - lo if word == "same" else lo - hi) in (0, 1)
+        assert axis.outputs == -(-n // s)
+        assert (axis.hi - axis.lo if word == "same" else axis.lo - axis.hi) in (0, 1)
 
 
 def test_causal_padding_never_looks_ahead() -> None:
     for n, k, s, d in itertools.product(SIZES, TAPS, STRIDES, DILATIONS):
-        lo, hi = layer_pads("causal", n, span_of(k, d), s)
-        assert (lo, hi) == (d * (k - 1), 0)
-        assert layer_count(n, lo, hi, span_of(k, d), s) == -(-n // s)
+        (axis,) = layer_axes((n,), (k,), padding="causal", stride=s, dilation=d)
+        assert (axis.lo, axis.hi) == (d * (k - 1), 0)
+        assert axis.outputs == -(-n // s)
 
 
 def test_transposed_size_inverts_the_count() -> None:
     for n, k, s, d, lo, hi in itertools.product(SIZES, TAPS, STRIDES, DILATIONS, range(3), range(3)):
-        span = span_of(k, d)
-        if n + lo + hi < span:
+        axis = LayerAxis(n, k, lo, hi, s, d)
+        if axis.room < 0:
             continue
-        count = layer_count(n, lo, hi, span, s)
-        least = least_transposed(count, lo, hi, span, s)
+        back = axis._replace(n=axis.outputs)
+        least = back.least_transposed
         assert least <= n < least + s
-        assert transposed_size(count, lo, hi, span, s, n - least) == n
-        assert layer_count(least, lo, hi, span, s) == layer_count(least + s - 1, lo, hi, span, s) == count
+        assert back.transposed_to(n).transposed_outputs == n
+        assert back.transposed_to(n).output_padding == n - least
+        assert back.transposed_to(n).transposed_formula.endswith(f" = {n}")
+        for size in (least, least + s - 1):
+            assert axis._replace(n=size).outputs == back.n
+        for size in (least - 1, least + s):
+            with pytest.raises(ShapeError, match="is not possible"):
+                back.transposed_to(size)
 
 
 NUMPY_RULES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}

@@ -16,6 +16,7 @@ from hypothesis import given
 from strategies import Call, calls, layers
 
 import flipslide as fs
+from flipslide.geometry import layer_axes
 
 FLOATS = ("float32", "float64", "complex128")
 
@@ -80,13 +81,8 @@ def test_transposed_layer_is_the_input_gradient(call: Call) -> None:
     keywords = dict(call.keywords)
     if isinstance(keywords["padding"], str) and keywords["padding"] != "valid":
         # A word's zeros depend on the size that is asked for; say them in numbers.
-        spans = [d * (k - 1) + 1 for k, d in zip(call.w.shape[2:], keywords["dilation"], strict=True)]
-        from flipslide.geometry import layer_pads
-
-        keywords["padding"] = tuple(
-            layer_pads(keywords["padding"], n, span, s)
-            for n, span, s in zip(sizes, spans, keywords["stride"], strict=True)
-        )
+        words = {name: keywords[name] for name in ("stride", "padding", "dilation")}
+        keywords["padding"] = tuple((axis.lo, axis.hi) for axis in layer_axes(sizes, call.w.shape[2:], **words))
     dx = fs.nn.conv_input_grad(dy, call.w, call.x.shape, **call.keywords)
     transposed = fs.nn.conv_transpose(dy, call.w, output_size=sizes, **keywords)
     np.testing.assert_array_equal(transposed, dx)

@@ -76,7 +76,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown mode": (
         lambda: fs.convolve(X, W, "circular"),
         ParameterError,
-        "mode='circular' is not known; use one of 'full', 'same', 'valid'",
+        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count)",
     ),
     "unknown boundary": (
         lambda: fs.convolve(X, W, boundary="nearest"),
@@ -238,17 +238,17 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "groups that do not divide": (
         lambda: fs.nn.conv(ONES((1, 3, 5)), ONES((4, 1, 3)), groups=2),
         ShapeError,
-        "groups=2 must divide the 3 channels of x and the 4 of w",
+        "groups=2 must divide the 3 channels of x and the 4 filters of w",
     ),
     "channels that do not match": (
         lambda: fs.nn.conv(ONES((1, 4, 5)), ONES((4, 3, 3))),
         ShapeError,
-        "w of shape (4, 3, 3) takes 3·1 channels (its second axis times groups), x has 4",
+        "each filter of w takes 3 channels, which with groups=1 makes 3; x has 4 channels",
     ),
     "layer of wrong rank": (
         lambda: fs.nn.conv(ONES((4, 5)), ONES((4, 3, 3))),
         ShapeError,
-        "a layer wants x (N, C, *spatial) and w (K, C/groups, *taps) with as many axes; "
+        "a layer wants x (N, C, *spatial) and w (K, C/groups, *taps), both with the same number of axes; "
         "x has shape (4, 5), w has shape (4, 3, 3)",
     ),
     "layer with a kernel too large": (

@@ -12,26 +12,31 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
 
 __all__ = [
     "BOUNDARIES",
     "MODES",
+    "LayerAxis",
     "check_boundary",
     "extend_index",
     "fit_count",
     "ints_per_axis",
+    "layer_axes",
     "layer_count",
     "layer_pads",
     "least_transposed",
     "listed",
     "mode_window",
     "normalize_axes",
+    "output_window",
     "per_axis",
     "read_shape",
     "span_of",
+    "split_modes",
+    "split_padding",
     "to_int",
     "transposed_size",
 ]
@@ -168,7 +173,9 @@ def extend_index(i: int, n: int, boundary: str) -> int | None:
 
 
 def span_of(taps: int, dilation: int) -> int:
-    """D, how many samples the taps span."""
+    """D, the number of samples that the taps span."""
+    if taps == 0:
+        raise ShapeError("w has no taps: a convolved axis of w has size 0")
     span = dilation * (taps - 1) + 1
     if span > 2**60:
         raise ParameterError(f"{taps} taps at dilation={dilation} span more samples than can be counted")
@@ -197,12 +204,12 @@ def mode_window(mode: str, n: int, span: int, center: int | str | None, correlat
     [(0, 7), (1, 5), (2, 3)]
     """
     if mode not in MODES:
-        raise unknown_word("mode", mode, MODES)
-    if center is not None and mode != "same":
-        raise ParameterError(f"center={center!r} only means something in mode='same', not in mode={mode!r}")
+        raise unknown_word("mode", mode, MODES, ", or a window (start, count)")
     if mode == "same":
         offset = read_center(center, span, correlate)
         return (-offset if correlate else offset), n
+    if center is not None:
+        raise ParameterError(f"center={center!r} only means something in mode='same', not in mode={mode!r}")
     if mode == "full":
         return (1 - span if correlate else 0), n + span - 1
     if span > n:
@@ -213,8 +220,42 @@ def mode_window(mode: str, n: int, span: int, center: int | str | None, correlat
     return (0 if correlate else span - 1), n - span + 1
 
 
+def output_window(
+    mode: Any, n: int, span: int, stride: int, center: int | str | None, correlate: bool
+) -> tuple[int, int]:
+    """(start, count) of the outputs that a mode, or a window itself, asks for: at start + stride·m.
+
+    >>> output_window("full", 5, 3, 2, None, False), output_window((-1, 2), 5, 3, 2, None, False)
+    ((0, 4), (-1, 2))
+    """
+    if isinstance(mode, str) or not is_sequence(mode):
+        start, count = mode_window(mode, n, span, center, correlate)
+        return start, fit_count(count, stride)
+    if center is not None:
+        raise ParameterError(f"center={center!r} only means something in mode='same', not in a window {mode!r}")
+    start, count = mode
+    return to_int(start, "start of the window"), to_int(count, "count of the window", 0)
+
+
+def split_modes(mode: Any, n_axes: int) -> tuple[Any, ...]:
+    """One mode per axis: a word or a window (start, count) for all axes, or one of them per axis."""
+    mode = listed(mode)
+    if not is_sequence(mode) or _is_window(mode):
+        return (mode,) * n_axes
+    if len(mode) != n_axes or not all(isinstance(entry, str) or _is_window(entry) for entry in mode):
+        raise ParameterError(
+            f"mode={mode!r} does not say the outputs of {n_axes} convolved axes; give one of "
+            f"{', '.join(map(repr, MODES))}, a window (start, count), or a tuple with one of these per axis"
+        )
+    return tuple(mode)
+
+
+def _is_window(entry: Any) -> bool:
+    return is_sequence(entry) and len(entry) == 2 and not any(isinstance(end, str) or is_sequence(end) for end in entry)
+
+
 def fit_count(count: int, stride: int) -> int:
-    """How many of `count` windows are kept when only every stride-th is: ⌈count/stride⌉."""
+    """⌈count/stride⌉, the number of windows that remain of `count` when only every stride-th is kept."""
     return -(-count // stride)
 
 
@@ -246,31 +287,158 @@ def layer_pads(padding: object, n: int, span: int, stride: int) -> tuple[int, in
     return both, both
 
 
+def split_padding(padding: Any, n_axes: int) -> tuple[Any, ...]:
+    """One padding per axis: one value for all, one per axis, or one (lo, hi) pair per axis."""
+    padding = listed(padding)
+    if isinstance(padding, tuple | list):
+        if n_axes == 1 and len(padding) == 2 and not any(isinstance(entry, tuple | list) for entry in padding):
+            return (padding,)
+        if len(padding) != n_axes:
+            raise ParameterError(
+                f"padding={padding!r} has {len(padding)} entries for {n_axes} axes; "
+                "give a number, a word, or one number or (lo, hi) pair per axis"
+            )
+        return tuple(padding)
+    return (padding,) * n_axes
+
+
+# ---------------------------------------------------------------------- an axis of a layer
+
+
+class LayerAxis(NamedTuple):
+    """One axis of a layer: n samples between lo and hi zeros, over which dilated taps are slid.
+
+    The same integers describe the transposed layer, which takes n samples to `transposed_outputs`.
+    """
+
+    n: int
+    taps: int
+    lo: int = 0
+    hi: int = 0
+    stride: int = 1
+    dilation: int = 1
+    output_padding: int = 0
+
+    @property
+    def span(self) -> int:
+        """D = dilation·(taps − 1) + 1, the number of samples that the taps span."""
+        return span_of(self.taps, self.dilation)
+
+    @property
+    def room(self) -> int:
+        """n + lo + hi − D, how far the first window can move; negative where the taps do not fit."""
+        return self.n + self.lo + self.hi - self.span
+
+    @property
+    def outputs(self) -> int:
+        """⌊room/stride⌋ + 1, or an error when the taps do not fit once."""
+        if self.room < 0:
+            padded = f"{self.n} + {self.lo} + {self.hi} = {self.n + self.lo + self.hi}"
+            raise ShapeError(
+                f"the kernel spans {self.span} samples but the padded axis has {padded}; "
+                "use more padding, a smaller kernel or less dilation"
+            )
+        return self.room // self.stride + 1
+
+    @property
+    def unused(self) -> int:
+        """Samples of the padded axis behind the last window, which no window reads."""
+        return self.room % self.stride
+
+    @property
+    def least_transposed(self) -> int:
+        """(n − 1)·stride − lo − hi + D, the smallest axis that the layer maps to n outputs."""
+        return (self.n - 1) * self.stride - self.lo - self.hi + self.span
+
+    @property
+    def transposed_outputs(self) -> int:
+        """(n − 1)·stride − lo − hi + D + output_padding.
+
+        A strided layer gives the same number of outputs for `stride` different input sizes;
+        output_padding (0 … stride − 1) says which of them is meant.
+        """
+        extra = self.output_padding
+        if not 0 <= extra < self.stride:
+            raise ParameterError(f"output_padding={extra} must be in 0 … {self.stride - 1} (below the stride)")
+        size = self.least_transposed + extra
+        if self.n < 1 or size < 1:
+            raise ShapeError(
+                f"a transposed layer of {self.n} samples with padding ({self.lo}, {self.hi}) would have {size} outputs"
+            )
+        return size
+
+    def transposed_to(self, size: int) -> LayerAxis:
+        """The axis whose output padding makes the transposed layer's result `size` samples long."""
+        least = self.least_transposed
+        if not least <= size < least + self.stride:
+            raise ShapeError(
+                f"output_size={size} is not possible: {self.n} samples give {least} … {least + self.stride - 1}"
+            )
+        return self._replace(output_padding=size - least)
+
+    @property
+    def formula(self) -> str:
+        """The number of outputs with this axis's integers, step by step.
+
+        >>> LayerAxis(5, 3, 1, 1, stride=2).formula
+        '⌊(5 + 1 + 1 − 1·(3 − 1) − 1)/2⌋ + 1 = ⌊4/2⌋ + 1 = 2 + 1 = 3'
+        """
+        inner = f"({self.n} + {self.lo} + {self.hi} − {self.dilation}·({self.taps} − 1) − 1)/{self.stride}"
+        whole = self.room // self.stride
+        return f"⌊{inner}⌋ + 1 = ⌊{self.room}/{self.stride}⌋ + 1 = {whole} + 1 = {whole + 1}"
+
+    @property
+    def transposed_formula(self) -> str:
+        """The same of the transposed layer.
+
+        >>> LayerAxis(3, 3, 1, 1, stride=2, output_padding=1).transposed_formula
+        '(3 − 1)·2 − 1 − 1 + 1·(3 − 1) + 1 + 1 = 6'
+        """
+        start = f"({self.n} − 1)·{self.stride} − {self.lo} − {self.hi}"
+        size = self.least_transposed + self.output_padding
+        return f"{start} + {self.dilation}·({self.taps} − 1) + 1 + {self.output_padding} = {size}"
+
+
+def layer_axes(
+    sizes: Sequence[int],
+    taps: Sequence[int],
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    output_padding: Any = 0,
+    transposed: bool = False,
+) -> tuple[LayerAxis, ...]:
+    """The axes of a layer from the words of a call: one value for all axes, or one per axis.
+
+    Where the layer is transposed `sizes` are those of its input, and padding="same" makes
+    `stride` outputs of each sample.
+
+    >>> [(axis.lo, axis.hi, axis.outputs) for axis in layer_axes((5, 6), (3, 3), stride=2, padding=(1, "same"))]
+    [(1, 1, 3), (0, 1, 3)]
+    """
+    n_axes = len(sizes)
+    strides = ints_per_axis(stride, n_axes, "stride", 1)
+    dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
+    extras = ints_per_axis(output_padding, n_axes, "output_padding", 0)
+    if any(extras) and not transposed:
+        raise ParameterError(f"output_padding={output_padding!r} only means something in a transposed layer")
+    axes = []
+    for n, k, s, d, extra, pads in zip(
+        sizes, taps, strides, dilations, extras, split_padding(padding, n_axes), strict=True
+    ):
+        lo, hi = layer_pads(pads, n * s if transposed else n, span_of(k, d), s)
+        axes.append(LayerAxis(n, k, lo, hi, s, d, extra))
+    return tuple(axes)
+
+
 def layer_count(n: int, lo: int, hi: int, span: int, stride: int) -> int:
-    """⌊(n + lo + hi − D)/stride⌋ + 1, or an error when the taps do not fit once."""
-    room = n + lo + hi - span
-    if room < 0:
-        raise ShapeError(
-            f"the kernel spans {span} samples but the padded axis has {n} + {lo} + {hi} = {n + lo + hi}; "
-            "use more padding, a smaller kernel or less dilation"
-        )
-    return room // stride + 1
+    return LayerAxis(n, span, lo, hi, stride).outputs
 
 
 def least_transposed(n: int, lo: int, hi: int, span: int, stride: int) -> int:
-    """(n − 1)·stride − lo − hi + D, the smallest axis that a layer maps to n outputs."""
-    return (n - 1) * stride - lo - hi + span
+    return LayerAxis(n, span, lo, hi, stride).least_transposed
 
 
 def transposed_size(n: int, lo: int, hi: int, span: int, stride: int, output_padding: int) -> int:
-    """(n − 1)·stride − lo − hi + D + output_padding.
-
-    A strided layer gives the same count for `stride` different input sizes;
-    output_padding (0 … stride − 1) says which of them is meant.
-    """
-    if not 0 <= output_padding < stride:
-        raise ParameterError(f"output_padding={output_padding} must be in 0 … {stride - 1} (below the stride)")
-    size = least_transposed(n, lo, hi, span, stride) + output_padding
-    if n < 1 or size < 1:
-        raise ShapeError(f"a transposed layer of {n} samples with padding ({lo}, {hi}) would have {size} outputs")
-    return size
+    return LayerAxis(n, span, lo, hi, stride, 1, output_padding).transposed_outputs

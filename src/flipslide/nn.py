@@ -10,27 +10,18 @@ x is (N, C, *spatial), or (N, *spatial, C) with layout="channels_last"; w is
 
 from __future__ import annotations
 
-import itertools
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
-from .errors import DtypeError, ParameterError, ShapeError, unknown_word
+from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
-from .geometry import (
-    ints_per_axis,
-    layer_count,
-    layer_pads,
-    least_transposed,
-    read_shape,
-    span_of,
-    to_int,
-    transposed_size,
-)
+from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
+from .im2col import col2im, im2col
 from .plan import Plan, choose, forgetters
-from .spec import ConvSpec, Shape, split_padding
+from .spec import ConvSpec, Shape, check_groups, check_layer
 from .tuning import tune_plan
 
 __all__ = [
@@ -43,8 +34,6 @@ __all__ = [
     "im2col",
     "plan",
 ]
-
-LAYOUTS = ("channels_first", "channels_last")
 
 
 def conv(
@@ -142,19 +131,12 @@ def conv_transpose(
     array([[[ 1., -1.,  3., -1.,  2.]]])
     """
     x, w = enter(x, "x"), enter(w, "w")
-    _check_rank(x, w, layout)
-    n_axes, last, n_groups = x.ndim - 2, layout == "channels_last", _count_groups(groups)
-    sizes = x.shape[1:-1] if last else x.shape[2:]
-    strides = ints_per_axis(freeze(stride), n_axes, "stride", 1)
-    dilations = ints_per_axis(freeze(dilation), n_axes, "dilation", 1)
-    paddings = split_padding(freeze(padding), n_axes)
-    spans = [span_of(k, d) for k, d in zip(w.shape[2:], dilations, strict=True)]
-    pads = [layer_pads(p, n * s, span, s) for p, n, s, span in zip(paddings, sizes, strides, spans, strict=True)]
-    wanted = _transposed_sizes(sizes, pads, spans, strides, freeze(output_padding), freeze(output_size))
-    channels = n_groups * w.shape[1]
-    spec = _layer_spec(
-        _with_channels(x.shape[0], channels, wanted, last), w.shape, strides, tuple(pads), dilations, n_groups, layout
-    )
+    check_layer(x.shape, w.shape, layout, "C, K/groups")
+    last = layout == "channels_last"
+    n_groups = check_groups(groups, x.shape[-1 if last else 1], w.shape[0])
+    sizes, channels = x.shape[1:-1] if last else x.shape[2:], n_groups * w.shape[1]
+    axes = _transposed_axes(sizes, w.shape[2:], stride, padding, dilation, output_padding, output_size)
+    spec = _transposed_spec(x.shape[0], channels, axes, w.shape, n_groups, layout)
     given, expected = x.shape, _joined_shape(spec.y_shape, last)
     if given != expected:
         raise ShapeError(
@@ -302,90 +284,6 @@ def plan(
     )
 
 
-# ------------------------------------------------------------------------ im2col, col2im
-
-
-def im2col(x: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Array:
-    """The patches that a layer's taps meet, as columns: (N, C, *spatial) to (N, C·taps, L).
-
-        cols[n, (c, j), m] = x[n, c, stride·m + dilation·j − lo]
-
-    with zeros outside x, so that `w.reshape(K, -1) @ cols` is the layer. L counts the
-    output positions. As PyTorch's unfold and ONNX's Im2Col order them, for any number of
-    spatial axes. The engine itself never makes this matrix.
-
-    Examples
-    --------
-    >>> import flipslide as fs, numpy as np
-    >>> fs.nn.im2col(np.arange(5).reshape(1, 1, 5), 3)[0]
-    array([[0, 1, 2],
-           [1, 2, 3],
-           [2, 3, 4]])
-    """
-    x = enter(x, "x")
-    if x.ndim < 3:
-        raise ShapeError(f"x must be (N, C, *spatial), not of shape {x.shape}")
-    taps, strides, dilations, pads, counts = _patch_geometry(x.shape[2:], window, stride, padding, dilation)
-    padded = np.pad(x, [(0, 0), (0, 0), *pads])
-    cols = np.empty((*x.shape[:2], *taps, *counts), dtype=x.dtype)
-    for j in itertools.product(*map(range, taps)):
-        at_tap: tuple[Any, ...] = (slice(None), slice(None), *j)
-        cols[at_tap] = padded[_patch(j, strides, dilations, counts)]
-    return cols.reshape(x.shape[0], x.shape[1] * int(np.prod(taps)), -1 if cols.size else int(np.prod(counts)))
-
-
-def col2im(cols: Any, x_size: Any, window: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Array:
-    """The adjoint of `im2col`: (N, C·taps, L) back to (N, C, *x_size), adding where columns overlap.
-
-    ⟨im2col(x), cols⟩ = ⟨x, col2im(cols)⟩ for all x and cols.
-
-    Examples
-    --------
-    >>> import flipslide as fs, numpy as np
-    >>> fs.nn.col2im(np.ones((1, 3, 3), dtype=int), 5, 3)[0, 0]
-    array([1, 2, 3, 2, 1])
-    """
-    cols, sizes = enter(cols, "cols"), read_shape(x_size, "x_size")
-    taps, strides, dilations, pads, counts = _patch_geometry(sizes, window, stride, padding, dilation)
-    n_taps, n_columns = int(np.prod(taps)), int(np.prod(counts))
-    if cols.ndim != 3 or cols.shape[1] % n_taps or cols.shape[2] != n_columns:
-        raise ShapeError(f"cols has shape {cols.shape}; (N, C·{n_taps}, {n_columns}) was wanted")
-    channels = cols.shape[1] // n_taps
-    patches = cols.reshape(cols.shape[0], channels, *taps, *counts)
-    wide = widen(patches)
-    padded = np.zeros(
-        (cols.shape[0], channels, *(n + lo + hi for n, (lo, hi) in zip(sizes, pads, strict=True))), wide.dtype
-    )
-    for j in itertools.product(*map(range, taps)):
-        of_tap: tuple[Any, ...] = (slice(None), slice(None), *j)
-        padded[_patch(j, strides, dilations, counts)] += wide[of_tap]
-    inside = tuple(slice(lo, lo + n) for n, (lo, _) in zip(sizes, pads, strict=True))
-    return np.ascontiguousarray(narrow(padded[(slice(None), slice(None), *inside)], cols, n_taps))
-
-
-def _patch_geometry(
-    sizes: Shape, window: Any, stride: Any, padding: Any, dilation: Any
-) -> tuple[Shape, Shape, Shape, list[tuple[int, int]], Shape]:
-    n_axes = len(sizes)
-    taps = ints_per_axis(freeze(window), n_axes, "window", 1)
-    strides = ints_per_axis(freeze(stride), n_axes, "stride", 1)
-    dilations = ints_per_axis(freeze(dilation), n_axes, "dilation", 1)
-    spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
-    paddings = split_padding(freeze(padding), n_axes)
-    pads = [layer_pads(p, n, span, s) for p, n, span, s in zip(paddings, sizes, spans, strides, strict=True)]
-    counts = tuple(
-        layer_count(n, lo, hi, span, s) for n, (lo, hi), span, s in zip(sizes, pads, spans, strides, strict=True)
-    )
-    return taps, strides, dilations, pads, counts
-
-
-def _patch(j: Shape, strides: Shape, dilations: Shape, counts: Shape) -> tuple[slice, ...]:
-    """The samples that tap j meets, one for each output position."""
-    firsts = [d * tap for d, tap in zip(dilations, j, strict=True)]
-    spatial = [slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(firsts, strides, counts, strict=True)]
-    return (slice(None), slice(None), *spatial)
-
-
 # ------------------------------------------------------------------------------ one call
 
 #: stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads
@@ -448,45 +346,19 @@ forgetters.append(_program.cache_clear)
 def _layer_spec(
     x_shape: Shape, w_shape: Shape, stride: Any, padding: Any, dilation: Any, groups: int, layout: str
 ) -> ConvSpec:
-    """The spec of a layer, on x and w with their channels split into groups."""
-    if layout not in LAYOUTS:
-        raise unknown_word("layout", layout, LAYOUTS)
-    if len(x_shape) < 3 or len(w_shape) != len(x_shape):
-        raise ShapeError(
-            f"a layer wants x (N, C, *spatial) and w (K, C/groups, *taps) with as many axes; "
-            f"x has shape {x_shape}, w has shape {w_shape}"
-        )
-    last = layout == "channels_last"
-    channels = x_shape[-1] if last else x_shape[1]
-    if channels % groups or w_shape[0] % groups:
-        raise ShapeError(f"groups={groups} must divide the {channels} channels of x and the {w_shape[0]} of w")
-    if w_shape[1] * groups != channels:
-        raise ShapeError(
-            f"w of shape {w_shape} takes {w_shape[1]}·{groups} channels (its second axis times groups), "
-            f"x has {channels}"
-        )
-    n_axes = len(x_shape) - 2
-    split = (groups, channels // groups)
-    split_x = (x_shape[0], *x_shape[1:-1], *split) if last else (x_shape[0], *split, *x_shape[2:])
-    split_w = (groups, w_shape[0] // groups, *w_shape[1:])
-    x_axes = tuple(range(1, 1 + n_axes)) if last else tuple(range(3, 3 + n_axes))
-    return ConvSpec.layer(
-        split_x, split_w, stride=freeze(stride), padding=freeze(padding), dilation=freeze(dilation), x_axes=x_axes
+    return ConvSpec.of_layer(
+        x_shape,
+        w_shape,
+        stride=freeze(stride),
+        padding=freeze(padding),
+        dilation=freeze(dilation),
+        groups=groups,
+        layout=layout,
     )
 
 
 def _count_groups(groups: Any) -> int:
     return to_int(groups, "groups", 1)
-
-
-def _check_rank(x: Array, w: Array, layout: str) -> None:
-    if layout not in LAYOUTS:
-        raise unknown_word("layout", layout, LAYOUTS)
-    if x.ndim < 3 or w.ndim != x.ndim:
-        raise ShapeError(
-            f"a transposed layer wants x (N, C, *spatial) and w (C, K/groups, *taps) with as many axes; "
-            f"x has shape {x.shape}, w has shape {w.shape}"
-        )
 
 
 def _split(x: Array, groups: int, last: bool) -> Array:
@@ -505,10 +377,6 @@ def _joined_shape(shape: Shape, last: bool) -> Shape:
     return (*shape[:dim], shape[dim] * shape[dim + 1], *shape[dim + 2 :])
 
 
-def _with_channels(batch: int, channels: int, sizes: Shape, last: bool) -> Shape:
-    return (batch, *sizes, channels) if last else (batch, channels, *sizes)
-
-
 def _enter_bias(bias: Any, channels: int, dtype: np.dtype[Any]) -> Array | None:
     if bias is None:
         return None
@@ -520,24 +388,40 @@ def _enter_bias(bias: Any, channels: int, dtype: np.dtype[Any]) -> Array | None:
     return b
 
 
-def _transposed_sizes(
-    sizes: Shape, pads: list[tuple[int, int]], spans: list[int], strides: Shape, output_padding: Any, output_size: Any
-) -> Shape:
-    n_axes = len(sizes)
-    extras = ints_per_axis(output_padding, n_axes, "output_padding", 0)
+def _transposed_axes(
+    sizes: Shape, taps: Shape, stride: Any, padding: Any, dilation: Any, output_padding: Any, output_size: Any
+) -> tuple[LayerAxis, ...]:
+    axes = layer_axes(
+        sizes,
+        taps,
+        stride=freeze(stride),
+        padding=freeze(padding),
+        dilation=freeze(dilation),
+        output_padding=freeze(output_padding),
+        transposed=True,
+    )
     if output_size is None:
-        return tuple(
-            transposed_size(n, *pad, span, s, extra)
-            for n, pad, span, s, extra in zip(sizes, pads, spans, strides, extras, strict=True)
-        )
-    if any(extras):
+        return axes
+    if any(axis.output_padding for axis in axes):
         raise ParameterError("give output_padding or output_size, not both")
-    wanted = ints_per_axis(output_size, n_axes, "output_size", 1)
-    for n, pad, span, s, size in zip(sizes, pads, spans, strides, wanted, strict=True):
-        least = least_transposed(n, *pad, span, s)
-        if not least <= size < least + s:
-            raise ShapeError(f"output_size={size} is not possible: {n} samples give {least} … {least + s - 1}")
-    return tuple(wanted)
+    wanted = ints_per_axis(freeze(output_size), len(sizes), "output_size", 1)
+    return tuple(axis.transposed_to(size) for axis, size in zip(axes, wanted, strict=True))
+
+
+def _transposed_spec(
+    batch: int, channels: int, axes: tuple[LayerAxis, ...], w_shape: Shape, groups: int, layout: str
+) -> ConvSpec:
+    """The layer that is transposed: it takes the result's shape to that of x."""
+    sizes = tuple(axis.transposed_outputs for axis in axes)
+    return ConvSpec.of_layer(
+        (batch, *sizes, channels) if layout == "channels_last" else (batch, channels, *sizes),
+        w_shape,
+        stride=tuple(axis.stride for axis in axes),
+        padding=tuple((axis.lo, axis.hi) for axis in axes),
+        dilation=tuple(axis.dilation for axis in axes),
+        groups=groups,
+        layout=layout,
+    )
 
 
 # ------------------------------------------------------------------------------ gradients

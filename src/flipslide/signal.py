@@ -21,9 +21,9 @@ from .execute import (
     remember,
     run_spec,
 )
-from .geometry import extend_index, ints_per_axis, layer_count, layer_pads, read_shape, span_of, transposed_size
+from .geometry import extend_index, layer_axes, read_shape
 from .plan import Plan, choose, forgetters
-from .spec import ConvSpec, Shape, split_padding
+from .spec import ConvSpec, Shape
 from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
@@ -32,7 +32,7 @@ __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output
 def convolve(
     x: Any,
     w: Any,
-    mode: str = "full",
+    mode: Any = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -58,7 +58,8 @@ def convolve(
         "same"   start center, N outputs, always the size of x
         "valid"  start D − 1,  N − D + 1 outputs, only complete overlaps
 
-    of which every stride-th is computed. Outside its samples x is `boundary`: "zero",
+    of which every stride-th is computed. A window (start, count) in place of the word asks for just these
+    outputs: y[m] for m = 0 … count − 1, which may lie anywhere. Outside its samples x is `boundary`: "zero",
     "constant" (fill_value), "edge", "symmetric" (d c b a | a b c d | d c b a), "mirror"
     (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis.
 
@@ -67,9 +68,10 @@ def convolve(
     x : array_like
         Samples. All axes that are not convolved are a batch.
     w : array_like
-        Taps: either only the convolved axes, one kernel for the whole batch, or as many
-        axes as x, the others broadcasting as in NumPy.
-    mode : {"full", "same", "valid"}
+        Taps: either only the convolved axes, one kernel for the whole batch, or all axes
+        of x, the others broadcasting as in NumPy.
+    mode : {"full", "same", "valid"} or (int, int)
+        One for all axes, or a tuple with one per axis.
     axes : int or tuple of int, optional
         The convolved axes of x; by default the last w.ndim.
     boundary : str or tuple of str
@@ -114,6 +116,8 @@ def convolve(
     array([0, 1, 1, 3, 5, 2, 8])
     >>> fs.convolve([0, 1, 2, 3, 4], [1, -1, 2], "valid")
     array([1, 3, 5])
+    >>> fs.convolve([0, 1, 2, 3, 4], [1, -1, 2], (3, 2))
+    array([3, 5])
 
     Notes
     -----
@@ -128,7 +132,7 @@ def convolve(
 def correlate(
     x: Any,
     w: Any,
-    mode: str = "valid",
+    mode: Any = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -148,7 +152,8 @@ def correlate(
         y[m] = Σ_j w[j]* · x̃[start + stride·m + dilation·j]
 
     Not flipped, and w is conjugated, as numpy.correlate does. The window starts at
-    −(D − 1) for "full", at −center for "same" and at 0 for "valid"; in mode "same" the
+    −(D − 1) for "full", at −center for "same" and at 0 for "valid", so a window (start, count) is
+    one of lags: its first output has w's first tap over x[start]. In mode "same" the
     default center is D//2, so that correlating with w equals convolving with w reversed.
 
     All parameters, errors and promises are those of `convolve`.
@@ -158,6 +163,8 @@ def correlate(
     >>> import flipslide as fs
     >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2])
     array([3, 5, 7])
+    >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2], (-1, 3))  # lags −1, 0 and 1
+    array([2, 3, 5])
     """
     return _correlate(
         x, w, None, out,
@@ -169,7 +176,7 @@ def convolve_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: str = "full",
+    mode: Any = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -205,7 +212,7 @@ def correlate_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: str = "valid",
+    mode: Any = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -234,7 +241,7 @@ def plan(
     x_shape: Any,
     w: Any,
     dtype: Any = np.float64,
-    mode: str = "full",
+    mode: Any = "full",
     *,
     operation: str = "convolve",
     axes: Any = None,
@@ -292,7 +299,7 @@ def output_shape(
     x_shape: Any,
     w_shape: Any,
     *,
-    mode: str | None = None,
+    mode: Any = None,
     padding: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
@@ -320,25 +327,23 @@ def output_shape(
     sizes, taps = read_shape(x_shape, "x_shape"), read_shape(w_shape, "w_shape")
     if len(sizes) != len(taps):
         raise ShapeError(
-            f"x_shape={x_shape!r} and w_shape={w_shape!r} must have as many entries, one per convolved axis"
+            f"x_shape={x_shape!r} and w_shape={w_shape!r} must have the same number of entries, one per convolved axis"
         )
-    strides = ints_per_axis(stride, len(sizes), "stride", 1)
-    dilations = ints_per_axis(dilation, len(sizes), "dilation", 1)
-    extras = ints_per_axis(output_padding, len(sizes), "output_padding", 0)
-    spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
+    stride, padding, dilation, output_padding = freeze((stride, padding, dilation, output_padding))
     if mode is not None:
         if padding is not None or transposed:
             raise ShapeError("give either mode= (signals) or padding= and transposed= (layers), not both")
-        spec = ConvSpec.of(sizes, taps, mode=mode, stride=strides, dilation=dilations)
-        return spec.y_shape
-    paddings = split_padding(0 if padding is None else padding, len(sizes))
-    shape = []
-    for n, span, step, pads, extra in zip(sizes, spans, strides, paddings, extras, strict=True):
-        lo, hi = layer_pads(pads, n * step if transposed else n, span, step)
-        shape.append(
-            transposed_size(n, lo, hi, span, step, extra) if transposed else layer_count(n, lo, hi, span, step)
-        )
-    return tuple(shape)
+        return ConvSpec.of(sizes, taps, mode=freeze(mode), stride=stride, dilation=dilation).y_shape
+    axes = layer_axes(
+        sizes,
+        taps,
+        stride=stride,
+        padding=0 if padding is None else padding,
+        dilation=dilation,
+        output_padding=output_padding,
+        transposed=transposed,
+    )
+    return tuple(axis.transposed_outputs if transposed else axis.outputs for axis in axes)
 
 
 # ------------------------------------------------------------------------------ one call
@@ -416,7 +421,14 @@ def _grads(
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
     spec = ConvSpec.of(x.shape, w.shape, correlate=correlated, **{k: freeze(v) for k, v in keywords.items()})
     check_cotangent(dy, spec)
-    return grad_input(spec, dy, w, method, threads), run_spec(spec.grad_weight(), x, dy, method, threads)
+    return grad_input(spec, dy, w, method, threads), _grad_weight(spec, dy, x, method, threads)
+
+
+def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None) -> Array:
+    """dw. Without outputs it is a sum of nothing, and there is no window to slide over x."""
+    if spec.n_outputs:
+        return run_spec(spec.grad_weight(), x, dy, method, threads)
+    return np.zeros(spec.w_shape, arithmetic_of(x.dtype, dy.dtype).y)
 
 
 def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:

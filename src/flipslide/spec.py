@@ -26,24 +26,26 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .errors import ParameterError, ShapeError
+from .errors import ParameterError, ShapeError, unknown_word
 from .geometry import (
     check_boundary,
     extend_index,
-    fit_count,
     ints_per_axis,
-    layer_count,
-    layer_pads,
-    listed,
-    mode_window,
+    layer_axes,
     normalize_axes,
+    output_window,
     per_axis,
     span_of,
+    split_modes,
+    to_int,
 )
+from .geometry import split_padding as split_padding
 
-__all__ = ["Axis", "ConvSpec", "Loop", "Shape"]
+__all__ = ["LAYOUTS", "Axis", "ConvSpec", "Loop", "Shape", "check_groups", "check_layer"]
 
 Shape = tuple[int, ...]
+
+LAYOUTS = ("channels_first", "channels_last")
 
 
 class Loop(NamedTuple):
@@ -149,7 +151,7 @@ class ConvSpec(NamedTuple):
         x_shape: Shape,
         w_shape: Shape,
         *,
-        mode: str = "full",
+        mode: Any = "full",
         axes: Any = None,
         boundary: Any = "zero",
         fill_value: Any = 0,
@@ -158,9 +160,13 @@ class ConvSpec(NamedTuple):
         dilation: Any = 1,
         correlate: bool = False,
     ) -> ConvSpec:
-        """The spec of `fs.convolve` (or, with correlate=True, `fs.correlate`)."""
+        """The spec of `fs.convolve` (or, with correlate=True, `fs.correlate`).
+
+        `mode` is a word or a window of outputs (start, count), one for all axes or one per axis.
+        """
         x_dims, w_dims = _place_axes(x_shape, w_shape, axes)
         n_axes = len(x_dims)
+        modes = split_modes(mode, n_axes)
         boundaries = per_axis(boundary, n_axes, "boundary", check_boundary)
         centers = per_axis(center, n_axes, "center", lambda value, _: value)
         strides = ints_per_axis(stride, n_axes, "stride", 1)
@@ -168,13 +174,14 @@ class ConvSpec(NamedTuple):
         made = []
         for i, (x_dim, w_dim) in enumerate(zip(x_dims, w_dims, strict=True)):
             n, taps = x_shape[x_dim], w_shape[w_dim]
-            _check_sizes(n, taps, boundaries[i])
-            start, count = mode_window(mode, n, span_of(taps, dilations[i]), centers[i], correlate)
+            span = span_of(taps, dilations[i])
+            _check_extension(n, boundaries[i])
+            start, count = output_window(modes[i], n, span, strides[i], centers[i], correlate)
             made.append(
                 Axis(
                     x=n,
                     w=taps,
-                    y=fit_count(count, strides[i]),
+                    y=count,
                     start=start,
                     stride=strides[i],
                     dilation=dilations[i] if correlate else -dilations[i],
@@ -197,32 +204,56 @@ class ConvSpec(NamedTuple):
         )
 
     @classmethod
+    def of_layer(
+        cls,
+        x_shape: Shape,
+        w_shape: Shape,
+        *,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: Any = 1,
+        layout: str = "channels_first",
+    ) -> ConvSpec:
+        """The spec of `fs.nn.conv` for x (N, C, *spatial) or (N, *spatial, C) and w (K, C/groups, *taps).
+
+        The arrays it describes have their channels split into (groups, channels of a group).
+        """
+        check_layer(x_shape, w_shape, layout)
+        last, n_axes = layout == "channels_last", len(x_shape) - 2
+        channels = x_shape[-1] if last else x_shape[1]
+        n_groups = check_groups(groups, channels, w_shape[0], w_shape[1])
+        split = (n_groups, channels // n_groups)
+        return cls.layer(
+            (x_shape[0], *x_shape[1:-1], *split) if last else (x_shape[0], *split, *x_shape[2:]),
+            (n_groups, w_shape[0] // n_groups, *w_shape[1:]),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            x_axes=tuple(range(1, 1 + n_axes)) if last else tuple(range(3, 3 + n_axes)),
+        )
+
+    @classmethod
     def layer(
         cls, x_shape: Shape, w_shape: Shape, *, stride: Any, padding: Any, dilation: Any, x_axes: tuple[int, ...]
     ) -> ConvSpec:
-        """The spec of `fs.nn.conv`, channels already split into (groups, channels of a group).
+        """The spec of a layer on arrays whose channels are split already.
 
         x is (N, G, C, *spatial) or (N, *spatial, G, C), as x_axes says; w is (G, K, C, *taps).
         """
-        n_axes = len(x_axes)
-        channels_at = 1 if x_axes[0] != 1 else 1 + n_axes
+        channels_at = 1 if x_axes[0] != 1 else 1 + len(x_axes)
         group, channel = channels_at, channels_at + 1
-        strides = ints_per_axis(stride, n_axes, "stride", 1)
-        dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
-        paddings = split_padding(padding, n_axes)
-        made = []
-        for i, dim in enumerate(x_axes):
-            n, taps = x_shape[dim], w_shape[3 + i]
-            _check_sizes(n, taps, "zero")
-            span = span_of(taps, dilations[i])
-            lo, hi = layer_pads(paddings[i], n, span, strides[i])
-            count = layer_count(n, lo, hi, span, strides[i])
-            made.append(Axis(n, taps, count, -lo, strides[i], dilations[i], 1, "zero", dim, 3 + i, dim))
+        sizes = [x_shape[dim] for dim in x_axes]
+        axes = layer_axes(sizes, w_shape[3:], stride=stride, padding=padding, dilation=dilation)
         loops = (
             Loop(x_shape[0], 0, -1, 0),
             Loop(x_shape[group], group, 0, group),
             Loop(w_shape[1], -1, 1, channel),
             Loop(x_shape[channel], channel, 2, -1),
+        )
+        made = (
+            Axis(a.n, a.taps, a.outputs, -a.lo, a.stride, a.dilation, 1, "zero", dim, w_dim, dim)
+            for a, dim, w_dim in zip(axes, x_axes, range(3, len(w_shape)), strict=True)
         )
         return cls(tuple(made), loops, len(x_shape), len(w_shape), len(x_shape))
 
@@ -251,7 +282,7 @@ class ConvSpec(NamedTuple):
         return self._shape(self.y_ndim, "y")
 
     def loop_size(self, kind: str) -> int:
-        """How many elements the loops of one kind have: batch, group, out or in."""
+        """The number of elements of the loops of one kind: batch, group, out or in."""
         return math.prod(loop.size for loop in self.loops if loop_kind(loop) == kind)
 
     @property
@@ -354,19 +385,28 @@ def loop_kind(loop: Loop) -> str:
     return "batch" if loop.w_dim < 0 else "group"
 
 
-def split_padding(padding: Any, n_axes: int) -> tuple[Any, ...]:
-    """One padding per axis: one value for all, one per axis, or one (lo, hi) pair per axis."""
-    padding = listed(padding)
-    if isinstance(padding, tuple | list):
-        if n_axes == 1 and len(padding) == 2 and not any(isinstance(entry, tuple | list) for entry in padding):
-            return (padding,)
-        if len(padding) != n_axes:
-            raise ParameterError(
-                f"padding={padding!r} has {len(padding)} entries for {n_axes} axes; "
-                "give a number, a word, or one number or (lo, hi) pair per axis"
-            )
-        return tuple(padding)
-    return (padding,) * n_axes
+def check_layer(x_shape: Shape, w_shape: Shape, layout: str, w_axes: str = "K, C/groups") -> None:
+    """Whether the arrays of a layer have the axes that they need."""
+    if layout not in LAYOUTS:
+        raise unknown_word("layout", layout, LAYOUTS)
+    if len(x_shape) < 3 or len(w_shape) != len(x_shape):
+        raise ShapeError(
+            f"a layer wants x (N, C, *spatial) and w ({w_axes}, *taps), both with the same number of axes; "
+            f"x has shape {x_shape}, w has shape {w_shape}"
+        )
+
+
+def check_groups(groups: Any, channels: int, filters: int, each: int | None = None) -> int:
+    """The number of groups, which divides the channels and the filters; each filter takes `each` channels."""
+    n_groups = to_int(groups, "groups", 1)
+    if channels % n_groups or filters % n_groups:
+        raise ShapeError(f"groups={n_groups} must divide the {channels} channels of x and the {filters} filters of w")
+    if each is not None and each * n_groups != channels:
+        raise ShapeError(
+            f"each filter of w takes {each} channels, which with groups={n_groups} makes {each * n_groups}; "
+            f"x has {channels} channels"
+        )
+    return n_groups
 
 
 def _cartesian(ranges: list[range]) -> Iterator[Shape]:
@@ -378,9 +418,7 @@ def _cartesian(ranges: list[range]) -> Iterator[Shape]:
             yield (first, *rest)
 
 
-def _check_sizes(n: int, taps: int, boundary: str) -> None:
-    if taps == 0:
-        raise ShapeError("w has no taps: a convolved axis of w has size 0")
+def _check_extension(n: int, boundary: str) -> None:
     if n == 0 and boundary not in ("zero", "constant"):
         raise ShapeError(f"boundary={boundary!r} cannot extend an axis of x that has no samples")
 
