@@ -1,4 +1,4 @@
-"""The compiled core. Only `execute`, `threads` and `costs` import it."""
+"""The compiled core. Only `execute`, `moments`, `threads` and `costs` import it."""
 
 from . import _ext as _ext
 
@@ -17,6 +17,8 @@ __all__ = [
     "set_process_threads",
     "thread_limit",
     "vector_bytes",
+    "window_moments",
+    "window_scores",
 ]
 
 Runner = _ext.Runner
@@ -33,3 +35,5 @@ set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
+window_moments = _ext.window_moments
+window_scores = _ext.window_scores
