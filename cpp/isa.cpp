@@ -11,6 +11,7 @@ FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 #define FS_ISA avx2
@@ -18,6 +19,7 @@ FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 #define FS_ISA baseline
@@ -25,6 +27,7 @@ FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 
@@ -52,6 +55,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -61,6 +65,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -71,6 +76,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA

@@ -8,6 +8,7 @@
 #include "microkernels/microkernel.hpp"
 #include "microkernels/butterflies.hpp"
 #include "microkernels/moments.hpp"
+#include "microkernels/reduce.hpp"
 
 namespace flipslide {
 
@@ -17,7 +18,8 @@ struct InstructionSet {
   const FsConvert* convert;
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
-  const FsMoments* moments;          // in floats, in doubles
+  const FsReduce* reduce;
+  const FsMoments* moments;  // in floats, in doubles
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -17,6 +17,10 @@ inline constexpr Index kTypeBytes[FS_N_TYPES] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4
 inline constexpr Index kComputeBytes[FS_N_COMPUTE] = {4, 8, 4, 8};
 inline constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
 
+inline std::uint64_t saturating(unsigned __int128 value) {
+  return value > kMost ? kMost : static_cast<std::uint64_t>(value);
+}
+
 // Below about 15 microseconds of work (in products) a second thread costs more than it saves.
 inline constexpr double kWorthSharing = 0.5e6;
 

@@ -324,7 +324,7 @@ class Calls {
     const Array &first = seen_x.array(), &second = seen_w.array();
     const Outcome outcome = call->runner->run(call->exchanged ? second : first, call->exchanged ? first : second,
                                               {bias ? PyArray_DATA(bias) : nullptr}, seen_y.array(), call->threads);
-    return outcome.problem == Problem::none ? y : nb::object();
+    return outcome.refusal == Refusal::none ? y : nb::object();
   }
 
   static bool can_add(const Call& call, PyArrayObject* bias, PyArrayObject* w) {

@@ -9,10 +9,11 @@
 #include <optional>
 
 #include "../arena.hpp"
-#include "../convolution.hpp"
+#include "../methods/methods.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"
+#include "pooling.hpp"
 #include "runner.hpp"
 #include "windows.hpp"
 
@@ -58,10 +59,10 @@ nb::object run(const Runner& runner, nb::handle x, nb::handle w, nb::handle bias
     w_buffer.emplace(w, false);
     outcome = runner.run(x_buffer.array(), w_buffer->array(), added, y_buffer.array(), threads);
   }
-  switch (outcome.problem) {
-    case Problem::none: return nb::none();
-    case Problem::taps: return nb::make_tuple("taps");
-    case Problem::product: return nb::make_tuple("product");
+  switch (outcome.refusal) {
+    case Refusal::none: return nb::none();
+    case Refusal::taps: return nb::make_tuple("taps");
+    case Refusal::product: return nb::make_tuple("product");
     default: return nb::make_tuple("bound", outcome.bound.magnitude, outcome.bound.below_zero);
   }
 }
@@ -72,19 +73,15 @@ Taps pack(const Runner& runner, nb::handle w, int threads) {
   return taps;
 }
 
-constexpr Index kPartBytes[FS_N_COMPUTE] = {4, 8, 4, 8};
-
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
   for (const InstructionSet& isa : supported_isas()) names.emplace_back(isa.name);
   return names;
 }
 
-std::vector<std::string> kernel_names() {
+std::vector<std::string> method_names() {
   std::vector<std::string> names;
-  for (const FsMicrokernel* kernel : chosen_isa().kernels) names.emplace_back(kernel->name);
-  for (const std::string& name : transform_names()) names.push_back(name);
-  for (const char* name : {"separable", "box"}) names.emplace_back(name);
+  for (const Method* method : methods()) names.emplace_back(method->name);
   return names;
 }
 
@@ -117,10 +114,12 @@ NB_MODULE(_ext, m) {
                               static_cast<FsCompute>(compute),
                               is_complex,
                               saturate};
-            new (self) Runner(Convolution(make_spec(axes, loops, conj_x, conj_w), given, kernel,
-                                          make_fill(fill, kPartBytes[compute], fill_magnitude, fill_negative), tile,
-                                          Separation{static_cast<Separate>(separates), rank, rank_error}, most_reach),
-                              checks_bound, needs_finite);
+            new (self)
+                Runner(Convolution(Problem(make_spec(axes, loops, conj_x, conj_w), given,
+                                           make_fill(fill, kComputeBytes[compute], fill_magnitude, fill_negative)),
+                                   method_of(kernel), tile,
+                                   Separation{static_cast<Separate>(separates), rank, rank_error}, most_reach),
+                       checks_bound, needs_finite);
           },
           nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
           nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
@@ -131,13 +130,14 @@ NB_MODULE(_ext, m) {
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
   define_calls(m);
+  define_pooling(m);
   define_windows(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().butterflies[0].lanes; }, "The size of its vectors.");
-  m.def("kernels", &kernel_names, "The names of the kernels.");
+  m.def("methods", &method_names, "The names of the compiled methods.");
   m.def("thread_limit", &thread_limit, "How many threads a call on this thread may use.");
   m.def("set_process_threads", &set_process_threads, nb::arg("n"));
   m.def("set_own_threads", &set_own_threads, nb::arg("n"));

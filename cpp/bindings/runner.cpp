@@ -22,19 +22,19 @@ Runner::Runner(Convolution convolution, bool checks_bound, bool needs_finite)
 
 template <class Work>
 Outcome Runner::unlocked(const Work& work) const {
-  if (convolution_.products() < 20000) return work();
+  if (convolution_.products < 20000) return work();
   const nanobind::gil_scoped_release released;
   return work();
 }
 
 void Runner::pack_into(Taps& taps, const Array& w, int threads) const {
-  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
+  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types.w);
   convolution_.pack(w.view, taps.packed, limit(threads));
 }
 
 Outcome Runner::run(const Array& x, const Array& w, const Bias& bias, const Array& y, int threads) const {
   check(x, y);
-  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types().w);
+  check(w, "w", &Axis::w_dim, &Axis::w, &Loop::w_dim, convolution_.types.w);
   threads = limit(threads);
   return unlocked([&] {
     if (convolution_.packs_long())
@@ -54,27 +54,27 @@ Outcome Runner::run(const Array& x, const Taps& w, const Bias& bias, const Array
 }
 
 Outcome Runner::compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const {
-  if (needs_finite_ && !w.is_finite) return {Problem::taps};
-  if (convolution_.must_separate() && w.factors.empty()) return {Problem::product};
+  if (needs_finite_ && !w.is_finite) return {Refusal::taps};
+  if (convolution_.must_separate() && w.factors.empty()) return {Refusal::product};
   Bound bound;
   if (checks_bound_) bound = convolution_.bound(x, w, bias.magnitude, bias.negative, threads);
-  if (!bound.fits) return {Problem::bound, bound};
+  if (!bound.fits) return {Refusal::bound, bound};
   convolution_.run(x, w, bias.data, y, threads, bound.magnitude);
   return {};
 }
 
 void Runner::check(const Array& x, const Array& y) const {
-  check(x, "x", &Axis::x_dim, &Axis::x, &Loop::x_dim, convolution_.types().x);
-  check(y, "y", &Axis::y_dim, &Axis::y, &Loop::y_dim, convolution_.types().y);
+  check(x, "x", &Axis::x_dim, &Axis::x, &Loop::x_dim, convolution_.types.x);
+  check(y, "y", &Axis::y_dim, &Axis::y, &Loop::y_dim, convolution_.types.y);
 }
 
 void Runner::check(const Array& array, const char* name, int Axis::* axis_dim, Index Axis::* size, int Loop::* loop_dim,
                    FsType type) const {
   const View& view = array.view;
-  bool fits = array.item_bytes == kTypeBytes[type] * (convolution_.types().is_complex ? 2 : 1);
-  for (const Axis& axis : convolution_.spec().axes)
+  bool fits = array.item_bytes == kTypeBytes[type] * (convolution_.types.is_complex ? 2 : 1);
+  for (const Axis& axis : convolution_.spec.axes)
     fits = fits && axis.*axis_dim < view.ndim && view.shape[axis.*axis_dim] == axis.*size;
-  for (const Loop& loop : convolution_.spec().loops)
+  for (const Loop& loop : convolution_.spec.loops)
     fits = fits && loop.*loop_dim < view.ndim && (loop.*loop_dim < 0 || view.shape[loop.*loop_dim] == loop.size);
   if (!fits) throw std::invalid_argument(std::string(name) + " is not an array of the shape and type planned for");
 }

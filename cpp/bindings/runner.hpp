@@ -1,7 +1,7 @@
 // A convolution of known shapes and types, ready to run on memory that Python's arrays own.
 #pragma once
 
-#include "../taps_cache.hpp"
+#include "../taps/cache.hpp"
 
 namespace flipslide {
 
@@ -23,7 +23,7 @@ struct Bias {
 };
 
 // Why nothing was computed.
-enum class Problem {
+enum class Refusal {
   none,
   taps,  // an infinite or NaN tap meets places without a sample, where it would be multiplied by zero, or a transform
   product,  // the taps are not a product of taps along single axes
@@ -31,7 +31,7 @@ enum class Problem {
 };
 
 struct Outcome {
-  Problem problem = Problem::none;
+  Refusal refusal = Refusal::none;
   Bound bound{};
 };
 

@@ -21,20 +21,20 @@ static Index outputs_of(Index n, Index overhang, const Axis& axis) {
 
 Transformer::Transformer(const Convolution& c)
     : c_(c),
-      compute_(c.rounds() ? FS_F64 : c.types_.compute),
+      compute_(c.rounds() ? FS_F64 : c.types.compute),
       bytes_(kComputeBytes[compute_]),
-      f_(c.isa_.butterflies[bytes_ == 8]),
-      is_complex_(c.types_.is_complex),
-      n_axes_(static_cast<int>(c.slides_.size())),
-      parts_(c.parts_),
-      n_out_(c.n_out_),
-      n_tiles_(c.n_batch_),
-      folded_(c.tile_.back() / (is_complex_ ? 1 : 2)) {
-  if (!is_complex_ && c.tile_.back() % 2) throw std::invalid_argument("the last axis of a real tile is odd");
+      f_(c.isa.butterflies[bytes_ == 8]),
+      is_complex_(c.types.is_complex),
+      n_axes_(static_cast<int>(c.slides.size())),
+      parts_(c.parts),
+      n_out_(c.n_out),
+      n_tiles_(c.n_batch),
+      folded_(c.tile.back() / (is_complex_ ? 1 : 2)) {
+  if (!is_complex_ && c.tile.back() % 2) throw std::invalid_argument("the last axis of a real tile is odd");
   for (int a = 0; a < n_axes_; ++a) {
-    outputs_[a] = outputs_of(c.tile_[a], c.slides_[a].overhang(), axis(a));
+    outputs_[a] = outputs_of(c.tile[a], c.slides[a].overhang(), axis(a));
     blocks_[a] = (axis(a).y + outputs_[a] - 1) / outputs_[a];
-    samples_ *= c.tile_[a];
+    samples_ *= c.tile[a];
     n_tiles_ *= blocks_[a];
   }
 }
@@ -57,13 +57,13 @@ TransformCall::TransformCall(const Convolution& c, const View& x, const PackedTa
   for (int a = 0; a < n_axes_; ++a) {
     x_stride_[a] = x.stride(axis(a).x_dim);
     y_stride_[a] = y.stride(axis(a).y_dim);
-    if (c.slides_[a].y_reversed) {
+    if (c.slides[a].y_reversed) {
       y_base_ += y_stride_[a] * (axis(a).y - 1);
       y_stride_[a] = -y_stride_[a];
     }
   }
-  x_in_place_ = same_bits(c.types_.x, compute_) && x_stride_[last()] == parts_ * bytes_;
-  y_in_place_ = same_bits(c.types_.y, compute_) && y_stride_[last()] == parts_ * bytes_ && !bias;
+  x_in_place_ = same_bits(c.types.x, compute_) && x_stride_[last()] == parts_ * bytes_;
+  y_in_place_ = same_bits(c.types.y, compute_) && y_stride_[last()] == parts_ * bytes_ && !bias;
 }
 
 void TransformCall::set_inner(Inner& inner, int lane, const Tile& tile) const {
@@ -75,37 +75,37 @@ void TransformCall::look_at(Inner& inner) const {
   inner.reads_in_place = x_in_place_;
   inner.writes_in_place = y_in_place_;
   for (int l = 0; l < f_.lanes; ++l) {
-    const Index first = inner.first[l], end = first + c_.tile().back();
+    const Index first = inner.first[l], end = first + c_.tile.back();
     inner.reads_in_place = inner.reads_in_place && first >= 0 && end <= axis(last()).x;
     inner.writes_in_place = inner.writes_in_place && inner.count[l] == outputs_[last()];
   }
 }
 
 const std::byte* TransformCall::x_of(const Tile& tile, Index group) const {
-  return x_.data + locate(c_.group_, &Loop::x_dim, group, x_) + locate(c_.batch_, &Loop::x_dim, tile.batch, x_);
+  return x_.data + locate(c_.group_loops, &Loop::x_dim, group, x_) +
+         locate(c_.batch_loops, &Loop::x_dim, tile.batch, x_);
 }
 
 std::byte* TransformCall::y_of(const Tile& tile, Index group, Index k) const {
-  std::byte* at = y_base_ + locate(c_.group_, &Loop::y_dim, group, y_) + locate(c_.out_, &Loop::y_dim, k, y_) +
-                  locate(c_.batch_, &Loop::y_dim, tile.batch, y_);
+  std::byte* at = y_base_ + locate(c_.group_loops, &Loop::y_dim, group, y_) +
+                  locate(c_.out_loops, &Loop::y_dim, k, y_) + locate(c_.batch_loops, &Loop::y_dim, tile.batch, y_);
   for (int a = 0; a < n_axes_; ++a) at += tile.low[a] * y_stride_[a];
   return at;
 }
 
 const std::byte* TransformCall::bias_of(Index group, Index k) const {
-  return bias_ ? bias_ + (group * n_out_ + k) * c_.parts_ * kComputeBytes[c_.types_.compute] : nullptr;
+  return bias_ ? bias_ + (group * n_out_ + k) * c_.parts * kComputeBytes[c_.types.compute] : nullptr;
 }
 
 // The bias is added to integers: as a double it might not be exact.
 void TransformCall::put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const {
-  const FsConvert& convert = *c_.isa_.convert;
+  const FsConvert& convert = *c_.isa.convert;
   std::uint64_t whole[kStretch], added = 0;
   convert.round(whole, from, n);
-  if (bias) convert.load[FS_I64][c_.types_.compute == FS_I32 ? FS_T_I32 : FS_T_I64](&added, bias, 0, 1);
+  if (bias) convert.load[FS_I64][c_.types.compute == FS_I32 ? FS_T_I32 : FS_T_I64](&added, bias, 0, 1);
   if (bias)
     for (Index i = 0; i < n; ++i) whole[i] += added;
-  const FsStoreFn store =
-      c_.types_.saturate ? convert.store_saturated[c_.types_.y] : convert.store[FS_I64][c_.types_.y];
+  const FsStoreFn store = c_.types.saturate ? convert.store_saturated[c_.types.y] : convert.store[FS_I64][c_.types.y];
   store(y, y_stride_[last()], whole, n);
 }
 
@@ -113,15 +113,6 @@ void TransformCall::redo(const Tile& tile, Index group, Index k) const {
   Index high[kMaxAxes];
   for (int a = 0; a < n_axes_; ++a) high[a] = tile.low[a] + tile.count[a];
   run_region(c_, x_, w_, bias_, y_, {tile.batch, group, k, tile.low, high});
-}
-
-void pack_spectra(const Convolution& c, const View& w, PackedTaps& packed, int threads) {
-  (c.transform() == Transform::overlap ? pack_overlap : pack_fft)(c, w, packed, threads);
-}
-
-void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
-                   int threads) {
-  (c.transform() == Transform::overlap ? run_overlap : run_fft)(c, x, w, bias, y, threads);
 }
 
 }  // namespace flipslide

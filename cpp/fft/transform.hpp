@@ -17,19 +17,28 @@
 // Integers are doubles here, and an output is the nearest integer: Convolution::rounds_right has made sure
 // that it is the right one.
 //
+// Numbers inside a transform are of the size of its largest, so what is too small to be normal counts as zero there,
+// as long as the largest samples and taps are neither small nor large (`is_usual`). Samples of a tile that are, and
+// taps, are multiplied by powers of two on the way in, and the outputs by others on the way out: nothing is rounded by
+// that but outputs that are subnormal themselves.
+//
 // A tile with an output that is not finite is done again by the direct kernel, so that infinities
 // and NaNs stand where the definition puts them.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
-#include "../convolution.hpp"
+#include "../sums/sums.hpp"
+#include "../taps/pack.hpp"
 #include "../thread/pool.hpp"
 #include "radices.hpp"
+#include "flush.hpp"
 
 namespace flipslide {
 
@@ -78,24 +87,29 @@ class Transformer {
   Index folded_;                 // complex points along the last axis
 
   int last() const { return n_axes_ - 1; }
-  const Axis& axis(int a) const { return c_.slides_[a].axis; }
-  Index n_groups() const { return c_.n_groups_; }
+  const Axis& axis(int a) const { return c_.slides[a].axis; }
+  Index n_groups() const { return c_.n_groups; }
   Index channels() const { return n_groups() * n_out_; }
   Tile tile_at(Index number) const;
 
   // Complex points along each axis of a tile.
   std::vector<Index> folded_tile() const {
-    std::vector<Index> n = c_.tile_;
+    std::vector<Index> n = c_.tile;
     n.back() = folded_;
     return n;
   }
 
-  // A row of taps, spread over its places and scaled by 1 / points, in `to` (reach() samples). The index
-  // of each other axis is that of a place: there may be no taps. Then the result is false.
+  // A row of taps, spread over its places and scaled by 1 / points and by 2^-exponent, in `to` (reach() samples). The
+  // index of each other axis is that of a place: there may be no taps. Then the result is false.
   template <class T>
-  bool tap_row(const View& w, Index channel, const Index* place, T* to) const;
+  bool tap_row(const View& w, Index channel, const Index* place, T* to, int exponent) const;
+  template <class T, class Visit>
+  void each_tap_row(const View& w, Index channel, const Visit& visit) const;
+  // Of the largest tap of each channel, where it is not usual; nothing where all are.
+  template <class T>
+  std::vector<int> tap_exponents(const View& w) const;
   // Beyond its reach a row of the last axis has no taps.
-  Index reach() const { return c_.slides_.back().overhang() + 1; }
+  Index reach() const { return c_.slides.back().overhang() + 1; }
 };
 
 // The arrays of one call.
@@ -132,10 +146,10 @@ class TransformCall : protected Transformer {
   void set_inner(Inner& inner, int lane, const Tile& tile) const;
   void look_at(Inner& inner) const;
 
-  // A row of the last axis in each lane. Rows of y that are null are not written; the bits of the result
-  // say which lanes have a number that is not finite.
+  // A row of the last axis in each lane, whose squares are added to `squares`. Rows of y that are null are not written;
+  // the bits of the result say which lanes have a number that is not finite.
   template <class T>
-  void load_lanes(const Inner& inner, const Row* rows, T* data) const;
+  void load_lanes(const Inner& inner, const Row* rows, T* data, T* squares) const;
   template <class T>
   std::uint32_t store_lanes(const Inner& inner, std::byte* const* y, const std::byte* bias, const T* data) const;
 
@@ -148,6 +162,10 @@ class TransformCall : protected Transformer {
   void put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const;
 
   void redo(const Tile& tile, Index group, Index k) const;
+
+  int tap_exponent(Index group, Index k) const {
+    return w_.exponents.empty() ? 0 : w_.exponents[static_cast<std::size_t>(group * n_out_ + k)];
+  }
 
  private:
   // At most kStretch integers.
@@ -177,25 +195,90 @@ void unzip(const T* from, Index n, T* re, T* im) {
   }
 }
 
+// The power of two that brings a magnitude into [1, 2), unless it is usual, zero or not finite: then 0. Within the
+// usual range neither sums of squares nor products of two spectra leave the normal numbers by less than 2^30.
 template <class T>
-bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to) const {
-  const std::byte* from = c_.taps_of(w, channel / n_out_, channel % n_out_);
+int unusual_exponent(T magnitude) {
+  constexpr int most = std::numeric_limits<T>::max_exponent / 4;
+  if (magnitude == 0 || !(magnitude <= std::numeric_limits<T>::max())) return 0;
+  const int exponent = std::ilogb(magnitude);
+  return exponent < -most || exponent > most ? exponent : 0;
+}
+
+// In two steps, as the whole factor may not be a normal number; the second one alone may round.
+template <class T>
+void scale_by(T* data, Index n, int exponent) {
+  if (exponent == 0) return;
+  const T first = std::ldexp(T(1), exponent / 2), second = std::ldexp(T(1), exponent - exponent / 2);
+  for (Index i = 0; i < n; ++i) data[i] = data[i] * first * second;
+}
+
+// The same with an exponent for each lane of n vectors.
+template <class T>
+void scale_lanes(T* data, Index n, Index lanes, const int* exponents) {
+  T first[kMaxLanes], second[kMaxLanes];
+  for (Index l = 0; l < lanes; ++l) {
+    first[l] = std::ldexp(T(1), exponents[l] / 2);
+    second[l] = std::ldexp(T(1), exponents[l] - exponents[l] / 2);
+  }
+  for (Index i = 0; i < n; ++i, data += lanes)
+    for (Index l = 0; l < lanes; ++l) data[l] = data[l] * first[l] * second[l];
+}
+
+// Calls visit(row, n) for the taps of a channel, in pieces of a row along the last axis, each part on its own.
+template <class T, class Visit>
+void Transformer::each_tap_row(const View& w, Index channel, const Visit& visit) const {
+  const FsLoadFn load = c_.isa.convert->load[compute_][c_.types.w];
+  const auto step = [&](int a) { return w.stride(axis(a).w_dim) * (c_.slides[a].w_reversed ? -1 : 1); };
+  Index j[kMaxAxes] = {};
+  for (int a = 0; a >= 0;) {
+    const std::byte* from = taps_of(c_, w, channel / n_out_, channel % n_out_);
+    for (a = 0; a < last(); ++a) from += j[a] * step(a);
+    T some[kStretch];
+    for (Index i = 0; i < axis(last()).w; i += kStretch)
+      for (Index part = 0; part < parts_; ++part) {
+        const Index n = std::min(kStretch, axis(last()).w - i);
+        load(some, from + i * step(last()) + part * kTypeBytes[c_.types.w], step(last()), n);
+        visit(some, n);
+      }
+    while (a-- > 0 && ++j[a] == axis(a).w) j[a] = 0;
+  }
+}
+
+template <class T>
+std::vector<int> Transformer::tap_exponents(const View& w) const {
+  std::vector<int> found(static_cast<std::size_t>(channels()), 0);
+  for (Index channel = 0; channel < channels(); ++channel) {
+    T most = 0;
+    each_tap_row<T>(w, channel, [&](const T* taps, Index n) {
+      for (Index i = 0; i < n; ++i) most = std::max(most, std::abs(taps[i]));
+    });
+    found[static_cast<std::size_t>(channel)] = unusual_exponent(most);
+  }
+  if (std::all_of(found.begin(), found.end(), [](int e) { return e == 0; })) found.clear();
+  return found;
+}
+
+template <class T>
+bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to, int exponent) const {
+  const std::byte* from = taps_of(c_, w, channel / n_out_, channel % n_out_);
   for (int a = 0; a < last(); ++a) {
     const Index tap = place[a] / axis(a).dilation;
     if (place[a] % axis(a).dilation || tap >= axis(a).w) return false;
-    from += (c_.slides_[a].w_reversed ? -tap : tap) * w.stride(axis(a).w_dim);
+    from += (c_.slides[a].w_reversed ? -tap : tap) * w.stride(axis(a).w_dim);
   }
-  const Convolution::Slide& inner = c_.slides_.back();
-  const FsLoadFn load = c_.isa_.convert->load[compute_][c_.types_.w];
+  const Slide& inner = c_.slides.back();
+  const FsLoadFn load = c_.isa.convert->load[compute_][c_.types.w];
   const Index stride = w.stride(inner.axis.w_dim) * (inner.w_reversed ? -1 : 1), step = inner.axis.dilation * parts_;
   std::fill(to, to + reach() * parts_, T(0));
   T some[kStretch];
   for (int part = 0; part < parts_; ++part) {
     // The conjugate of what the sum multiplies by, as the spectrum's conjugate is taken.
-    const T by = T(1) / static_cast<T>(samples_ / (is_complex_ ? 1 : 2)) * T(part == 1 && !c_.spec_.conj_w ? -1 : 1);
+    const T by = T(1) / static_cast<T>(samples_ / (is_complex_ ? 1 : 2)) * T(part == 1 && !c_.spec.conj_w ? -1 : 1);
     for (Index j = 0; j < inner.axis.w; j += kStretch) {
       const Index n = std::min(kStretch, inner.axis.w - j);
-      load(some, from + j * stride + part * kTypeBytes[c_.types_.w], stride, n);
+      load(some, from + j * stride + part * kTypeBytes[c_.types.w], stride, n);
+      scale_by(some, n, -exponent);
       T* at = to + j * step + part;
       for (Index i = 0; i < n; ++i) at[i * step] = by * some[i];
     }
@@ -204,7 +287,7 @@ bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* t
 }
 
 template <class T>
-void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data) const {
+void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data, T* squares) const {
   // Real numbers fill the real parts, then the imaginary ones; complex ones lie as the points do.
   const Index lanes = f_.lanes, step = is_complex_ ? lanes : 2 * lanes;
   const void* from[kMaxLanes];
@@ -220,7 +303,7 @@ void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data) con
         from[l] = in_place ? reinterpret_cast<const T*>(rows[l].at + first * x_stride_[last()])
                            : stretch(rows[l], first, n, scratch + l * kStretch * parts_);
       }
-      f_.gather(from, n * parts_, data + q * 2 * lanes + half * lanes, step);
+      f_.gather_squares(from, n * parts_, data + q * 2 * lanes + half * lanes, step, squares);
     }
 }
 
@@ -285,15 +368,15 @@ void TransformCall::extend_row(const Row& row, Index first, Index n, T* to) cons
         else if (c_.rounds())
           to[part] = static_cast<T>(c_.whole_fill());
         else
-          std::memcpy(to + part, c_.fill_.parts[part], sizeof(T));
+          std::memcpy(to + part, c_.fill.parts[part], sizeof(T));
       }
   }
 }
 
 template <class T>
 void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
-  const FsLoadFn load = c_.isa_.convert->load[compute_][c_.types_.x];
-  const Index stride = x_stride_[last()], part = kTypeBytes[c_.types_.x];
+  const FsLoadFn load = c_.isa.convert->load[compute_][c_.types.x];
+  const Index stride = x_stride_[last()], part = kTypeBytes[c_.types.x];
   const std::byte* from = row.at + at * stride;
   if (!is_complex_) return load(to, from, stride, n);
   if (x_in_place_) {
@@ -312,17 +395,18 @@ void TransformCall::read(const Row& row, Index at, Index n, T* to) const {
 template <class T>
 void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const {
   if (c_.rounds()) return put_whole(y + q * y_stride_[last()], bias, from, n);
-  const FsStoreFn store = c_.isa_.convert->store[compute_][c_.types_.y];
+  const FsStoreFn store = c_.isa.convert->store[compute_][c_.types.y];
   T value[2] = {};
-  if (bias) std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
-  if (bias)
+  if (bias) {
+    std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
     for (Index i = 0; i < n * parts_; ++i) from[i] += value[i % parts_];
+  }
   y += q * y_stride_[last()];
   if (!is_complex_) return store(y, y_stride_[last()], from, n);
   T re[kStretch], im[kStretch];
   unzip(from, n, re, im);
   store(y, y_stride_[last()], re, n);
-  store(y + kTypeBytes[c_.types_.y], y_stride_[last()], im, n);
+  store(y + kTypeBytes[c_.types.y], y_stride_[last()], im, n);
 }
 
 // Each transform in its own file.
@@ -331,5 +415,15 @@ void run_overlap(const Convolution& c, const View& x, const PackedTaps& w, const
                  int threads);
 void pack_fft(const Convolution& c, const View& w, PackedTaps& packed, int threads);
 void run_fft(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads);
+
+// Taps that turned out to be products, and integers that a transform might round wrongly, are summed directly.
+template <auto run>
+void run_transform(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
+                   int threads, std::uint64_t reach) {
+  if (w.factors.empty() && (!c.rounds() || rounds_right(c, x, w, reach, threads)))
+    run(c, x, w, bias, y, threads);
+  else
+    run_sums(c, x, w, bias, y, threads);
+}
 
 }  // namespace flipslide

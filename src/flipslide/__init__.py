@@ -16,13 +16,15 @@ __version__ = "0.1.0"
 #: The public names by the module that defines them. A name is imported when it is first used, so that
 #: the command line can answer `--help` without NumPy.
 _HOMES = {
-    "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError ParameterError ShapeError",
+    "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
+    "ShapeError",
     "execute": "release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
     "match": "Match Matches match",
     "padding": "pad",
     "plan": "Plan",
+    "resample": "resample upfirdn",
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
     "tuning": "calibrate export_wisdom import_wisdom",
@@ -30,18 +32,20 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 #: Modules that are public themselves; `fs.kernels` is another name of `fs.taps`.
-_MODULES = {"nn": "nn", "taps": "taps", "kernels": "taps"}
+_MODULES = {"filters": "filters", "nn": "nn", "taps": "taps", "kernels": "taps"}
 
 __all__ = sorted({*_HOME_OF, *_MODULES.values(), "__version__"})
 
 # The same names for type checkers and editors, which do not run the table; a test compares the two.
 if TYPE_CHECKING:
+    from . import filters as filters
     from . import nn as nn
     from . import taps as taps
     from .errors import DtypeError as DtypeError
     from .errors import FlipslideError as FlipslideError
     from .errors import IntegerOverflowError as IntegerOverflowError
     from .errors import MissingExtraError as MissingExtraError
+    from .errors import NotAConvolutionError as NotAConvolutionError
     from .errors import ParameterError as ParameterError
     from .errors import ShapeError as ShapeError
     from .execute import release_memory as release_memory
@@ -61,6 +65,8 @@ if TYPE_CHECKING:
     from .match import match as match
     from .padding import pad as pad
     from .plan import Plan as Plan
+    from .resample import resample as resample
+    from .resample import upfirdn as upfirdn
     from .signal import convolve as convolve
     from .signal import convolve_grads as convolve_grads
     from .signal import correlate as correlate

@@ -1,4 +1,4 @@
-// The core without Python: random problems, each kernel, against the sum as it is defined.
+// The core without Python: random problems, each method, against the sum as it is defined.
 //
 // This is what the sanitizers run (.ci/run sanitize). Every array is allocated on its own and
 // to the byte, so a read or write beyond its end is found. `test_core [seed]` repeats a run.
@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "convolution.hpp"
+#include "methods/methods.hpp"
 #include "fft/radices.hpp"
-#include "taps_cache.hpp"
+#include "taps/cache.hpp"
 
 #if defined(__aarch64__)
 using Half = __fp16;
@@ -216,7 +216,7 @@ void for_each_index(const std::vector<Index>& sizes, Visit&& visit) {
 
 // ---------------------------------------------------------------------------- a problem
 
-struct Problem {
+struct Trial {
   Spec spec;
   Types types;
   std::vector<Index> x_shape, w_shape, y_shape;
@@ -280,7 +280,7 @@ Axis long_axis(Chance& chance) {
   return axis;
 }
 
-void add_loop(Problem& problem, Index size, bool in_x, bool in_w, bool in_y) {
+void add_loop(Trial& problem, Index size, bool in_x, bool in_w, bool in_y) {
   Loop loop{size, -1, -1, -1};
   if (in_x) loop.x_dim = add_dim(problem.x_shape, size);
   if (in_w) loop.w_dim = add_dim(problem.w_shape, size);
@@ -288,15 +288,15 @@ void add_loop(Problem& problem, Index size, bool in_x, bool in_w, bool in_y) {
   problem.spec.loops.push_back(loop);
 }
 
-void add_axis(Problem& problem, Axis axis) {
+void add_axis(Trial& problem, Axis axis) {
   axis.x_dim = add_dim(problem.x_shape, axis.x);
   axis.w_dim = add_dim(problem.w_shape, axis.w);
   axis.y_dim = add_dim(problem.y_shape, axis.y);
   problem.spec.axes.push_back(axis);
 }
 
-Problem random_problem(Chance& chance, bool is_long) {
-  Problem problem{};
+Trial random_problem(Chance& chance, bool is_long) {
+  Trial problem{};
   const Kind& kind = kKinds[chance.between(0, static_cast<Index>(std::size(kKinds)) - 1)];
   problem.types = {kind.x, kind.w, kind.y, kind.compute, kind.is_complex, kind.saturate};
   problem.plain = is_long || chance.one_in(2);
@@ -326,8 +326,8 @@ Problem random_problem(Chance& chance, bool is_long) {
 }
 
 // A call with enough work to be shared among threads, in more than one tile.
-Problem shared_problem(Chance& chance, FsType type, FsCompute compute) {
-  Problem problem{};
+Trial shared_problem(Chance& chance, FsType type, FsCompute compute) {
+  Trial problem{};
   problem.types = {type, type, type, compute, false, false};
   problem.has_bias = problem.plain = true;
   add_loop(problem, 2, true, false, true);
@@ -343,7 +343,7 @@ Problem shared_problem(Chance& chance, FsType type, FsCompute compute) {
   return problem;
 }
 
-std::string describe(const Problem& problem) {
+std::string describe(const Trial& problem) {
   std::string text = "types " + std::to_string(problem.types.x) + " " + std::to_string(problem.types.w) + " " +
                      std::to_string(problem.types.y) + (problem.types.is_complex ? " complex" : "") +
                      (problem.types.saturate ? " saturated" : "") + (problem.has_bias ? " bias" : "") +
@@ -388,7 +388,7 @@ struct Sum {
 // One output: every channel that is summed over, every tap.
 class Definition {
  public:
-  Definition(const Problem& problem, const Array& x, const Array& w) : problem_(problem), x_(x), w_(w) {
+  Definition(const Trial& problem, const Array& x, const Array& w) : problem_(problem), x_(x), w_(w) {
     for (const Loop& loop : problem.spec.loops)
       if (loop.y_dim < 0) sizes_.push_back(loop.size);
     for (const Axis& axis : problem.spec.axes) sizes_.push_back(axis.w);
@@ -431,14 +431,14 @@ class Definition {
     ++sum.n;
   }
 
-  const Problem& problem_;
+  const Trial& problem_;
   const Array &x_, &w_;
   std::vector<Index> sizes_;
 };
 
 // -------------------------------------------------------------------------- the checking
 
-Array random_array(Chance& chance, const std::vector<Index>& shape, FsType type, const Problem& problem) {
+Array random_array(Chance& chance, const std::vector<Index>& shape, FsType type, const Trial& problem) {
   Array array(chance, shape, type, problem.types.is_complex ? 2 : 1, problem.plain);
   const auto number = [&] {
     const Index most = type == FS_T_BOOL ? 1 : 99;
@@ -453,7 +453,7 @@ Array random_array(Chance& chance, const std::vector<Index>& shape, FsType type,
 }
 
 // The channels that have a bias of their own: groups first, then the outputs of a group.
-Index bias_index(const Problem& problem, const std::vector<Index>& m) {
+Index bias_index(const Trial& problem, const std::vector<Index>& m) {
   Index index = 0;
   for (bool is_group : {true, false})
     for (const Loop& loop : problem.spec.loops)
@@ -462,7 +462,7 @@ Index bias_index(const Problem& problem, const std::vector<Index>& m) {
   return index;
 }
 
-std::vector<Number> random_bias(Chance& chance, const Problem& problem) {
+std::vector<Number> random_bias(Chance& chance, const Trial& problem) {
   Index n = 1;
   for (const Loop& loop : problem.spec.loops)
     if (loop.y_dim >= 0 && loop.w_dim >= 0) n *= loop.size;
@@ -477,7 +477,7 @@ std::vector<Number> random_bias(Chance& chance, const Problem& problem) {
   return bias;
 }
 
-Fill make_fill(const Problem& problem) {
+Fill make_fill(const Trial& problem) {
   Fill fill;
   write_compute(problem.types.compute, fill.parts[0], problem.fill.real());
   write_compute(problem.types.compute, fill.parts[1], problem.fill.imag());
@@ -485,7 +485,7 @@ Fill make_fill(const Problem& problem) {
   return fill;
 }
 
-std::vector<std::byte> bias_bytes(const Problem& problem, const std::vector<Number>& bias) {
+std::vector<std::byte> bias_bytes(const Trial& problem, const std::vector<Number>& bias) {
   const Index part = kComputeBytes[problem.types.compute], parts = problem.types.is_complex ? 2 : 1;
   std::vector<std::byte> bytes(bias.size() * static_cast<std::size_t>(part * parts));
   for (std::size_t i = 0; i < bias.size(); ++i)
@@ -508,7 +508,7 @@ bool is_right(const Types& types, Number computed, const Sum& sum, long double a
 }
 
 // What a transform may add to that: three transforms' roundings of sum |w| times the norm of a tile.
-long double transform_error(const Problem& problem, const std::vector<Index>& tile) {
+long double transform_error(const Trial& problem, const std::vector<Index>& tile) {
   if (tile.empty()) return 0;
   const auto largest = [&](FsType type) { return is_integer(type) ? 99.0L : problem.types.is_complex ? 1.5L : 1.0L; };
   long double taps = 1, points = 1;
@@ -521,7 +521,7 @@ long double transform_error(const Problem& problem, const std::vector<Index>& ti
 }
 
 // Tiles for a transform: between the taps' span and all that is needed. Empty where none applies.
-std::vector<Index> random_tile(Chance& chance, const Problem& problem) {
+std::vector<Index> random_tile(Chance& chance, const Trial& problem) {
   std::vector<Index> tile;
   for (const Loop& loop : problem.spec.loops)
     if (loop.y_dim < 0 && loop.size > 1) return {};
@@ -535,7 +535,7 @@ std::vector<Index> random_tile(Chance& chance, const Problem& problem) {
 }
 
 // The bound may refuse what would have fitted, and never the other way round.
-bool bound_holds(const Problem& problem, const Bound& bound, const Sum& sum) {
+bool bound_holds(const Trial& problem, const Bound& bound, const Sum& sum) {
   const Types& types = problem.types;
   if (!is_integer(types.x) || !is_integer(types.w)) return true;
   const long double exact = sum.value.real();
@@ -543,16 +543,16 @@ bool bound_holds(const Problem& problem, const Bound& bound, const Sum& sum) {
   return !bound.fits || types.saturate || exact == wrapped(types.y, exact);
 }
 
-int fail(const Problem& problem, const char* kernel, const std::string& what) {
-  std::printf("FAILED %s: %s\n%s\n", kernel, what.c_str(), describe(problem).c_str());
+int fail(const Trial& problem, const Method& method, const std::string& what) {
+  std::printf("FAILED %s: %s\n%s\n", method.name, what.c_str(), describe(problem).c_str());
   return 1;
 }
 
-int check_kernel(const Problem& problem, const char* kernel, const Array& x, const Array& w, const Array& blank,
+int check_method(const Trial& problem, const Method& method, const Array& x, const Array& w, const Array& blank,
                  const std::vector<Number>& bias, const std::vector<Index>& tile = {}) {
   // Sums of these few small integers are far below it; every fourth is summed directly all the same.
   const std::uint64_t most_reach = problem.x_shape[0] % 4 ? std::uint64_t(1) << 30 : 0;
-  const Convolution convolution(problem.spec, problem.types, kernel, make_fill(problem), tile, Separation{},
+  const Convolution convolution(Problem(problem.spec, problem.types, make_fill(problem)), method, tile, Separation{},
                                 most_reach);
   const long double allowed = transform_error(problem, tile);
   PackedTaps taps;
@@ -562,13 +562,13 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
   const Array y = blank, again = blank;
   convolution.run(x.view(), taps, bias_data, y.view(), 1);
   convolution.run(x.view(), taps, bias_data, again.view(), 3);
-  if (!y.same_bytes(again)) return fail(problem, kernel, "three threads gave other bits than one");
+  if (!y.same_bytes(again)) return fail(problem, method, "three threads gave other bits than one");
   const TapsCache keeper;
   for (int times = 0; times < 3; ++times)
     if (const SharedTaps kept = keeper.find(convolution, w.view(), 3)) {
       const Array found = blank;
       convolution.run(x.view(), *kept, bias_data, found.view(), 1);
-      if (!y.same_bytes(found)) return fail(problem, kernel, "kept taps gave other bits");
+      if (!y.same_bytes(found)) return fail(problem, method, "kept taps gave other bits");
     }
 
   const Bound bound = convolution.bound(x.view(), taps, problem.has_bias ? 50 : 0, problem.has_bias, 3);
@@ -583,21 +583,20 @@ int check_kernel(const Problem& problem, const char* kernel, const Array& x, con
     }
     n_wrong += !is_right(problem.types, y.get(m), sum, allowed) || !bound_holds(problem, bound, sum);
   });
-  return n_wrong == 0 ? 0 : fail(problem, kernel, std::to_string(n_wrong) + " outputs are not the definition's");
+  return n_wrong == 0 ? 0 : fail(problem, method, std::to_string(n_wrong) + " outputs are not the definition's");
 }
 
-int check(Chance& chance, const Problem& problem) {
+int check(Chance& chance, const Trial& problem) {
   const Array x = random_array(chance, problem.x_shape, problem.types.x, problem);
   const Array w = random_array(chance, problem.w_shape, problem.types.w, problem);
   // Random before, so that an output that is never written shows.
   const Array blank = random_array(chance, problem.y_shape, problem.types.y, problem);
   const std::vector<Number> bias = random_bias(chance, problem);
   int n_failed = 0;
-  for (const FsMicrokernel* kernel : chosen_isa().kernels)
-    n_failed += check_kernel(problem, kernel->name, x, w, blank, bias);
   const std::vector<Index> tile = random_tile(chance, problem);
-  for (const std::string& name : transform_names())
-    if (!tile.empty()) n_failed += check_kernel(problem, name.c_str(), x, w, blank, bias, tile);
+  for (const Method* method : methods())
+    if (method->separates == Separate::never && !(method->transforms && tile.empty()))
+      n_failed += check_method(problem, *method, x, w, blank, bias, method->transforms ? tile : std::vector<Index>());
   return n_failed;
 }
 
@@ -607,7 +606,7 @@ int main(int argc, char** argv) {
   Chance chance(argc > 1 ? static_cast<unsigned>(std::atoi(argv[1])) : 20240229u);
   constexpr int kSmall = 3000, kLong = 120;
   int n_problems = 0, n_failed = 0;
-  const auto try_one = [&](const Problem& problem) {
+  const auto try_one = [&](const Trial& problem) {
     ++n_problems;
     n_failed += check(chance, problem) > 0;
   };

@@ -1,15 +1,16 @@
-"""The compiled core. Only `execute`, `moments`, `threads` and `costs` import it."""
+"""The compiled core. Only `execute`, `threads`, `costs`, `moments` and `pooling` import it."""
 
 from . import _ext as _ext
 
 __all__ = [
+    "Pooling",
     "Runner",
     "Taps",
     "forget_calls",
     "isa",
     "isas",
     "kept_bytes",
-    "kernels",
+    "methods",
     "new_result",
     "release_memory",
     "remember",
@@ -21,13 +22,14 @@ __all__ = [
     "window_scores",
 ]
 
+Pooling = _ext.Pooling
 Runner = _ext.Runner
 Taps = _ext.Taps
 forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
 kept_bytes = _ext.kept_bytes
-kernels = _ext.kernels
+methods = _ext.methods
 new_result = _ext.new_result
 release_memory = _ext.release_memory
 remember = _ext.remember

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "convolution.hpp"
+#include "schedule.hpp"
 
 namespace flipslide {
 

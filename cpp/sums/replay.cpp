@@ -17,9 +17,9 @@ Replay::Replay(const Convolution& of, const Format& format, const View& x, const
     : x_strides_(x.strides, x.strides + x.ndim),
       y_strides_(y.strides, y.strides + y.ndim),
       format_(format),
-      sum_bytes_(kComputeBytes[of.types().compute]),
-      store_(of.types().saturate ? of.isa().convert->store_saturated[of.types().y]
-                                 : of.isa().convert->store[of.types().compute][of.types().y]),
+      sum_bytes_(kComputeBytes[of.types.compute]),
+      store_(of.types.saturate ? of.isa.convert->store_saturated[of.types.y]
+                               : of.isa.convert->store[of.types.compute][of.types.y]),
       x_alignment_(format.copies_x ? format.x_bytes : 1),
       y_alignment_(format.copies_y ? format.y_bytes : 1),
       is_usable_(is_aligned(x, x_alignment_) && is_aligned(y, y_alignment_)) {}
@@ -144,7 +144,7 @@ void Replay::follow(const Convolution& c, const View& x, const PackedTaps& w, co
       if (blank.part == kZero)
         std::memset(window + blank.to, 0, static_cast<std::size_t>(blank.bytes));
       else
-        std::memcpy(window + blank.to, c.fill().parts[blank.part], static_cast<std::size_t>(blank.bytes));
+        std::memcpy(window + blank.to, c.fill.parts[blank.part], static_cast<std::size_t>(blank.bytes));
     for (const Rows& rows : stage.loads) {
       std::byte* to = window + rows.to;
       const std::byte* from = x.data + rows.from;

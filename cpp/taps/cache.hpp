@@ -9,7 +9,7 @@
 #include <atomic>
 #include <memory>
 
-#include "convolution.hpp"
+#include "../convolution.hpp"
 
 namespace flipslide {
 

@@ -1,10 +1,10 @@
-#include "taps_cache.hpp"
+#include "cache.hpp"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
-#include "thread/fork_lock.hpp"
+#include "../thread/fork_lock.hpp"
 
 namespace flipslide {
 
@@ -196,7 +196,7 @@ TapsCache::~TapsCache() {
 }
 
 SharedTaps TapsCache::find(const Convolution& c, const View& w, int threads) const {
-  const Index item_bytes = kTypeBytes[c.types().w] * (c.types().is_complex ? 2 : 1);
+  const Index item_bytes = kTypeBytes[c.types.w] * (c.types.is_complex ? 2 : 1);
   const auto share = [](const Store::Shared& kept) { return SharedTaps(kept, &kept->packed); };
   const Runs runs(w, item_bytes);
   if (!fits_ || runs.n_bytes() == 0) return nullptr;

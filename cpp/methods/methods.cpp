@@ -1,0 +1,23 @@
+// The table of methods: to add one is to add its file and its line here.
+#include "methods.hpp"
+
+#include <stdexcept>
+
+namespace flipslide {
+
+extern const Method direct_method, gemm_method, separable_method, box_method, overlap_method, fft_method;
+
+const std::vector<const Method*>& methods() {
+  static const std::vector<const Method*> all{
+      &direct_method, &gemm_method, &separable_method, &box_method, &overlap_method, &fft_method,
+  };
+  return all;
+}
+
+const Method& method_of(const std::string& name) {
+  for (const Method* method : methods())
+    if (name == method->name) return *method;
+  throw std::invalid_argument("no method is called " + name);
+}
+
+}  // namespace flipslide

@@ -1,0 +1,14 @@
+// The registry of methods.
+#pragma once
+
+#include "../convolution.hpp"
+
+namespace flipslide {
+
+// In the order in which they are asked and printed.
+const std::vector<const Method*>& methods();
+
+// Throws if none has that name.
+const Method& method_of(const std::string& name);
+
+}  // namespace flipslide
