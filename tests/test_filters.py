@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from strategies import in_memory, values
 
 import flipslide as fs
+from flipslide.catalogue.refused import REFUSED
 from flipslide.errors import FlipslideError, NotAConvolutionError, ParameterError
-from flipslide.filters.refused import REFUSED
 
 #: Our word for a boundary rule and scipy.ndimage's.
 RULES = {"symmetric": "reflect", "edge": "nearest", "mirror": "mirror", "wrap": "wrap", "zero": "constant"}
