@@ -457,9 +457,10 @@ def _warn_of_another_axis(x_shape: Shape, w_shape: Shape, options: SignalOptions
     longer = [axis for axis, n in enumerate(x_shape[:-1]) if n >= w_shape[0] > x_shape[-1]]
     if longer:
         warnings.warn(
-            f"w has {w_shape[0]} taps and slides along the last axis of x, which has {x_shape[-1]} samples; x has shape "
-            f"{x_shape}: axes={longer[0]} slides along the axis that is long enough, axes=-1 says that the last is meant",
-            stacklevel=5,
+            f"w has {w_shape[0]} taps and slides along the last axis of x, which has {x_shape[-1]} samples "
+            f"(x has shape {x_shape}); axes={longer[0]} slides along the axis that is long enough, and axes=-1 says "
+            "that the last one is meant",
+            stacklevel=6,
         )
 
 
