@@ -24,7 +24,11 @@ BROKEN_RULES = {
     "upwards": ("geometry.py", "from . import plan", "A file imports lower layers only"),
     "sideways": ("padding.py", "from . import nn", "A file imports lower layers only"),
     "under test": ("signal.py", "from . import definition", "A file imports lower layers only"),
-    "core": ("nn.py", "from . import _core", "Only execute, threads, costs, moments and pooling import the compiled core"),
+    "core": (
+        "nn.py",
+        "from . import _core",
+        "Only execute, threads, costs, moments and pooling import the compiled core",
+    ),
     "optional": (
         "signal.py",
         "import scipy.signal",
