@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
-    "ShapeError",
+    "ShapeError UnknownKeywordError",
     "execute": "release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .errors import NotAConvolutionError as NotAConvolutionError
     from .errors import ParameterError as ParameterError
     from .errors import ShapeError as ShapeError
+    from .errors import UnknownKeywordError as UnknownKeywordError
     from .execute import release_memory as release_memory
     from .explain import Explanation as Explanation
     from .explain import FunctionsReport as FunctionsReport
