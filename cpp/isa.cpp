@@ -11,18 +11,21 @@ FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 
 namespace flipslide {
@@ -49,6 +52,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -57,6 +61,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -66,6 +71,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };
@@ -80,11 +86,11 @@ const FsMicrokernel* InstructionSet::find(const std::string& kernel) const {
 }
 
 const std::vector<InstructionSet>& supported_isas() {
-  static const std::vector<InstructionSet> supported = [] {
-    std::vector<InstructionSet> found;
+  static const std::vector<InstructionSet>& supported = *[] {
+    auto& found = *new std::vector<InstructionSet>;  // never destroyed: threads may outlive the end of main
     for (const InstructionSet& isa : compiled_isas())
       if (isa.is_supported()) found.push_back(isa);
-    return found;
+    return &found;
   }();
   return supported;
 }

@@ -24,16 +24,16 @@ BROKEN_RULES = {
     "upwards": ("geometry.py", "from . import plan", "A file imports lower layers only"),
     "sideways": ("padding.py", "from . import nn", "A file imports lower layers only"),
     "under test": ("signal.py", "from . import definition", "A file imports lower layers only"),
-    "core": ("nn.py", "from . import _core", "Only execute, threads and costs import the compiled core"),
+    "core": ("nn.py", "from . import _core", "Only execute, threads, costs and pooling import the compiled core"),
     "optional": (
         "signal.py",
         "import scipy.signal",
-        "Optional libraries stay at the rim: io, cli and the pixels of show",
+        "Optional libraries stay at the rim: ext, io, cli and the pixels of show",
     ),
     "lazily": (
         "graph/text.py",
         "def f():\n    import soundfile",
-        "Optional libraries stay at the rim: io, cli and the pixels of show",
+        "Optional libraries stay at the rim: ext, io, cli and the pixels of show",
     ),
     "not listed": ("newcomer.py", "", "A file imports lower layers only"),
 }
@@ -96,8 +96,9 @@ INCLUDES = {
     "taps": {"convolution", "taps", "thread"},
     "sums": {"convolution", "sums", "taps", "thread"},
     "fft": {"fft", "layout", "microkernels", "spec", "sums", "taps", "thread"},
+    "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "methods": {"convolution", "fft", "methods", "sums"},
-    "bindings": {"arena", "bindings", "methods", "taps", "thread"},
+    "bindings": {"arena", "bindings", "methods", "pooling", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

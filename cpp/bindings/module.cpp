@@ -5,6 +5,10 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <cstring>
 #include <optional>
 
@@ -13,6 +17,7 @@
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"
+#include "pooling.hpp"
 #include "runner.hpp"
 
 namespace nb = nanobind;
@@ -85,8 +90,11 @@ std::vector<std::string> method_names() {
 
 // Blocks that taps give back are counted with the taps.
 std::size_t release_memory() {
-  const std::size_t released = release_blocks() + release_taps();
+  const std::size_t released = release_blocks() + release_taps() + release_tables();
   release_blocks();
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
   return released;
 }
 
@@ -94,6 +102,7 @@ std::size_t release_memory() {
 
 NB_MODULE(_ext, m) {
   m.doc() = "The compiled core of flipslide. Use the functions of `flipslide` instead.";
+  nb::set_leak_warnings(false);  // of what a daemon thread was using when the process ended
   chosen_isa();
 
   nb::class_<Taps>(m, "Taps");
@@ -128,6 +137,7 @@ NB_MODULE(_ext, m) {
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
   define_calls(m);
+  define_pooling(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");

@@ -22,10 +22,13 @@ from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
 from .im2col import col2im, im2col
 from .options import LayerOptions, frozen
 from .plan import Plan, choose, forgetters
+from .pooling import avg_pool, avg_pool_grad, max_pool, max_pool_grad, max_pool_with_indices
 from .spec import ConvSpec, Shape, check_groups, check_layer
 from .tuning import tune_plan
 
 __all__ = [
+    "avg_pool",
+    "avg_pool_grad",
     "col2im",
     "conv",
     "conv_grads",
@@ -33,6 +36,9 @@ __all__ = [
     "conv_transpose",
     "conv_weight_grad",
     "im2col",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_with_indices",
     "plan",
 ]
 

@@ -1,8 +1,9 @@
-"""The compiled core. Only `execute`, `threads` and `costs` import it."""
+"""The compiled core. Only `execute`, `threads`, `costs` and `pooling` import it."""
 
 from . import _ext as _ext
 
 __all__ = [
+    "Pooling",
     "Runner",
     "Taps",
     "forget_calls",
@@ -19,6 +20,7 @@ __all__ = [
     "vector_bytes",
 ]
 
+Pooling = _ext.Pooling
 Runner = _ext.Runner
 Taps = _ext.Taps
 forget_calls = _ext.forget_calls

@@ -1,0 +1,207 @@
+"""The blocks in which a trace is told: arrays, sizes, every step, the answers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from ..errors import ParameterError
+from ..geometry import to_int
+from ..show import Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
+from ..show.document import Block
+from ..show.numbers import index_text, number_text
+from ..spec import Shape
+from .draw import draw_steps, is_drawable
+from .sentences import (
+    by_channel,
+    cell_text,
+    length_formula,
+    length_latex,
+    other_name,
+    piece_name,
+    product_text,
+    step_sentence,
+    title_of,
+    why_equal,
+    window_name,
+)
+from .text import legend_of
+from .trace import Nested, Step, Term, Trace
+
+__all__ = ["find_step", "make_document", "step_blocks", "step_table"]
+
+
+def make_document(trace: Trace) -> Document:
+    """The whole story."""
+    return Document(
+        title_of(trace),
+        (*_inputs(trace), *_lengths(trace), *_pictures(trace), step_table(trace), *_legend(trace), *_answers(trace)),
+    )
+
+
+def _pictures(trace: Trace) -> Iterator[Block]:
+    if trace.steps and is_drawable(trace):
+        yield Frames("steps", draw_steps(trace))
+
+
+# ------------------------------------------------------------------------------ the arrays
+
+
+def grid(title: str, nested: Nested, role: str) -> Grid:
+    """A matrix; a vector is one row; None is an output that was not asked for."""
+    rows = nested if nested and isinstance(nested[0], tuple) else (nested,)
+    return Grid(title, tuple(tuple(Cell(number_text(n), role if n is not None else "") for n in row) for row in rows))
+
+
+def _inputs(trace: Trace) -> Iterator[Block]:
+    if trace.operation == "layer":
+        yield from _layer_inputs(trace)
+        return
+    name = "x" if trace.is_whole else piece_name("x", trace.x, trace.x_origin)
+    grids = [grid(name, trace.x, "x"), grid("w", trace.w, "w")]
+    if trace.operation == "convolve" and trace.ndim == 2:
+        grids.append(grid("left-right", tuple(row[::-1] for row in trace.w), "w"))
+        grids.append(grid("and up-down = flipped w", trace.window_w, "w"))
+    elif trace.window_w != trace.w or trace.operation == "convolve":
+        grids.append(grid(window_name(trace), trace.window_w, "w"))
+    yield Grids(tuple(grids))
+
+
+def _layer_inputs(trace: Trace) -> Iterator[Block]:
+    yield Grids(tuple(_planes("x", trace.x, trace.x_origin, trace, "x")))
+    for k, taps in enumerate(trace.w):
+        bias = () if trace.bias is None else (Grid(f"b[{k}]", ((Cell(number_text(trace.bias[k]), "w"),),)),)
+        yield Grids((*(grid(f"w[{k},{c}]", plane, "w") for c, plane in enumerate(taps)), *bias))
+    yield Text("A layer does not flip: each filter slides over all channels at once, and its products are added.")
+
+
+def _lengths(trace: Trace) -> Iterator[Block]:
+    names = ["length"] if trace.ndim == 1 else ["rows", "columns"]
+    for name, length in zip(names, trace.lengths, strict=True):
+        yield Formula(f"{name}: {length_formula(length)}", f"\\text{{{name}: }}{length_latex(length)}")
+
+
+# ------------------------------------------------------------------------------- the steps
+
+
+def step_table(trace: Trace) -> Table:
+    """A row for each output: what stands in the window, the products, the sum."""
+    if trace.operation == "layer":
+        return _layer_table(trace)
+    rows = tuple(
+        (
+            index_text(step.y),
+            _window(trace, step),
+            " + ".join(map(product_text, step.terms)),
+            f"= {number_text(step.value)}",
+        )
+        for step in trace.steps
+    )
+    name = "n" if trace.ndim == 1 else "m,n"
+    return Table("", (name, "window of x", f"times {window_name(trace)}", "sum"), rows, "rlll")
+
+
+def _window(trace: Trace, step: Step) -> str:
+    cells = [cell_text(term) for term in step.terms]
+    if trace.ndim == 1:
+        return " ".join(cells)
+    return " | ".join(" ".join(row) for row in itertools.zip_longest(*[iter(cells)] * trace.lengths[1].taps))
+
+
+def _layer_table(trace: Trace) -> Table:
+    """The sum of each channel, the bias, the output."""
+    channels = len(trace.steps[0].partials) if trace.steps else 1
+    of = "" if trace.groups == 1 else " of the group"
+    heads = tuple(f"channel {c}{of}" for c in range(channels))
+    bias = ("bias",) if trace.bias is not None else ()
+    rows = tuple(
+        (
+            index_text(step.y),
+            *map(number_text, step.partials),
+            *(() if step.bias is None else (number_text(step.bias),)),
+            f"= {number_text(step.value)}",
+        )
+        for step in trace.steps
+    )
+    index = "filter,m" if trace.ndim == 1 else "filter,m,n"
+    header = (index, *heads, *bias, "sum")
+    return Table("The sum of each channel, and the output", header, rows, "r" * (len(header) - 1) + "l")
+
+
+def find_step(trace: Trace, n: object) -> Step:
+    """Step n, counted from 0, or the step of the output with that index."""
+    if isinstance(n, tuple | list):
+        for step in trace.steps:
+            if step.y == tuple(n):
+                return step
+        raise ParameterError(f"step({n!r}): no such output was explained; y has shape {trace.y_shape}")
+    number = to_int(n, "step")
+    if not -len(trace.steps) <= number < len(trace.steps):
+        raise ParameterError(f"step({number}): the steps have the numbers 0 to {len(trace.steps) - 1}")
+    return trace.steps[number]
+
+
+def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
+    """One output in full: its sentence, and each product with where it comes from."""
+    yield Text(step_sentence(trace, step))
+    if trace.operation != "layer":
+        yield _terms_table("", step.terms, trace)
+        yield from _legend(trace._replace(steps=(step,)))
+        return
+    for (channel, terms), partial in zip(by_channel(step), step.partials, strict=True):
+        yield Heading(f"channel {channel}: {number_text(partial)}")
+        yield Grids(tuple(_term_grids(trace, terms)))
+    yield Text("· is a zero of the padding.")
+
+
+def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
+    rows = tuple(
+        (
+            f"w[{index_text(term.w)}]",
+            number_text(term.b),
+            "padding" if term.source == "zero" else term.source if term.x is None else f"x[{index_text(term.x)}]",
+            cell_text(term),
+            "" if term.product is None else number_text(term.product),
+        )
+        for term in terms
+    )
+    return Table(caption, ("tap", "", "meets", "", "product"), rows, "lrlrr")
+
+
+def _term_grids(trace: Trace, terms: tuple[Term, ...]) -> Iterator[Grid]:
+    """The window, the taps and the products of one channel, each as it lies."""
+    columns = trace.lengths[-1].taps
+    for title, cells in (
+        ("window of x", [Cell("·", "padding") if t.source == "zero" else Cell(cell_text(t), "x") for t in terms]),
+        ("times w", [Cell(number_text(t.b), "w") for t in terms]),
+        ("products", [Cell("·" if t.product is None else number_text(t.product)) for t in terms]),
+    ):
+        yield Grid(title, tuple(tuple(cells[i : i + columns]) for i in range(0, len(cells), columns)))
+
+
+# ----------------------------------------------------------------------------- the answers
+
+
+def _legend(trace: Trace) -> Iterator[Block]:
+    for line in legend_of(trace):
+        yield Text(line)
+
+
+def _answers(trace: Trace) -> Iterator[Block]:
+    if trace.operation == "layer":
+        yield Grids(tuple(_planes("y", trace.y, trace.y_origin, trace, "y")))
+        return
+    name = "y" if trace.is_whole else piece_name("y", trace.y, trace.y_origin)
+    assert trace.other is not None
+    if trace.other.differs:
+        yield Grids((grid(name, trace.y, "y"), grid(other_name(trace), trace.other.y, "")))
+        return
+    yield Grids((grid(name, trace.y, "y"),))
+    yield Text(why_equal(trace))
+
+
+def _planes(name: str, planes: Nested, origin: Shape, trace: Trace, role: str) -> Iterator[Grid]:
+    """A grid for each channel, or for each filter."""
+    for n, plane in enumerate(planes, origin[0]):
+        title = f"{name}[{n}]" if trace.is_whole else piece_name(f"{name}[{n}]", plane, origin[1:])
+        yield grid(title, plane, role)

@@ -1,0 +1,141 @@
+"""The words of a trace that every renderer shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..show.numbers import index_text, minus, number_text, times_text
+from ..spec import Shape
+from .trace import Length, Nested, Step, Term, Trace
+
+__all__ = [
+    "by_channel",
+    "cell_text",
+    "length_formula",
+    "length_latex",
+    "other_name",
+    "piece_name",
+    "product_text",
+    "step_sentence",
+    "title_of",
+    "why_equal",
+    "window_name",
+]
+
+
+def window_name(trace: Trace) -> str:
+    """What slides over x."""
+    if trace.operation == "convolve":
+        return "flipped w"
+    return "w" if trace.window_w == trace.w else "conj(w)"
+
+
+def title_of(trace: Trace) -> str:
+    """The call in a line."""
+    if trace.operation == "layer":
+        padding = "no padding" if trace.mode == "valid" else f"padding {trace.mode}"
+        bias = "with bias" if trace.bias is not None else "without bias"
+        groups = f", {trace.groups} groups" if trace.groups > 1 else ""
+        return f"A layer: stride {_per_axis(trace.stride)}, {padding}{groups}, {bias}"
+    verb = {"convolve": "convolved", "correlate": "correlated"}[trace.operation]
+    rules = [rule for rule in dict.fromkeys(trace.boundary) if rule != "zero"]
+    extra = [f"stride {_per_axis(trace.stride)}"] if max(trace.stride, default=1) > 1 else []
+    extra += [f"dilation {_per_axis(trace.dilation)}"] if max(trace.dilation, default=1) > 1 else []
+    extra += [f"boundary {' and '.join(rules)}"] if rules else []
+    return f"x {verb} with w, " + ", ".join([trace.mode, *extra])
+
+
+def _per_axis(values: tuple[int, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else "×".join(map(str, values))
+
+
+def cell_text(term: Term) -> str:
+    """What stands in the window: "." for a zero of the padding, a quote after what is not x itself."""
+    if term.source == "zero":
+        return "."
+    return number_text(term.a) + ("" if term.source == "sample" else "'")
+
+
+def product_text(term: Term) -> str:
+    """tap·sample, a negative sample in brackets."""
+    cell = cell_text(term)
+    return times_text(number_text(term.b), cell.rstrip("'")) + "'" * cell.endswith("'")
+
+
+def by_channel(step: Step) -> Iterator[tuple[int, tuple[Term, ...]]]:
+    """The terms of each channel that a layer's output sums over: (channel of x, terms)."""
+    n = len(step.terms) // len(step.partials)
+    for c in range(len(step.partials)):
+        terms = step.terms[c * n : (c + 1) * n]
+        yield terms[0].position[0], terms
+
+
+def piece_name(name: str, piece: Nested, origin: Shape) -> str:
+    """x[3:9], or y[0:5, 2:7]: which part of an array is shown."""
+    entries, level = [], piece
+    for first in origin:
+        entries.append(f"{first}:{first + len(level)}")
+        level = level[0] if level else ()
+    return f"{name}[{', '.join(entries)}]"
+
+
+def step_sentence(trace: Trace, step: Step) -> str:
+    """y[0] = 2·0 + −1·1 + 1·2 = 1; terms of the padding are said to be left out.
+
+    A layer's sentence has the sum of each channel: channel 0: 7, channel 1: 3, plus bias 1 = 11.
+    """
+    if trace.operation == "layer":
+        return _layer_sentence(step)
+    terms = [product_text(term) for term in step.terms if term.product is not None]
+    left_out = len(step.terms) - len(terms)
+    zeros = f" ({left_out} on the zeros of the padding)" if left_out else ""
+    if not terms:
+        return f"y[{index_text(step.y)}] = 0: the window lies on the padding alone"
+    return minus(f"y[{index_text(step.y)}] = {' + '.join(terms)} = {number_text(step.value)}") + zeros
+
+
+def _layer_sentence(step: Step) -> str:
+    parts = [
+        f"channel {channel}: {number_text(partial)}"
+        for (channel, _), partial in zip(by_channel(step), step.partials, strict=True)
+    ]
+    bias = "" if step.bias is None else f", plus bias {number_text(step.bias)}"
+    return minus(f"y[{index_text(step.y)}]: {', '.join(parts)}{bias} = {number_text(step.value)}")
+
+
+# --------------------------------------------------------------------- formula and answers
+
+
+def length_formula(length: Length) -> str:
+    """The size formula with its numbers, the fraction that is floored, and the result."""
+    inner = f"({length.n} + {length.before} + {length.after} − {length.span})/{length.stride}"
+    return f"⌊{inner}⌋ + 1 = ⌊{length.room}/{length.stride}⌋ + 1 = {length.outputs}".replace("+ -", "− ")
+
+
+def length_latex(length: Length) -> str:
+    """The same in LaTeX."""
+    inner = f"\\frac{{{length.n}+{length.before}+{length.after}-{length.span}}}{{{length.stride}}}".replace("+-", "-")
+    return f"\\left\\lfloor {inner}\\right\\rfloor+1 = {length.outputs}"
+
+
+def other_name(trace: Trace) -> str:
+    """What the same call with the other operation is called."""
+    if trace.other is not None and trace.other.operation == "convolve":
+        return "with the flip (convolution)"
+    if _is_real(trace.w):
+        return "without the flip (correlation, what PyTorch calls conv)"
+    return "without the flip, w conjugated (correlation)"
+
+
+def why_equal(trace: Trace) -> str:
+    """Why the other operation gives the same."""
+    assert trace.other is not None
+    other = "correlation" if trace.other.operation == "correlate" else "convolution"
+    if trace.flip_matters or not _is_real(trace.w):
+        return f"{other} gives the same here"
+    itself = "w reads the same backwards" if trace.ndim == 1 else "w turned by 180° is w again"
+    return f"{itself}: the flip changes nothing"
+
+
+def _is_real(value: object) -> bool:
+    return all(map(_is_real, value)) if isinstance(value, tuple) else not isinstance(value, complex)

@@ -1,0 +1,82 @@
+"""Grids, labels and outlines put on one drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .document import Cell, Grid
+from .scene import Item, Label, Line, Rect, Scene, text_width
+
+__all__ = ["Canvas", "cell_width", "text_width"]
+
+HEIGHT = 36
+MARGIN = 16
+
+
+def cell_width(texts: Sequence[str], least: float = 38) -> float:
+    """How wide cells must be for the longest of these texts."""
+    return max(least, 8.6 * max(map(len, texts), default=0) + 14)
+
+
+class Canvas:
+    """Collects what is drawn and how far it reaches."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.right = self.bottom = 0.0
+
+    def add(self, *items: Item) -> None:
+        """Lines, paths and whatever else lies within what was drawn already."""
+        self.items.extend(items)
+
+    def reach(self, right: float, bottom: float) -> None:
+        """Make room up to that point."""
+        self.right, self.bottom = max(self.right, right), max(self.bottom, bottom)
+
+    def cell(self, left: float, top: float, cell: Cell, width: float = 38, height: float = HEIGHT) -> None:
+        """One cell with its number."""
+        hatched = cell.role == "padding"
+        self.add(Rect(left, top, width, height, cell.role or "blank", "grid", 1, hatched))
+        if cell.text:
+            ink = "faint" if hatched else "ink"
+            size = 15 if len(cell.text) * 8.6 < width - 4 else max(8.0, (width - 4) / (0.57 * len(cell.text)))
+            at = top + height / 2 + (3 if cell.note else 0)
+            self.add(Label(left + width / 2, at, cell.text, ink, size, bold=cell.strong))
+        if cell.note:
+            self.add(Label(left + width - 4, top + 8, cell.note, "w-ink", 10, "end", True))
+        self.reach(left + width, top + height)
+
+    def grid(
+        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint"
+    ) -> None:
+        """A matrix with its name above."""
+        if grid.title:
+            self.label(left, top - 13, grid.title, ink, 13, bold=ink != "faint")
+        for i, row in enumerate(grid.rows):
+            for j, cell in enumerate(row):
+                self.cell(left + j * width, top + i * height, cell, width, height)
+
+    def outline(self, left: float, top: float, width: float, height: float, line: str = "window") -> None:
+        """The frame of a window."""
+        self.add(Rect(left, top, width, height, "", line, 3, radius=4))
+
+    def label(
+        self, x: float, y: float, text: str, ink: str = "ink", size: float = 15, anchor: str = "start",
+        bold: bool = False,
+    ) -> None:  # fmt: skip
+        """Words, by default beginning at a point."""
+        self.add(Label(x, y, text, ink, size, anchor, bold))
+        self.reach(x + (0.55 * size * len(text) if anchor == "start" else 0), y + 0.7 * size)
+
+    def arrow(self, x1: float, y1: float, x2: float, y2: float, ink: str = "faint", weight: float = 1.5) -> None:
+        """A line with a head at its second end."""
+        self.add(Line(x1, y1, x2, y2, ink, weight, arrow=True))
+        self.reach(max(x1, x2), max(y1, y2))
+
+    def wire(self, x1: float, y1: float, x2: float, y2: float, ink: str = "grid", weight: float = 1) -> None:
+        """A line without a head."""
+        self.add(Line(x1, y1, x2, y2, ink, weight))
+
+    def scene(self, title: str, desc: str, least: float = 0) -> Scene:
+        """What was drawn, with a margin around it."""
+        return Scene(max(self.right + MARGIN, least), self.bottom + MARGIN, tuple(self.items), title, desc)
