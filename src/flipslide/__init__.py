@@ -22,6 +22,7 @@ _HOMES = {
     "execute": "release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
+    "match": "Match Matches match",
     "padding": "pad",
     "plan": "Plan",
     "resample": "resample upfirdn",
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from .graph import Graph as Graph
     from .graph import graph as graph
     from .graph import graph_layer as graph_layer
+    from .match import Match as Match
+    from .match import Matches as Matches
+    from .match import match as match
     from .padding import pad as pad
     from .plan import Plan as Plan
     from .resample import resample as resample
