@@ -61,4 +61,8 @@ struct Problem {
 // Calls of fewer products run on one thread, and are replayed: see replay.hpp.
 inline bool is_small(const Problem& problem) { return problem.products < kWorthSharing; }
 
+// Whether a microkernel sums narrow integers in dots: samples and taps of 16 bits whose rows are read neighbour by
+// neighbour. One number of 16 bits stands outside x.
+bool can_sum_dots(const Problem& problem, const FsMicrokernel& microkernel);
+
 }  // namespace flipslide
