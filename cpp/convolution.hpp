@@ -26,6 +26,7 @@ struct PackedTaps {
   Index rank = 1;            // the taps are the sum of this number of products
   bool are_products = true;  // each tap is a product within its own roundings, not those of all taps
   bool is_finite = true;
+  std::vector<int> exponents;       // of each channel's spectrum, which is so many powers of two smaller; empty: none
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
 

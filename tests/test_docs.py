@@ -29,7 +29,7 @@ PAGES = {
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 #: What a reader does outside of Python and flipslide.
-SHELL = ("pip install", "make ", "git clone", "cd ", "flipslide doctor")
+SHELL = ("pip install", "make ", "git clone", "cd ", "flipslide doctor", "flipslide play")
 
 
 def load(name: str) -> ModuleType:

@@ -114,7 +114,7 @@ def test_sound_keeps_every_bit(extension: str, subtype: str, bits: int) -> None:
     content = Content(whole / top, "audio", {"rate": 22050, "subtype": subtype})
     back = decode(encode(content, extension), extension)
     np.testing.assert_array_equal(back.array, whole / top)
-    assert back.details == content.details
+    assert content.details.items() <= back.details.items()
 
 
 @pytest.mark.parametrize(("subtype", "dtype"), [("FLOAT", "float32"), ("DOUBLE", "float64")])
@@ -165,7 +165,7 @@ def test_a_column_stays_a_column() -> None:
 
 @pytest.mark.parametrize(
     ("text", "culprit"),
-    [(b"1,2\n3\n", "row 2"), (b"a,b\n1,2\n", "row 1, column 1: 'a'"), (b"\n", "no numbers"), (b"\xff\xfe", "text")],
+    [(b"1,2\n3\n", "row 2"), (b"a,b\n1,c\n", "row 2, column 2: 'c'"), (b"\n", "no numbers"), (b"\xff\xfe", "text")],
 )
 def test_broken_tables_say_where(text: bytes, culprit: str) -> None:
     with pytest.raises(ReadError, match=culprit):

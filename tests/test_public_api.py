@@ -38,7 +38,7 @@ def test_editors_and_type_checkers_see_the_same_names() -> None:
         if alias.asname == alias.name
     ]
     homes = [(home, name) for home, names in fs._HOMES.items() for name in names.split()]
-    assert sorted(seen, key=str) == sorted([*homes, (None, "nn"), (None, "taps")], key=str)
+    assert sorted(seen, key=str) == sorted([*homes, (None, "filters"), (None, "nn"), (None, "taps")], key=str)
 
 
 def test_taps_answer_to_kernels_too() -> None:
@@ -78,7 +78,7 @@ def test_docstring_has_an_example(name: str) -> None:
     assert doctest.DocTestParser().get_examples(text)
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["apply"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["apply"], ["doctor"]])
 def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "--help"]).output
     assert "\\b" not in shown

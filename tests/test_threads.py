@@ -176,13 +176,17 @@ def test_environment_variable() -> None:
     assert done.stdout.strip() == "7"
 
 
-def test_denormals_are_flushed_inside_and_nowhere_else() -> None:
-    """The caller's own arithmetic keeps its tiny numbers, on the thread that calls and on others."""
+def test_small_numbers_stay_on_every_thread() -> None:
+    """Transforms set how a processor treats them, and set it back, on the thread that calls and on others."""
     tiny = np.full(300_000, 1e-310)
-    assert not fs.convolve(tiny, [1.0, 1.0], threads=2).any()
-    assert (tiny * 1.0)[0] == 1e-310
+    for method in ("direct", "overlap", "fft"):
+        y = fs.convolve(tiny, np.ones(2), "valid", method=method, threads=2)
+        np.testing.assert_allclose(y, 2e-310, rtol=1e-12)
+        assert (tiny * 1.0)[0] == 1e-310
     kept: list[float] = []
-    other = threading.Thread(target=lambda: kept.append(float((fs.convolve([1e-310], [1.0]), tiny[:1] * 1.0)[1][0])))
+    other = threading.Thread(
+        target=lambda: kept.append(float((fs.convolve(tiny[:99], [1.0], method="fft"), tiny[:1] * 1.0)[1][0]))
+    )
     other.start()
     other.join()
     assert kept == [1e-310]

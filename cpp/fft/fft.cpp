@@ -14,6 +14,7 @@
 //                  converted in long pieces beside the matrix.
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <tuple>
 
 #include "../thread/fork_lock.hpp"
@@ -332,13 +333,17 @@ class FftTaps : Transformer {
     const Index each = m_.blocks * m_.line;
     T* to = packed.spectrum_storage.reserve<T>(channels() * each);
     packed.spectrum = reinterpret_cast<const std::byte*>(to);
+    packed.exponents = tap_exponents<T>(w);
     if (static_cast<double>(channels()) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
-    parallel_for(channels(), channels() >= threads ? threads : 1,
-                 [&](Index channel) { pack_channel(w, channel, to + channel * each, threads); });
+    parallel_for(channels(), channels() >= threads ? threads : 1, [&](Index channel) {
+      const auto& exponents = packed.exponents;
+      const int exponent = exponents.empty() ? 0 : exponents[static_cast<std::size_t>(channel)];
+      pack_channel(w, channel, exponent, to + channel * each, threads);
+    });
   }
 
   template <class T>
-  void pack_channel(const View& w, Index channel, T* to, int threads) const {
+  void pack_channel(const View& w, Index channel, int exponent, T* to, int threads) const {
     const Passes<T> passes(m_, f_);
     TransformScratch& scratch = transform_scratch();
     T* data = scratch.data.reserve<T>(m_.size());
@@ -346,7 +351,7 @@ class FftTaps : Transformer {
     const T* row = nullptr;
     if (m_.split) {
       T* made = scratch.taps.reserve<T>(reach() * parts_);
-      tap_row(w, channel, nullptr, made);
+      tap_row(w, channel, nullptr, made, exponent);
       row = made;
     }
     parallel_for(m_.groups, threads, [&](Index g) {
@@ -354,7 +359,7 @@ class FftTaps : Transformer {
       if (m_.split)
         load_places(row, g, group);
       else
-        used[g] = load_rows(w, channel, g, group);
+        used[g] = load_rows(w, channel, exponent, g, group);
       if (used[g]) passes.forward_along(group);
     });
     parallel_for(m_.blocks, threads, [&](Index block) {
@@ -379,7 +384,7 @@ class FftTaps : Transformer {
 
   // False if there are no taps in the group's rows.
   template <class T>
-  bool load_rows(const View& w, Index channel, Index g, T* to) const {
+  bool load_rows(const View& w, Index channel, int exponent, Index g, T* to) const {
     const Index lanes = f_.lanes, n = c_.tile.back() * parts_;
     T* rows = transform_scratch().taps.reserve<T>((lanes + 1) * n);
     T* nothing = rows + lanes * n;
@@ -390,7 +395,7 @@ class FftTaps : Transformer {
       Index place[kMaxAxes];
       m_.place(g * lanes + l, place);
       from[l] = nothing;
-      if (g * lanes + l >= m_.across || !tap_row(w, channel, place, rows + l * n)) continue;
+      if (g * lanes + l >= m_.across || !tap_row(w, channel, place, rows + l * n, exponent)) continue;
       std::fill(rows + l * n + reach() * parts_, rows + (l + 1) * n, T(0));
       from[l] = rows + l * n;
       found = true;
@@ -441,15 +446,30 @@ class FftCall : TransformCall {
     T* staged = stages_x_ || stages_y_ ? scratch.staged.reserve<T>(samples_ * parts_) : nullptr;
     std::vector<char> used(static_cast<std::size_t>(m_.groups), 1), needed(used);
     if (stages_x_) stage_x(tile, group, staged, threads);
-    parallel_for(m_.groups, threads, [&](Index g) {
-      used[g] = load(tile, group, g, staged, data + g * m_.group);
-      needed[g] = is_needed(tile, g);
-      if (used[g]) passes.forward_along(data + g * m_.group);
-    });
+    std::vector<T> measures(static_cast<std::size_t>(m_.groups), T(0));
+    const auto load_all = [&](const auto& look) {
+      parallel_for(m_.groups, threads, [&](Index g) {
+        used[g] = load(tile, group, g, staged, data + g * m_.group);
+        needed[g] = is_needed(tile, g);
+        if (!used[g]) return;
+        look(g, data + g * m_.group);
+        const Flushed flushed;
+        passes.forward_along(data + g * m_.group);
+      });
+    };
+    load_all([&](Index g, const T* from) { measures[g] = sum_of_squares(from); });
+    const T squares = std::accumulate(measures.begin(), measures.end(), T(0));
+    int exponent = 0;  // x is 2^-exponent of what it was
+    if (!(squares > 0) || unusual_exponent(squares) != 0) {
+      load_all([&](Index g, const T* from) { measures[g] = largest_of(from); });
+      exponent = unusual_exponent(*std::max_element(measures.begin(), measures.end()));
+      if (exponent != 0) load_all([&](Index, T* to) { scale_by(to, m_.along * m_.point, -exponent); });
+    }
     T* spectrum = nullptr;
     if (n_out_ > 1) {
       spectrum = scratch.product.reserve<T>(m_.blocks * m_.line);
       parallel_for(m_.blocks, threads, [&](Index block) {
+        const Flushed flushed;
         passes.transpose(data, used, block, spectrum + block * m_.line);
         passes.forward_across(spectrum + block * m_.line);
       });
@@ -457,6 +477,7 @@ class FftCall : TransformCall {
     for (Index k = 0; k < n_out_; ++k) {
       const T* h = reinterpret_cast<const T*>(w_.spectrum) + (group * n_out_ + k) * m_.blocks * m_.line;
       parallel_for(m_.blocks, threads, [&](Index block) {
+        const Flushed flushed;
         T* line = transform_scratch().line.reserve<T>(m_.line);
         const Index at = block * m_.line;
         if (spectrum) {
@@ -471,7 +492,11 @@ class FftCall : TransformCall {
       std::atomic<bool> bad{false};
       parallel_for(m_.groups, threads, [&](Index g) {
         if (!needed[g]) return;
-        passes.inverse_along(data + g * m_.group);
+        {
+          const Flushed flushed;
+          passes.inverse_along(data + g * m_.group);
+        }
+        scale_by(data + g * m_.group, m_.along * m_.point, exponent + tap_exponent(group, k));
         if (!store(tile, group, k, g, data + g * m_.group, staged)) bad = true;
       });
       if (stages_y_) store_staged(tile, group, k, staged, threads);
@@ -480,6 +505,21 @@ class FftCall : TransformCall {
     scratch.data.trim();
     scratch.product.trim();
     scratch.staged.trim();
+  }
+
+  // Of the numbers of a group.
+  template <class T>
+  T sum_of_squares(const T* from) const {
+    T sums[kMaxLanes] = {};
+    f_.squares(from, 2 * m_.along, sums);
+    return std::accumulate(sums, sums + f_.lanes, T(0));
+  }
+
+  template <class T>
+  T largest_of(const T* from) const {
+    T most = 0;
+    for (Index i = 0; i < m_.along * m_.point; ++i) most = std::max(most, std::abs(from[i]));
+    return most;
   }
 
   // Places of a tile from `low` on, below `high`, in pieces.
@@ -566,7 +606,8 @@ class FftCall : TransformCall {
     }
     if (!found) return false;
     look_at(inner);
-    load_lanes(inner, rows, to);
+    T ignored[kMaxLanes] = {};
+    load_lanes(inner, rows, to, ignored);
     return true;
   }
 

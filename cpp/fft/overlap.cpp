@@ -58,9 +58,11 @@ class OverlapTaps : Transformer {
     const Index lanes = f_.lanes, n = channels();
     std::byte* to = packed.spectrum_storage.reserve<std::byte>(n * points_ * 2 * bytes_);
     packed.spectrum = to;
+    packed.exponents = bytes_ == 4 ? tap_exponents<float>(w) : tap_exponents<double>(w);
+    const std::vector<int>& exponents = packed.exponents;
     parallel_for((n + lanes - 1) / lanes, threads, [&](Index task) {
       const Index first = task * lanes, end = std::min(n, first + lanes);
-      bytes_ == 4 ? pack_lanes<float>(w, first, end, to) : pack_lanes<double>(w, first, end, to);
+      bytes_ == 4 ? pack_lanes<float>(w, exponents, first, end, to) : pack_lanes<double>(w, exponents, first, end, to);
     });
   }
 
@@ -70,12 +72,15 @@ class OverlapTaps : Transformer {
 
   // A channel in each lane.
   template <class T>
-  void pack_lanes(const View& w, Index first, Index end, std::byte* to) const {
+  void pack_lanes(const View& w, const std::vector<int>& exponents, Index first, Index end, std::byte* to) const {
     T* data = transform_scratch().data.reserve<T>(layout_.size);
     std::fill(data, data + layout_.size, T(0));
     T* row = transform_scratch().taps.reserve<T>(reach() * parts_);
     Index place[kMaxAxes] = {};
-    for (Index channel = first; channel < end; ++channel) load_taps(w, channel, 0, place, row, data + channel - first);
+    for (Index channel = first; channel < end; ++channel) {
+      const int exponent = exponents.empty() ? 0 : exponents[static_cast<std::size_t>(channel)];
+      load_taps(w, channel, exponent, 0, place, row, data + channel - first);
+    }
     for (int a = last(); a >= 0; --a)
       each_index(layout_, 0, a, layout_.n, 0, [&](Index outer) {
         each_index(layout_, a + 1, n_axes_, layout_.n, outer,
@@ -87,13 +92,13 @@ class OverlapTaps : Transformer {
 
   // Into one lane.
   template <class T>
-  void load_taps(const View& w, Index channel, int a, Index* place, T* row, T* lane) const {
+  void load_taps(const View& w, Index channel, int exponent, int a, Index* place, T* row, T* lane) const {
     if (a < last()) {
       for (place[a] = 0; place[a] < layout_.n[a]; ++place[a])
-        load_taps(w, channel, a + 1, place, row, lane + place[a] * layout_.step[a]);
+        load_taps(w, channel, exponent, a + 1, place, row, lane + place[a] * layout_.step[a]);
       return;
     }
-    if (!tap_row(w, channel, place, row)) return;
+    if (!tap_row(w, channel, place, row, exponent)) return;
     const Index lanes = f_.lanes;
     for (Index q = 0; q < reach(); ++q)
       for (Index part = 0; part < parts_; ++part) {
@@ -139,6 +144,8 @@ class OverlapCall : TransformCall {
     Inner inner;
     std::uint32_t bad = 0;  // tiles with an output that is not finite
     const std::byte* bias = nullptr;
+    bool is_scaled = false;  // x by 2^-exponent
+    int exponents[kMaxLanes] = {}, tap_exponent = 0;
   };
 
   const Layout layout_;
@@ -155,28 +162,38 @@ class OverlapCall : TransformCall {
     }
     look_at(group.inner);
     T* data = transform_scratch().data.reserve<T>(layout_.size);
-    load_axis(group, 0, rows, data);
-    for (int a = last() - 1; a > 0; --a) lines<T>(a, layout_.n, f_.forward, data);
+    T squares[kMaxLanes] = {};
+    load_axis(group, 0, rows, data, squares, [](T*, Index) {});
+    if (!are_usual(group, squares)) load_scaled(group, rows, data);
+    {
+      const Flushed flushed;
+      for (int a = last() - 1; a > 0; --a) lines<T>(a, layout_.n, f_.forward, data);
+    }
 
     for (Index k = 0; k < n_out_; ++k) {
-      const T* h = reinterpret_cast<const T*>(w_.spectrum) + (group_index * n_out_ + k) * points_ * 2;
-      T* product = data;
-      if (n_out_ == 1) {
-        first_axis<T>(h, [&](Index at, const T* line) { f_.filter(data + at, layout_.step[0], layout_.fft[0], line); });
-      } else {
-        product = transform_scratch().product.reserve<T>(layout_.size);
-        if (k == 0)
-          first_axis<T>(h, [&](Index at, const T*) { f_.forward(data + at, layout_.step[0], layout_.fft[0]); });
-        first_axis<T>(h, [&](Index at, const T* line) {
-          f_.multiply(product + at, data + at, layout_.step[0], layout_.n[0], line);
-          f_.inverse(product + at, layout_.step[0], layout_.fft[0]);
-        });
-      }
-      for (int a = 1; a < last(); ++a) lines<T>(a, outputs_, f_.inverse, product);
+      T* product = n_out_ == 1 ? data : transform_scratch().product.reserve<T>(layout_.size);
+      filter(group_index, k, data, product);
       store_group<T>(group, group_index, k, product);
     }
     transform_scratch().data.trim();
     transform_scratch().product.trim();
+  }
+
+  // Of the first axis, which data have left out on their way in, forward, and of all but the last back.
+  template <class T>
+  void filter(Index group_index, Index k, T* data, T* product) const {
+    const Flushed flushed;
+    const T* h = reinterpret_cast<const T*>(w_.spectrum) + (group_index * n_out_ + k) * points_ * 2;
+    if (product == data) {
+      first_axis<T>(h, [&](Index at, const T* line) { f_.filter(data + at, layout_.step[0], layout_.fft[0], line); });
+    } else {
+      if (k == 0) first_axis<T>(h, [&](Index at, const T*) { f_.forward(data + at, layout_.step[0], layout_.fft[0]); });
+      first_axis<T>(h, [&](Index at, const T* line) {
+        f_.multiply(product + at, data + at, layout_.step[0], layout_.n[0], line);
+        f_.inverse(product + at, layout_.step[0], layout_.fft[0]);
+      });
+    }
+    for (int a = 1; a < last(); ++a) lines<T>(a, outputs_, f_.inverse, product);
   }
 
   // Every line of axis a; of the axes before it only the first `limit` indices.
@@ -198,18 +215,49 @@ class OverlapCall : TransformCall {
 
   // ---- from x
 
-  template <class T>
-  void load_axis(const Group& group, int a, const Row* rows, T* data) const {
+  // look(row, n) sees the n vectors of a row before they are transformed.
+  template <class T, class Look>
+  void load_axis(const Group& group, int a, const Row* rows, T* data, T* squares, const Look& look) const {
     if (a == last()) {
-      load_lanes(group.inner, rows, data);
+      load_lanes(group.inner, rows, data, squares);
+      look(data, 2 * folded_);
+      const Flushed flushed;
       if (a > 0) f_.forward(data, layout_.step[a], layout_.fft[a]);
       return;
     }
     Row next[kMaxLanes];
     for (Index i = 0; i < layout_.n[a]; ++i) {
       for (int l = 0; l < f_.lanes; ++l) next[l] = step_row(rows[l], group.tiles[l], a, i);
-      load_axis(group, a + 1, next, data + i * layout_.step[a]);
+      load_axis(group, a + 1, next, data + i * layout_.step[a], squares, look);
     }
+  }
+
+  // Whether no tile is so small or so large that it has to be scaled.
+  template <class T>
+  bool are_usual(const Group& group, const T* squares) const {
+    bool usual = true;
+    for (int l = 0; l < f_.lanes; ++l)
+      usual = usual && (!group.tiles[l].used || (squares[l] > 0 && unusual_exponent(squares[l]) == 0));
+    return usual;
+  }
+
+  template <class T>
+  void load_scaled(Group& group, const Row* rows, T* data) const {
+    T most[kMaxLanes] = {};
+    T ignored[kMaxLanes] = {};
+    load_axis(group, 0, rows, data, ignored, [&](const T* row, Index n) {
+      for (Index i = 0; i < n; ++i, row += f_.lanes)
+        for (int l = 0; l < f_.lanes; ++l) most[l] = std::max(most[l], std::abs(row[l]));
+    });
+    int back[kMaxLanes];
+    for (int l = 0; l < f_.lanes; ++l) {
+      group.exponents[l] = unusual_exponent(most[l]);
+      back[l] = -group.exponents[l];
+      group.is_scaled = group.is_scaled || back[l] != 0;
+    }
+    load_axis(group, 0, rows, data, ignored, [&](T* row, Index n) {
+      if (group.is_scaled) scale_lanes(row, n, f_.lanes, back);
+    });
   }
 
   // ---- to y
@@ -218,6 +266,7 @@ class OverlapCall : TransformCall {
   void store_group(Group& group, Index group_index, Index k, T* data) const {
     group.bad = 0;
     group.bias = bias_of(group_index, k);
+    group.tap_exponent = tap_exponent(group_index, k);
     std::byte* y[kMaxLanes];
     for (int l = 0; l < f_.lanes; ++l) y[l] = group.tiles[l].used ? y_of(group.tiles[l], group_index, k) : nullptr;
     store_axis(group, 0, y, data);
@@ -228,7 +277,11 @@ class OverlapCall : TransformCall {
   template <class T>
   void store_axis(Group& group, int a, std::byte* const* y, T* data) const {
     if (a == last()) {
-      if (a > 0) f_.inverse(data, layout_.step[a], layout_.fft[a]);
+      if (a > 0) {
+        const Flushed flushed;
+        f_.inverse(data, layout_.step[a], layout_.fft[a]);
+      }
+      if (group.is_scaled || group.tap_exponent != 0) scale_row(group, data);
       const std::uint32_t bad = store_lanes(group.inner, y, group.bias, data);
       for (int l = 0; l < f_.lanes; ++l)
         if (y[l]) group.bad |= bad & (std::uint32_t(1) << l);
@@ -243,6 +296,13 @@ class OverlapCall : TransformCall {
       }
       if (any) store_axis(group, a + 1, next, data + i * layout_.step[a]);
     }
+  }
+
+  template <class T>
+  void scale_row(const Group& group, T* data) const {
+    int exponents[kMaxLanes];
+    for (int l = 0; l < f_.lanes; ++l) exponents[l] = group.exponents[l] + group.tap_exponent;
+    scale_lanes(data, 2 * folded_, f_.lanes, exponents);
   }
 };
 

@@ -17,13 +17,20 @@
 // Integers are doubles here, and an output is the nearest integer: Convolution::rounds_right has made sure
 // that it is the right one.
 //
+// Numbers inside a transform are of the size of its largest, so what is too small to be normal counts as zero there,
+// as long as the largest samples and taps are neither small nor large (`is_usual`). Samples of a tile that are, and
+// taps, are multiplied by powers of two on the way in, and the outputs by others on the way out: nothing is rounded by
+// that but outputs that are subnormal themselves.
+//
 // A tile with an output that is not finite is done again by the direct kernel, so that infinities
 // and NaNs stand where the definition puts them.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -31,6 +38,7 @@
 #include "../taps/pack.hpp"
 #include "../thread/pool.hpp"
 #include "radices.hpp"
+#include "flush.hpp"
 
 namespace flipslide {
 
@@ -91,10 +99,15 @@ class Transformer {
     return n;
   }
 
-  // A row of taps, spread over its places and scaled by 1 / points, in `to` (reach() samples). The index
-  // of each other axis is that of a place: there may be no taps. Then the result is false.
+  // A row of taps, spread over its places and scaled by 1 / points and by 2^-exponent, in `to` (reach() samples). The
+  // index of each other axis is that of a place: there may be no taps. Then the result is false.
   template <class T>
-  bool tap_row(const View& w, Index channel, const Index* place, T* to) const;
+  bool tap_row(const View& w, Index channel, const Index* place, T* to, int exponent) const;
+  template <class T, class Visit>
+  void each_tap_row(const View& w, Index channel, const Visit& visit) const;
+  // Of the largest tap of each channel, where it is not usual; nothing where all are.
+  template <class T>
+  std::vector<int> tap_exponents(const View& w) const;
   // Beyond its reach a row of the last axis has no taps.
   Index reach() const { return c_.slides.back().overhang() + 1; }
 };
@@ -133,10 +146,10 @@ class TransformCall : protected Transformer {
   void set_inner(Inner& inner, int lane, const Tile& tile) const;
   void look_at(Inner& inner) const;
 
-  // A row of the last axis in each lane. Rows of y that are null are not written; the bits of the result
-  // say which lanes have a number that is not finite.
+  // A row of the last axis in each lane, whose squares are added to `squares`. Rows of y that are null are not written;
+  // the bits of the result say which lanes have a number that is not finite.
   template <class T>
-  void load_lanes(const Inner& inner, const Row* rows, T* data) const;
+  void load_lanes(const Inner& inner, const Row* rows, T* data, T* squares) const;
   template <class T>
   std::uint32_t store_lanes(const Inner& inner, std::byte* const* y, const std::byte* bias, const T* data) const;
 
@@ -149,6 +162,10 @@ class TransformCall : protected Transformer {
   void put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const;
 
   void redo(const Tile& tile, Index group, Index k) const;
+
+  int tap_exponent(Index group, Index k) const {
+    return w_.exponents.empty() ? 0 : w_.exponents[static_cast<std::size_t>(group * n_out_ + k)];
+  }
 
  private:
   // At most kStretch integers.
@@ -178,8 +195,72 @@ void unzip(const T* from, Index n, T* re, T* im) {
   }
 }
 
+// The power of two that brings a magnitude into [1, 2), unless it is usual, zero or not finite: then 0. Within the
+// usual range neither sums of squares nor products of two spectra leave the normal numbers by less than 2^30.
 template <class T>
-bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to) const {
+int unusual_exponent(T magnitude) {
+  constexpr int most = std::numeric_limits<T>::max_exponent / 4;
+  if (magnitude == 0 || !(magnitude <= std::numeric_limits<T>::max())) return 0;
+  const int exponent = std::ilogb(magnitude);
+  return exponent < -most || exponent > most ? exponent : 0;
+}
+
+// In two steps, as the whole factor may not be a normal number; the second one alone may round.
+template <class T>
+void scale_by(T* data, Index n, int exponent) {
+  if (exponent == 0) return;
+  const T first = std::ldexp(T(1), exponent / 2), second = std::ldexp(T(1), exponent - exponent / 2);
+  for (Index i = 0; i < n; ++i) data[i] = data[i] * first * second;
+}
+
+// The same with an exponent for each lane of n vectors.
+template <class T>
+void scale_lanes(T* data, Index n, Index lanes, const int* exponents) {
+  T first[kMaxLanes], second[kMaxLanes];
+  for (Index l = 0; l < lanes; ++l) {
+    first[l] = std::ldexp(T(1), exponents[l] / 2);
+    second[l] = std::ldexp(T(1), exponents[l] - exponents[l] / 2);
+  }
+  for (Index i = 0; i < n; ++i, data += lanes)
+    for (Index l = 0; l < lanes; ++l) data[l] = data[l] * first[l] * second[l];
+}
+
+// Calls visit(row, n) for the taps of a channel, in pieces of a row along the last axis, each part on its own.
+template <class T, class Visit>
+void Transformer::each_tap_row(const View& w, Index channel, const Visit& visit) const {
+  const FsLoadFn load = c_.isa.convert->load[compute_][c_.types.w];
+  const auto step = [&](int a) { return w.stride(axis(a).w_dim) * (c_.slides[a].w_reversed ? -1 : 1); };
+  Index j[kMaxAxes] = {};
+  for (int a = 0; a >= 0;) {
+    const std::byte* from = taps_of(c_, w, channel / n_out_, channel % n_out_);
+    for (a = 0; a < last(); ++a) from += j[a] * step(a);
+    T some[kStretch];
+    for (Index i = 0; i < axis(last()).w; i += kStretch)
+      for (Index part = 0; part < parts_; ++part) {
+        const Index n = std::min(kStretch, axis(last()).w - i);
+        load(some, from + i * step(last()) + part * kTypeBytes[c_.types.w], step(last()), n);
+        visit(some, n);
+      }
+    while (a-- > 0 && ++j[a] == axis(a).w) j[a] = 0;
+  }
+}
+
+template <class T>
+std::vector<int> Transformer::tap_exponents(const View& w) const {
+  std::vector<int> found(static_cast<std::size_t>(channels()), 0);
+  for (Index channel = 0; channel < channels(); ++channel) {
+    T most = 0;
+    each_tap_row<T>(w, channel, [&](const T* taps, Index n) {
+      for (Index i = 0; i < n; ++i) most = std::max(most, std::abs(taps[i]));
+    });
+    found[static_cast<std::size_t>(channel)] = unusual_exponent(most);
+  }
+  if (std::all_of(found.begin(), found.end(), [](int e) { return e == 0; })) found.clear();
+  return found;
+}
+
+template <class T>
+bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* to, int exponent) const {
   const std::byte* from = taps_of(c_, w, channel / n_out_, channel % n_out_);
   for (int a = 0; a < last(); ++a) {
     const Index tap = place[a] / axis(a).dilation;
@@ -197,6 +278,7 @@ bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* t
     for (Index j = 0; j < inner.axis.w; j += kStretch) {
       const Index n = std::min(kStretch, inner.axis.w - j);
       load(some, from + j * stride + part * kTypeBytes[c_.types.w], stride, n);
+      scale_by(some, n, -exponent);
       T* at = to + j * step + part;
       for (Index i = 0; i < n; ++i) at[i * step] = by * some[i];
     }
@@ -205,7 +287,7 @@ bool Transformer::tap_row(const View& w, Index channel, const Index* place, T* t
 }
 
 template <class T>
-void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data) const {
+void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data, T* squares) const {
   // Real numbers fill the real parts, then the imaginary ones; complex ones lie as the points do.
   const Index lanes = f_.lanes, step = is_complex_ ? lanes : 2 * lanes;
   const void* from[kMaxLanes];
@@ -221,7 +303,7 @@ void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data) con
         from[l] = in_place ? reinterpret_cast<const T*>(rows[l].at + first * x_stride_[last()])
                            : stretch(rows[l], first, n, scratch + l * kStretch * parts_);
       }
-      f_.gather(from, n * parts_, data + q * 2 * lanes + half * lanes, step);
+      f_.gather_squares(from, n * parts_, data + q * 2 * lanes + half * lanes, step, squares);
     }
 }
 
@@ -315,9 +397,10 @@ void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, I
   if (c_.rounds()) return put_whole(y + q * y_stride_[last()], bias, from, n);
   const FsStoreFn store = c_.isa.convert->store[compute_][c_.types.y];
   T value[2] = {};
-  if (bias) std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
-  if (bias)
+  if (bias) {
+    std::memcpy(value, bias, static_cast<std::size_t>(parts_) * sizeof(T));
     for (Index i = 0; i < n * parts_; ++i) from[i] += value[i % parts_];
+  }
   y += q * y_stride_[last()];
   if (!is_complex_) return store(y, y_stride_[last()], from, n);
   T re[kStretch], im[kStretch];

@@ -373,29 +373,47 @@ FS_INLINE void transpose(Vec<T>* a) {
 
 // The points that do not fill a square. Apart from the loops below, whose squares stay in registers.
 template <class T>
-static __attribute__((noinline)) void gather_rest(const void* const* rows, int64_t p, int64_t n, T* at, int64_t step) {
+static __attribute__((noinline)) Vec<T> gather_rest(const void* const* rows, int64_t p, int64_t n, T* at, int64_t step,
+                                                    Vec<T> sum) {
   constexpr int lanes = Vec<T>::lanes;
   Vec<T> a[lanes];
   for (int l = 0; l < lanes; ++l) a[l] = load_part((const T*)rows[l] + p, (int)(n - p));
   transpose(a);
-  for (int l = 0; l < n - p; ++l, at += step) store(at, a[l]);
+  for (int l = 0; l < n - p; ++l, at += step) {
+    store(at, a[l]);
+    sum = multiply_add(a[l], a[l], sum);
+  }
+  return sum;
 }
 
-template <class T>
-static void gather(const void* const* rows, int64_t n, void* to, int64_t step) {
+template <class T, bool measures>
+FS_INLINE void gather_rows(const void* const* rows, int64_t n, T* at, int64_t step, T* squares) {
   constexpr int lanes = Vec<T>::lanes;
-  T* at = (T*)to;
+  Vec<T> even = splat(T(0)), odd = even;
   int64_t p = 0;
-  for (; p + lanes <= n; p += lanes) {
+  for (; p + lanes <= n; p += lanes, at += lanes * step) {
     Vec<T> a[lanes];
     FS_UNROLL
     for (int l = 0; l < lanes; ++l) a[l] = load((const T*)rows[l] + p);
     transpose(a);
     FS_UNROLL
-    for (int l = 0; l < lanes; ++l) store(at + l * step, a[l]);
-    at += lanes * step;
+    for (int l = 0; l < lanes; ++l) {
+      store(at + l * step, a[l]);
+      if (measures) (l % 2 ? odd : even) = multiply_add(a[l], a[l], l % 2 ? odd : even);
+    }
   }
-  if (p < n) gather_rest(rows, p, n, at, step);
+  if (p < n) odd = gather_rest(rows, p, n, at, step, odd);
+  if (measures) store(squares, load(squares) + (even + odd));
+}
+
+template <class T>
+static void gather(const void* const* rows, int64_t n, void* to, int64_t step) {
+  gather_rows<T, false>(rows, n, (T*)to, step, nullptr);
+}
+
+template <class T>
+static void gather_squares(const void* const* rows, int64_t n, void* to, int64_t step, void* squares) {
+  gather_rows<T, true>(rows, n, (T*)to, step, (T*)squares);
 }
 
 template <class T>
@@ -437,6 +455,26 @@ static uint32_t scatter(const void* from, int64_t step, int64_t n, void* const* 
   uint32_t mask = 0;
   for (int l = 0; l < lanes; ++l) mask |= (uint32_t)(left[l] != T(0)) << l;
   return mask;
+}
+
+template <class T>
+static void squares(const void* data, int64_t n, void* sums) {
+  constexpr int lanes = Vec<T>::lanes;
+  const T* at = (const T*)data;
+  Vec<T> sum[4] = {load((const T*)sums), splat(T(0)), splat(T(0)), splat(T(0))};
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4, at += 4 * lanes) {
+    FS_UNROLL
+    for (int k = 0; k < 4; ++k) {
+      const Vec<T> v = load(at + k * lanes);
+      sum[k] = multiply_add(v, v, sum[k]);
+    }
+  }
+  for (; i < n; ++i, at += lanes) {
+    const Vec<T> v = load(at);
+    sum[0] = multiply_add(v, v, sum[0]);
+  }
+  store((T*)sums, (sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 template <class T>
@@ -499,8 +537,9 @@ static int store_rows(const void* from, int64_t step, int64_t n, void* to, int64
 
 }  // namespace
 
-#define FS_LANES(T)                                                                                                \
-  {Vec<T>::lanes,     kMaxRadix,  forward<T>, inverse<T>, filter<T, Shared>, filter<T, Each>, multiply<T, Shared>, \
-   multiply<T, Each>, twiddle<T>, gather<T>,  scatter<T>, transpose<T>,      load_rows<T>,    store_rows<T>}
+#define FS_LANES(T)                                                                                        \
+  {Vec<T>::lanes,       kMaxRadix,         forward<T>,   inverse<T>,   filter<T, Shared>, filter<T, Each>, \
+   multiply<T, Shared>, multiply<T, Each>, twiddle<T>,   gather<T>,    gather_squares<T>, scatter<T>,      \
+   squares<T>,          transpose<T>,      load_rows<T>, store_rows<T>}
 
 extern "C" const struct FsButterflies FS_SYMBOL(butterflies)[2] = {FS_LANES(float), FS_LANES(double)};

@@ -44,8 +44,12 @@ struct FsButterflies {
                   int conjugate);
   // One row of n numbers per lane, into one part (real or imaginary) of n points.
   void (*gather)(const void* const* rows, int64_t n, void* to, int64_t step);
+  // And squares[lane] += their squares.
+  void (*gather_squares)(const void* const* rows, int64_t n, void* to, int64_t step, void* squares);
   // And back. The bits of the result say in which lanes a number was not finite.
   uint32_t (*scatter)(const void* from, int64_t step, int64_t n, void* const* rows);
+  // sums[lane] += the squares of n vectors that follow each other.
+  void (*squares)(const void* data, int64_t n, void* sums);
   // Squares of `lanes` neighbouring points by lanes, flipped over their diagonal.
   void (*transpose)(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares);
   // A vector of one part from each of n rows that are from_step apart; of pairs (re, im): both parts.

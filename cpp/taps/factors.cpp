@@ -93,6 +93,7 @@ double dot(const double* a, const double* b, Index n) {
 template <class T>
 struct Terms {
   Index n_rows, n_columns, rank = 0;
+  int exponent = 0;                   // the numbers here are 2^-exponent of the taps, so that their squares are normal
   std::vector<double> rest, squares;  // squares: of each row of the rest
   std::vector<T> columns, rows;
   double left = 0;      // the square of the norm of the rest
@@ -107,14 +108,22 @@ struct Terms {
     for (const double square : squares) left += square;
   }
 
+  void fill(const T* taps) {
+    T most = 0;
+    for (std::size_t t = 0; t < rest.size(); ++t) most = std::max(most, std::abs(taps[t]));
+    exponent = most > 0 ? std::ilogb(most) : 0;
+    for (std::size_t t = 0; t < rest.size(); ++t) rest[t] = std::ldexp(static_cast<double>(taps[t]), -exponent);
+    measure();
+  }
+
   double* row(Index i) { return rest.data() + i * n_columns; }
 
   void peel() {
     const Index pivot = std::max_element(squares.begin(), squares.end()) - squares.begin();
     std::vector<double> v(row(pivot), row(pivot) + n_columns);
     for (double& tap : v) {
-      rows.push_back(static_cast<T>(tap));
-      tap = rows.back();
+      rows.push_back(static_cast<T>(std::ldexp(tap, exponent)));
+      tap = std::ldexp(static_cast<double>(rows.back()), -exponent);
     }
     const double square = dot(v.data(), v.data(), n_columns);
     double column_square = 0;
@@ -141,13 +150,16 @@ struct Terms {
 
 // A few rows and columns of taps of a high rank have a high rank too: a look that costs next to nothing.
 template <class T>
-bool may_have_rank(const T* taps, Index n_rows, Index n_columns, Index most, double enough) {
+bool may_have_rank(const T* taps, Index n_rows, Index n_columns, int exponent, Index most, double enough) {
   const Index n = most + 1;
   if (std::min(n_rows, n_columns) < 2 * n) return true;
   Terms<T> few(n, n);
+  few.exponent = exponent;
   for (Index i = 0; i < n; ++i)
     for (Index j = 0; j < n; ++j)
-      few.row(i)[j] = taps[(2 * i + 1) * n_rows / (2 * n) * n_columns + (2 * j + 1) * n_columns / (2 * n)];
+      few.row(i)[j] = std::ldexp(
+          static_cast<double>(taps[(2 * i + 1) * n_rows / (2 * n) * n_columns + (2 * j + 1) * n_columns / (2 * n)]),
+          -exponent);
   few.measure();
   // Pivots of a part are worse than those of the whole: what remains of roundings may have grown.
   return few.peel_all(most, 256 * enough);
@@ -165,15 +177,12 @@ double error_of(const Terms<T>& terms, double norm) {
 
 template <class T>
 bool find_terms(Terms<T>& terms, const T* taps, const Separation& wanted) {
+  terms.fill(taps);
   double sum = 0;
-  for (std::size_t t = 0; t < terms.rest.size(); ++t) {
-    terms.rest[t] = taps[t];
-    sum += std::abs(terms.rest[t]);
-  }
-  terms.measure();
+  for (const double tap : terms.rest) sum += std::abs(tap);
   const double norm = std::sqrt(terms.left), few = kRoundings / 2 * std::numeric_limits<T>::epsilon();
   const double enough = few * few * terms.left;
-  return may_have_rank(taps, terms.n_rows, terms.n_columns, wanted.rank, enough) &&
+  return may_have_rank(taps, terms.n_rows, terms.n_columns, terms.exponent, wanted.rank, enough) &&
          terms.peel_all(wanted.rank, enough) && error_of(terms, norm) <= wanted.error * sum;
 }
 

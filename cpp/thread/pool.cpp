@@ -10,10 +10,6 @@
 #include <thread>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <xmmintrin.h>
-#endif
-
 namespace flipslide {
 
 namespace {
@@ -33,21 +29,6 @@ inline void relax() {
 #endif
 }
 
-// While it lives, this thread's results below the smallest normal number are zero, as are such
-// operands: on many processors each of them costs a hundred times a normal one.
-class FlushDenormals {
-#if defined(__x86_64__)
- public:
-  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
-  ~FlushDenormals() { _mm_setcsr(before_); }
-  FlushDenormals(const FlushDenormals&) = delete;
-  FlushDenormals& operator=(const FlushDenormals&) = delete;
-
- private:
-  unsigned before_;
-#endif
-};
-
 // One call's tasks. Threads take the next number until none is left.
 struct Job {
   std::int64_t n_tasks;
@@ -58,7 +39,6 @@ struct Job {
   std::exception_ptr failure{};
 
   void work() {
-    [[maybe_unused]] const FlushDenormals flush;
     inside_task = true;
     for (std::int64_t task; (task = next.fetch_add(1)) < n_tasks;) {
       try {
@@ -164,7 +144,6 @@ Pool& pool() {
 void run_tasks(std::int64_t n_tasks, int n_threads, TaskFn run, const void* context) {
   if (n_threads > n_tasks) n_threads = (int)n_tasks;
   if (n_threads <= 1 || inside_task) {
-    [[maybe_unused]] const FlushDenormals flush;
     for (std::int64_t task = 0; task < n_tasks; ++task) run(context, task);
     return;
   }

@@ -3,8 +3,7 @@
 // Which thread takes which task never changes a result: a task owns its outputs. A worker
 // waits about 50 microseconds for more before it sleeps. A second caller at the same time does
 // its own work alone, and so does a call from inside a task. After a fork the child starts
-// with an empty pool. Inside a task numbers too small to be normal count as zero; the thread's own
-// setting is restored after it.
+// with an empty pool.
 #pragma once
 
 #include <cstdint>

@@ -34,6 +34,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
+from flipslide.playground import make_page
 from flipslide.show import Frame, Frames, Shown
 from flipslide.show.html import render_block
 from flipslide.show.plot import Curve, Panel, draw_plot
@@ -250,13 +251,14 @@ def _visit_math_block(writer: Any, node: nodes.math_block) -> None:
 
 
 def _write_assets(app: Sphinx) -> None:
-    """The library's own style sheet and script, once for all pages."""
+    """The library's own style sheet and script, once for all pages, and the page that can be touched."""
     folder = Path(app.outdir).parent / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     package = resources.files("flipslide.show")
     css = package.joinpath("page.css").read_text("utf-8") + style_sheet()
     (folder / "flipslide.css").write_text(css, "utf-8")
     (folder / "stepper.js").write_text(package.joinpath("stepper.js").read_text("utf-8"), "utf-8")
+    (folder / "play.html").write_text(make_page(), "utf-8")
     app.config.html_static_path.append(str(folder))
 
 

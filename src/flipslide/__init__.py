@@ -16,7 +16,8 @@ __version__ = "0.1.0"
 #: The public names by the module that defines them. A name is imported when it is first used, so that
 #: the command line can answer `--help` without NumPy.
 _HOMES = {
-    "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError ParameterError ShapeError",
+    "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
+    "ShapeError",
     "execute": "release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
@@ -29,18 +30,20 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 #: Modules that are public themselves; `fs.kernels` is another name of `fs.taps`.
-_MODULES = {"nn": "nn", "taps": "taps", "kernels": "taps"}
+_MODULES = {"filters": "filters", "nn": "nn", "taps": "taps", "kernels": "taps"}
 
 __all__ = sorted({*_HOME_OF, *_MODULES.values(), "__version__"})
 
 # The same names for type checkers and editors, which do not run the table; a test compares the two.
 if TYPE_CHECKING:
+    from . import filters as filters
     from . import nn as nn
     from . import taps as taps
     from .errors import DtypeError as DtypeError
     from .errors import FlipslideError as FlipslideError
     from .errors import IntegerOverflowError as IntegerOverflowError
     from .errors import MissingExtraError as MissingExtraError
+    from .errors import NotAConvolutionError as NotAConvolutionError
     from .errors import ParameterError as ParameterError
     from .errors import ShapeError as ShapeError
     from .execute import release_memory as release_memory

@@ -5,6 +5,7 @@
     ├── ParameterError         ValueError      a word or number that means nothing here
     ├── DtypeError             TypeError       a dtype that cannot be convolved or returned
     ├── IntegerOverflowError   OverflowError   integers that would not be exact
+    ├── NotAConvolutionError   AttributeError  a filter that is no sum of products, and where it is
     └── MissingExtraError      ImportError     an optional package is not installed
 
 Each is also the built-in exception that a NumPy user would catch. A message says
@@ -20,6 +21,7 @@ __all__ = [
     "FlipslideError",
     "IntegerOverflowError",
     "MissingExtraError",
+    "NotAConvolutionError",
     "ParameterError",
     "ShapeError",
     "unknown_word",
@@ -44,6 +46,10 @@ class DtypeError(FlipslideError, TypeError):
 
 class IntegerOverflowError(FlipslideError, OverflowError):
     """Integers whose sum would not be exact in the result's dtype."""
+
+
+class NotAConvolutionError(FlipslideError, AttributeError):
+    """A filter that is no sum of products; the message says where to find it."""
 
 
 class MissingExtraError(FlipslideError, ImportError):

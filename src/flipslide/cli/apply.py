@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -65,7 +66,7 @@ def command(
     flipslide apply photo.png -k gaussian:sigma=2 -o soft.png
     flipslide apply table.csv -k 1,-1 -m valid
     """
-    from flipslide.io import FORMATS
+    from flipslide.io import FORMATS, check_writable
 
     from .blocks import Job
 
@@ -73,8 +74,9 @@ def command(
         raise click.UsageError("FILE and the kernel cannot both come from stdin")
     content, extension = read_content(file)
     taps, about = read_taps(kernel)
-    target = _target(output, extension, content.kind)
-    check_output(output, is_text=FORMATS[target].is_text, force=force)
+    target = Target(output, _target(output, extension, content.kind), force, quiet)
+    check_output(output, is_text=FORMATS[target.extension].is_text, force=force)
+    check_writable(content, target.extension)
     usual = DEFAULTS[content.kind]
     rule, fill = boundary or (usual.boundary, 0)
     job = Job(_axes(content, taps), mode or usual.mode, rule, fill, not no_flip, threads)
@@ -82,7 +84,16 @@ def command(
     with Progress("convolving", quiet) as progress:
         result = _convolve(content, taps, job, progress.advance)
     note(_summary(content, result, job), quiet)
-    _write(content._replace(array=result), output, target, policy or usual.range, force)
+    _write(content._replace(array=result), file, target, policy or usual.range)
+
+
+class Target(NamedTuple):
+    """Where the result goes, and how."""
+
+    path: str
+    extension: str
+    force: bool
+    quiet: bool
 
 
 def _target(output: str, extension: str, kind: str) -> str:
@@ -139,10 +150,15 @@ def _convolve(content: Content, taps: Array, job: Any, advance: Callable[[int, i
 
     if content.kind == "table":
         return run(content.array, taps, job, advance)
-    x = _widened(content.array, taps)
-    if not content.details.get("alpha"):
-        return run(x, taps, job, advance)
-    return _keep_alpha(x, taps, job, advance)
+
+    def widen(array: Array) -> Array:
+        return _widened(array, taps)
+
+    if content.details.get("alpha") is None:
+        return run(widen(content.array), taps, job, advance)
+    from .colours import convolve_colours
+
+    return convolve_colours(content.array, taps, job, content.details, widen, advance)
 
 
 def _widened(array: Array, taps: Array) -> Array:
@@ -152,44 +168,51 @@ def _widened(array: Array, taps: Array) -> Array:
     return array.astype(np.int64 if array.dtype.kind in "iu" and taps.dtype.kind in "biu" else np.float64)
 
 
-def _keep_alpha(x: Array, taps: Array, job: Any, advance: Callable[[int, int], None]) -> Array:
-    """Colours convolved; the last channel only cut or padded as they are, by a single 1 as its taps."""
-    import numpy as np
-
-    from .blocks import run
-
-    one = np.zeros(taps.shape, taps.dtype if taps.dtype.kind in "biu" else np.float64)
-    one[tuple((n - 1) // 2 if job.flip else n // 2 for n in taps.shape)] = 1
-    y = run(x[..., :-1], taps, job, advance)
-    return np.concatenate([y, run(x[..., -1:], one, job, lambda done, total: None)], axis=-1)
-
-
 # ---------------------------------------------------------------------------------- writing
 
 
-def _write(content: Content, output: str, target: str, policy: str, force: bool) -> None:
-    from flipslide.io import FORMATS, encode
+def _write(content: Content, source: str, target: Target, policy: str) -> None:
+    from flipslide.io import FORMATS, encode, left_out
 
-    if FORMATS[target].kind != "table":
-        content, lost = _fit(content, policy)
-        if lost:
-            warn(f"{lost}; -o OUT.npy keeps them, --range error refuses them")
-    write_bytes(output, encode(content, target), force=force)
+    kind = FORMATS[target.extension].kind
+    content, lost = _fit(content, kind, policy)
+    if lost:
+        warn(f"{lost}; -o OUT.npy keeps them, --range error refuses them")
+    missing = left_out(content, target.extension)
+    if missing:
+        say = warn if kind != "table" else partial(note, quiet=target.quiet)
+        say(f"left out, as a {target.extension} file cannot keep it: {missing}")
+    write_bytes(target.path, encode(content, target.extension), force=target.force, like=source)
 
 
-def _fit(content: Content, policy: str) -> tuple[Content, str]:
+def _fit(content: Content, kind: str, policy: str) -> tuple[Content, str]:
     """The content in its file's own samples, and what was lost."""
-    from flipslide.io import RangeError, fit
+    from flipslide.io import fit
     from flipslide.io.audio import quantize
 
-    try:
-        if content.kind == "audio":
-            fitted, lost = quantize(content.array, content.details["subtype"], policy)
-        else:
-            fitted, lost = fit(content.array, content.details["dtype"], policy)
-    except RangeError as error:
-        raise RangeError(f"{error}. --range clip cuts them off, -o OUT.npy keeps them") from None
+    stored: Any = content.details.get("dtype")
+    if kind == "table" and content.kind != "table":
+        return content, ""
+    if content.kind == "audio":
+        fitted, lost = quantize(content.array, content.details["subtype"], policy)
+    elif content.kind == "image":
+        fitted, lost = fit(content.array, stored, policy)
+    else:
+        fitted, lost = _fit_array(content.array, stored, policy)
     return content._replace(array=fitted), lost
+
+
+def _fit_array(array: Array, stored: Any, policy: str) -> tuple[Array, str]:
+    """An array in the dtype that it was read in; as it is where fractions came out of integers or numbers of bools."""
+    import numpy as np
+
+    from flipslide.io import fit
+
+    if stored is None or stored.kind == "b" or (stored.kind in "iu" and array.dtype.kind not in "iu"):
+        return array, ""
+    if array.dtype.kind == "c":
+        return array.astype(np.result_type(stored, np.complex64)), ""
+    return fit(array, stored, policy)
 
 
 def _summary(content: Content, result: Array, job: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -45,6 +46,8 @@ def _read_stdin() -> tuple[bytes, str]:
     """(all of stdin, the extension that it looks like)."""
     from flipslide.io import ReadError, sniff
 
+    if sys.stdin is None or sys.stdin.closed:
+        raise ReadError("- reads from stdin, which is closed")
     if sys.stdin.isatty():
         raise ReadError("- reads from a pipe, and nothing is piped in; try: flipslide … - < FILE")
     data = sys.stdin.buffer.read()
@@ -89,26 +92,55 @@ def _as_taps(content: Content) -> tuple[Array, dict[str, Any]]:
 
 def check_output(path: str, *, is_text: bool, force: bool) -> None:
     """Refuse before the work: a file that is in the way, or a terminal that cannot show the result."""
-    problem = ""
-    if path != "-" and Path(path).exists() and not force:
-        problem = f"{path} exists; choose another name, or overwrite it with --force (-f)"
-    if path == "-" and sys.stdout.isatty() and not is_text:
-        problem = "the result is binary and would upset the terminal; name a file with -o OUT, or pipe it on"
+    problem = _stdout_problem(is_text) if path == "-" else _file_problem(path, force)
     if problem:
         from flipslide.io import WriteError
 
         raise WriteError(problem)
 
 
-def write_bytes(path: str, data: bytes, *, force: bool) -> None:
-    """All of `data` to a file or `-`."""
-    from flipslide.io import write
+def _stdout_problem(is_text: bool) -> str:
+    if sys.stdout is None or sys.stdout.closed:
+        return "stdout is closed; name a file with -o OUT"
+    if sys.stdout.isatty() and not is_text:
+        return "the result is binary and would upset the terminal; name a file with -o OUT, or pipe it on"
+    return ""
+
+
+def _file_problem(path: str, force: bool) -> str:
+    target = Path(path)
+    try:
+        if target.exists() and not force:
+            return f"{path} exists; choose another name, or overwrite it with --force (-f)"
+        if target.is_dir():
+            return f"{path} is a folder; name a file in it"
+        folder = target.resolve().parent
+        if not folder.is_dir():
+            return f"{path}: there is no folder {folder.name}"
+        is_new = not target.exists() or target.is_file()
+        if is_new and not os.access(folder, os.W_OK):
+            return f"{path}: files cannot be written in that folder"
+        if len(os.fsencode(target.name)) > 255:
+            return f"{path}: the name is too long"
+    except (OSError, ValueError) as error:
+        return f"{path}: {getattr(error, 'strerror', None) or error}"
+    return ""
+
+
+def write_bytes(path: str, data: bytes, *, force: bool, like: str | None = None) -> None:
+    """All of `data` to a file, as private as the file `like`, or to `-`."""
+    from flipslide.io import WriteError, write
 
     if path != "-":
-        write(path, data, force=force)
+        write(path, data, force=force, like=like)
         return
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"stdout: {error.strerror or error}") from None
 
 
 class Progress:
@@ -116,7 +148,7 @@ class Progress:
 
     def __init__(self, label: str, quiet: bool) -> None:
         self._label = label
-        self._shown = not quiet and sys.stderr.isatty()
+        self._shown = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._since = time.monotonic()
         self._done = 0
         self._bar: Any = None

@@ -8,16 +8,24 @@ install are imported on first use.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from . import audio, image, table
+import numpy as np
+
+from flipslide.errors import FlipslideError
+
+from . import audio, image, table, tiff
 from .content import Content, RangeError, ReadError, WriteError, fit
+from .marks import Marks
+from .marks import left_out as _left_out
 
 __all__ = [
-    "FORMATS", "Content", "Format", "RangeError", "ReadError", "WriteError",
-    "decode", "encode", "extension_of", "fit", "read", "sniff", "write",
+    "FORMATS", "Content", "Format", "Marks", "RangeError", "ReadError", "WriteError",
+    "check_writable", "decode", "encode", "extension_of", "fit", "left_out", "read", "sniff", "write",
 ]  # fmt: skip
 
 
@@ -28,15 +36,16 @@ class Format(NamedTuple):
     decode: Callable[[bytes], Content]
     encode: Callable[[Content], bytes]
     is_text: bool = False
+    name: str = ""  # of the rows of `marks.KEEPS`
 
 
-_JPEG = Format("image", image.decode_jpeg, image.encode_jpeg)
-_TIFF = Format("image", image.decode_tiff, image.encode_tiff)
+_JPEG = Format("image", image.decode_jpeg, image.encode_jpeg, name="jpeg")
+_TIFF = Format("image", tiff.decode_tiff, tiff.encode_tiff, name="tiff")
 
 FORMATS: dict[str, Format] = {
-    ".wav": Format("audio", audio.decode, audio.encode_wav),
-    ".flac": Format("audio", audio.decode, audio.encode_flac),
-    ".png": Format("image", image.decode_png, image.encode_png),
+    ".wav": Format("audio", audio.decode, audio.encode_wav, name="wav"),
+    ".flac": Format("audio", audio.decode, audio.encode_flac, name="flac"),
+    ".png": Format("image", image.decode_png, image.encode_png, name="png"),
     ".jpg": _JPEG,
     ".jpeg": _JPEG,
     ".tif": _TIFF,
@@ -71,11 +80,50 @@ def sniff(data: bytes) -> str:
 
 
 def decode(data: bytes, extension: str) -> Content:
-    return FORMATS[extension].decode(data)
+    """What the bytes of a file hold.
+
+    Whatever a decoder of another package raises about a damaged file is a ReadError here.
+    """
+    try:
+        return FORMATS[extension].decode(data)
+    except FlipslideError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        raise ReadError(f"not a readable {extension} file: {_words_of(error) if data else 'it is empty'}") from None
 
 
 def encode(content: Content, extension: str) -> bytes:
-    return FORMATS[extension].encode(content)
+    """The bytes of a file; a WriteError where it cannot hold the content."""
+    try:
+        return FORMATS[extension].encode(content)
+    except FlipslideError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        raise WriteError(f"{extension} cannot hold this {content.kind}: {_words_of(error)}") from None
+
+
+def _words_of(error: Exception) -> str:
+    """An exception of another package as one line."""
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__
+
+
+def check_writable(content: Content, extension: str) -> None:
+    """Refuse before the work what a format cannot hold: one sample of it is encoded."""
+    encode(content._replace(array=_one_sample(content)), extension)
+
+
+def _one_sample(content: Content) -> np.ndarray:
+    """A picture of one pixel, or a sound of one sample, with all channels and pages."""
+    array, details = content.array, content.details
+    kept = {details.get("color")} if content.kind == "image" else {1} if content.kind == "audio" else set()
+    shape = [n if dim in kept else min(n, 1) for dim, n in enumerate(array.shape)]
+    return np.zeros(shape, details.get("dtype", array.dtype) if content.kind == "image" else array.dtype)
+
+
+def left_out(content: Content, extension: str) -> str:
+    """What the file said about its samples and one with that extension cannot keep; "" if nothing."""
+    return _left_out(content.details.get("marks", Marks()), FORMATS[extension].name)
 
 
 def read(path: str) -> Content:
@@ -92,28 +140,44 @@ def read(path: str) -> Content:
         return decode(Path(path).read_bytes(), extension)
     except ReadError as error:
         raise ReadError(f"{path}: {error}") from None
-    except OSError as error:
-        raise ReadError(f"{path}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def write(path: str, data: bytes, *, force: bool = False) -> None:
-    """Write a whole file or none of it; an existing one only with force."""
+def write(path: str, data: bytes, *, force: bool = False, like: str | None = None) -> None:
+    """Write a whole file or none of it; an existing one only with force.
+
+    The file is as private as `like`, the one that it was made from.
+    """
     target = Path(path).resolve()  # through a link, to the file itself
     try:
         if target.exists() and not force:
             raise WriteError(f"{path} exists; choose another name, or overwrite it with --force (-f)")
         # A device or a pipe is written to; a name that is or will be a file is replaced whole.
-        _replace(target, data) if target.is_file() or not target.exists() else target.write_bytes(data)
+        _replace(target, data, like) if target.is_file() or not target.exists() else target.write_bytes(data)
     except WriteError:
         raise
-    except OSError as error:
-        raise WriteError(f"{path}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise WriteError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _replace(target: Path, data: bytes) -> None:
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+def _replace(target: Path, data: bytes, like: str | None) -> None:
+    handle, name = tempfile.mkstemp(prefix=".flipslide-", dir=target.parent)
     try:
-        part.write_bytes(data)
-        part.replace(target)
+        with open(handle, "wb") as part:
+            part.write(data)
+        os.chmod(name, _mode_of(target, like))
+        os.replace(name, target)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _mode_of(target: Path, like: str | None) -> int:
+    """An existing file's own permissions; else those of a new file, without any that `like` does not give."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    given = os.stat(like).st_mode & 0o777 | 0o600 if like and os.path.exists(like) else 0o666
+    return 0o666 & ~mask & given

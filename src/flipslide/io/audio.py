@@ -3,23 +3,44 @@
 PCM of b bits holds k/2^(b−1) for the integers −2^(b−1) … 2^(b−1) − 1. It is quantised here,
 half to even, and handed over as the integers themselves: libsndfile's own conversion from
 floats multiplies by 2^(b−1) − 1, so that a file read and written would not be the same file.
+
+Tags, cue points, broadcast data, pictures and speaker positions are put into the result as they were.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
 
 from flipslide.arrays import Array
 
-from .content import Content, RangeError, ReadError, WriteError, fit, missing
+from .containers import Block, Chunk, flac_blocks, join_flac, join_riff, riff_chunks
+from .content import Content, RangeError, ReadError, WriteError, check_size, fit, missing
+from .marks import Marks
 
 __all__ = ["decode", "encode_flac", "encode_wav", "quantize"]
 
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOATS: dict[str, np.dtype[Any]] = {"FLOAT": np.dtype(np.float32), "DOUBLE": np.dtype(np.float64)}
+
+#: Chunks of a RIFF file that say something about the sound, and what a person calls them.
+WAV_KEPT = {
+    b"LIST": "INFO tags", b"cue ": "cue points", b"bext": "broadcast data", b"smpl": "loops", b"inst": "the instrument",
+    b"iXML": "iXML", b"axml": "axml", b"id3 ": "ID3 tags", b"ID3 ": "ID3 tags", b"acid": "acid data", b"chna": "chna",
+    b"cart": "cart data", b"plst": "the playlist", b"note": "notes", b"labl": "labels", b"_PMX": "XMP",
+}  # fmt: skip
+
+#: Metadata blocks of a FLAC file: application data, comments, the cue sheet, pictures.
+FLAC_KEPT = {2: "application data", 4: "comments", 5: "the cue sheet", 6: "pictures"}
+
+#: libsndfile's names of tags that both formats have.
+TAGS = ("title", "copyright", "artist", "comment", "date", "album", "license", "tracknumber", "genre")
+
+#: Sizes that programs write while they do not know how long a stream will be; these are no promise.
+STREAMING = 0x7FFF0000
 
 
 def _soundfile() -> Any:
@@ -30,15 +51,57 @@ def _soundfile() -> Any:
     return soundfile
 
 
+# --------------------------------------------------------------------------------- reading
+
+
 def decode(data: bytes) -> Content:
     """(time, channels) in units of full scale, with "rate" and "subtype" as the file says."""
-    soundfile = _soundfile()
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            details = {"rate": file.samplerate, "subtype": file.subtype}
-            return Content(file.read(dtype="float64", always_2d=True), "audio", details)
-    except soundfile.LibsndfileError as error:
-        raise ReadError(f"not a readable sound: {error.error_string}") from None
+    soundfile, chunks = _soundfile(), riff_chunks(data)
+    _check_complete(chunks)
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        check_size(8 * file.frames * file.channels, len(data))
+        samples = _read(file)
+        tags = tuple((name, text) for name in TAGS if (text := getattr(file, name)))
+        details = {"rate": file.samplerate, "subtype": file.subtype, "marks": _marks(data, chunks, tags)}
+        return Content(samples, "audio", details | {"speakers": _speakers(chunks)})
+
+
+def _check_complete(chunks: list[Chunk]) -> None:
+    """No samples are missing that the header promises."""
+    for chunk in chunks:
+        if chunk.name == b"data":
+            if chunk.is_cut and chunk.stated < STREAMING:
+                raise ReadError(f"the sound is cut off: {len(chunk.data)} of {chunk.stated} bytes of samples are there")
+            if not chunk.stated and chunk is not chunks[-1]:
+                raise ReadError("the header says that there are no samples, and more follows: it was never finished")
+            return
+
+
+def _read(file: Any) -> Array:
+    samples: Array = file.read(file.frames, dtype="float64", always_2d=True)
+    if len(samples) < file.frames and file.frames < STREAMING:
+        raise ReadError(f"the sound is cut off: {len(samples)} of {file.frames} samples are there")
+    return samples
+
+
+def _marks(data: bytes, chunks: list[Chunk], tags: tuple[tuple[str, str], ...]) -> Marks:
+    if data[:4] == b"fLaC":
+        blocks = [block for block in flac_blocks(data)[0] if block.kind in FLAC_KEPT]
+        named = tuple(FLAC_KEPT[block.kind] for block in blocks if block.kind != 4)
+        return Marks(tags=tags, native=("flac", named, blocks))
+    kept = [(chunk.name, chunk.data) for chunk in chunks if chunk.name in WAV_KEPT and not chunk.is_cut]
+    named = tuple(WAV_KEPT[name] for name, piece in kept if not piece.startswith(b"INFO"))
+    return Marks(tags=tags, native=("wav", named, kept))
+
+
+def _speakers(chunks: list[Chunk]) -> int | None:
+    """Which channel belongs to which speaker, as bits; None where the file does not say."""
+    head = next((chunk.data for chunk in chunks if chunk.name == b"fmt "), b"")
+    is_extensible = len(head) >= 40 and head[:2] == b"\xfe\xff"
+    return int(struct.unpack_from("<I", head, 20)[0]) if is_extensible else None
+
+
+# -------------------------------------------------------------------------------- fitting
 
 
 def quantize(values: Array, subtype: str, policy: str) -> tuple[Array, str]:
@@ -59,7 +122,8 @@ def quantize(values: Array, subtype: str, policy: str) -> tuple[Array, str]:
 
 def _refuse_nan(values: Array) -> None:
     if np.isnan(values).any():
-        raise RangeError(f"{int(np.isnan(values).sum())} of {values.size} samples are NaN, which a sound cannot hold")
+        count = int(np.isnan(values).sum())
+        raise RangeError(f"{count} of {values.size} samples are NaN, which a sound cannot hold; -o OUT.npy keeps them")
 
 
 def _too_loud(whole: Array, low: float, top: float, scale: float, policy: str) -> str:
@@ -69,26 +133,64 @@ def _too_loud(whole: Array, low: float, top: float, scale: float, policy: str) -
     peak = float(np.max(np.abs(whole))) / scale
     found = f"{count} of {whole.size} samples exceed full scale (peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB)"
     if policy == "error":
-        raise RangeError(f"{found}; multiply the kernel by {top / scale / peak:.3g} or less")
+        raise RangeError(
+            f"{found}; multiply the kernel by {top / scale / peak:.3g} or less. "
+            "--range clip cuts them off, -o OUT.npy keeps them"
+        )
     return f"{found} and were clipped"
 
 
+# -------------------------------------------------------------------------------- writing
+
+
 def encode_wav(content: Content) -> bytes:
-    return _encode(content, "WAV")
+    is_extensible = content.details.get("speakers") is not None
+    subtypes = _soundfile().available_subtypes("WAVEX")
+    data = _encode(content, "WAVEX" if is_extensible and content.details["subtype"] in subtypes else "WAV")
+    if is_extensible:
+        data = _with_speakers(data, content.details["speakers"])
+    marks = content.details.get("marks", Marks())
+    return join_riff(data, marks.native[2]) if marks.native[0] == "wav" and marks.native[2] else data
+
+
+def _with_speakers(data: bytes, speakers: int) -> bytes:
+    """The bits of the speakers at their place in the header."""
+    place = data.find(b"fmt ") + 8
+    if data[place : place + 2] != b"\xfe\xff":
+        return data
+    return data[: place + 20] + struct.pack("<I", speakers) + data[place + 24 :]
 
 
 def encode_flac(content: Content) -> bytes:
-    return _encode(content, "FLAC")
+    data = _encode(content, "FLAC")
+    marks = content.details.get("marks", Marks())
+    blocks: list[Block] = marks.native[2] if marks.native[0] == "flac" else []
+    return join_flac(data, blocks) if blocks else data
 
 
 def _encode(content: Content, container: str) -> bytes:
     soundfile = _soundfile()
     subtype, rate = content.details["subtype"], content.details["rate"]
+    name = container.removesuffix("EX").lower()
     if not soundfile.check_format(container, subtype):
-        raise WriteError(f".{container.lower()} cannot hold samples of subtype {subtype}; write to the source's format")
-    stream = io.BytesIO()
-    soundfile.write(stream, _as_stored(content.array, subtype), rate, subtype=subtype, format=container)
+        raise WriteError(f".{name} cannot hold samples of subtype {subtype}; write to the source's format")
+    stream, channels = io.BytesIO(), content.array.shape[1]
+    try:
+        with soundfile.SoundFile(stream, "w", rate, channels, subtype, format=container) as file:
+            _write_tags(file, content.details.get("marks", Marks()), name)
+            file.write(_as_stored(content.array, subtype))
+    except soundfile.LibsndfileError as error:
+        raise WriteError(
+            f".{name} cannot hold {channels} channels of {subtype} at {rate} samples a second: {error.error_string}"
+        ) from None
     return stream.getvalue()
+
+
+def _write_tags(file: Any, marks: Marks, name: str) -> None:
+    """Tags of a file of the other kind; those of the same kind are put in as they were."""
+    if marks.native[0] != name:
+        for tag, text in marks.tags:
+            setattr(file, tag, text)
 
 
 def _as_stored(values: Array, subtype: str) -> Array:

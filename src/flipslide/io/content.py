@@ -10,7 +10,7 @@ import numpy as np
 from flipslide.arrays import Array
 from flipslide.errors import FlipslideError, MissingExtraError, unknown_word
 
-__all__ = ["Content", "RangeError", "ReadError", "WriteError", "fit", "missing"]
+__all__ = ["Content", "RangeError", "ReadError", "WriteError", "check_size", "fit", "missing", "shorten"]
 
 RANGES = ("clip", "error")
 
@@ -40,6 +40,22 @@ def missing(extra: str, package: str) -> MissingExtraError:
     return MissingExtraError(f"this file needs {package}, which is missing; run: pip install 'flipslide[{extra}]'")
 
 
+#: What a file may grow to in memory without a question, and how many bytes one byte of it may stand for beyond that.
+#: Deflate reaches 1032, runs of one value in other compressions more; a header that was damaged asks for any number.
+FREE_BYTES, LARGEST_RATIO = 1 << 26, 20_000
+
+
+def check_size(wanted: int, there: int) -> None:
+    """An error for a header that promises far more than its file can hold."""
+    if wanted > max(FREE_BYTES, LARGEST_RATIO * there):
+        raise ReadError(f"its header promises {wanted} bytes, which a file of {there} bytes cannot hold; it is damaged")
+
+
+def shorten(text: str, most: int = 40) -> str:
+    """The text as Python writes it, without its end where it is long."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}…"
+
+
 def fit(values: Array, dtype: np.dtype[Any], policy: str = "clip") -> tuple[Array, str]:
     """`values` in a dtype, rounded half to even, and a sentence on what was lost ("" if nothing).
 
@@ -67,7 +83,7 @@ def _fit_float(values: Array, dtype: np.dtype[Any], policy: str) -> tuple[Array,
 def _refuse_nan(values: Array, dtype: np.dtype[Any]) -> None:
     if values.dtype.kind == "f" and np.isnan(values).any():
         count = int(np.isnan(values).sum())
-        raise RangeError(f"{count} of {values.size} values are NaN, which {dtype} cannot hold")
+        raise RangeError(f"{count} of {values.size} values are NaN, which {dtype} cannot hold; -o OUT.npy keeps them")
 
 
 def _outside(values: Array, low: float, high: float, policy: str) -> str:
@@ -80,5 +96,5 @@ def _outside(values: Array, low: float, high: float, policy: str) -> str:
         f"(lowest {values.min():g}, highest {values.max():g})"
     )
     if policy == "error":
-        raise RangeError(found)
+        raise RangeError(f"{found}. --range clip cuts them off, -o OUT.npy keeps them")
     return f"{found} and were clipped"

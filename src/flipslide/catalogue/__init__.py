@@ -1,0 +1,1 @@
+"""The names of `flipslide.taps`: each a function that makes an array."""

@@ -1,0 +1,99 @@
+// What is on the page is one plain object. It is the address too: only what differs from the
+// beginning stands there, so that a link is short and opens the same page.
+
+export const START = {
+  room: "window",
+  x: ["0", "1", "2", "3", "4"],
+  w: ["1", "-1", "2"],
+  operation: "convolve",
+  mode: "valid",
+  boundary: "zero",
+  fill: "0",
+  stride: 1,
+  dilation: 1,
+  padding: 0,
+  at: 0,
+  tab: "window",
+  dy: null,
+  target: null,
+  level: "flip",
+  seed: 1,
+};
+
+const MAX_UNDO = 200;
+const MAX_ROWS = 64;
+
+// ----------------------------------------------------------------------------- numbers
+
+const writeRows = (rows) => (Array.isArray(rows[0]) ? rows.map((row) => row.join(",")).join(";") : rows.join(","));
+
+// Rows of number texts from what a person typed; null where it is no rectangle of numbers.
+export function readRows(text, parse) {
+  const lines = text.trim().split(/\s*[;\n]\s*/).filter(Boolean);
+  const rows = lines.map((line) => line.trim().replace(/\s*,\s*/g, ",").split(/[\s,]+/));
+  const sound = rows.length > 0 && rows.every((row) => row.length === rows[0].length && row.every((entry) => parse(entry) !== null));
+  if (!sound || rows.length > MAX_ROWS || rows[0].length > MAX_ROWS) return null;
+  return rows.length === 1 && !/;/.test(text) ? rows[0] : rows;
+}
+
+// ----------------------------------------------------------------------------- address
+
+const WRITE = { object: writeRows, number: String, string: String };
+const isRows = (name) => ["x", "w", "dy", "target"].includes(name);
+
+export function toAddress(state) {
+  const differs = Object.keys(START).filter((name) => name !== "room" && JSON.stringify(state[name]) !== JSON.stringify(START[name]));
+  const pairs = differs.filter((name) => state[name] !== null).map((name) => `${name}=${encodeURIComponent(WRITE[typeof state[name]](state[name]))}`);
+  return `#/${state.room}${pairs.length ? `?${pairs.join("&")}` : ""}`;
+}
+
+function readEntry(name, text, parse) {
+  if (isRows(name)) return readRows(text, parse);
+  if (typeof START[name] === "number") return /^\d{1,6}$/.test(text) ? Number(text) : null;
+  return text;
+}
+
+// The state that an address means; what it says wrongly is as at the beginning.
+export function fromAddress(address, parse, allowed = {}) {
+  const found = /^#\/(\w+)(?:\?(.*))?$/.exec(address);
+  const state = { ...START };
+  if (!found) return state;
+  state.room = found[1];
+  for (const [name, text] of new URLSearchParams(found[2] ?? "")) {
+    const value = name in START ? readEntry(name, text, parse) : null;
+    if (value !== null && (!allowed[name] || allowed[name].includes(value))) state[name] = value;
+  }
+  return state;
+}
+
+// -------------------------------------------------------------------------------- undo
+
+// Where the window stands is not worth a step back.
+const PASSING = ["at", "tab", "room"];
+const lasting = (state) => JSON.stringify(Object.entries(state).filter(([name]) => !PASSING.includes(name)));
+
+export class History {
+  constructor(state) {
+    this.past = [];
+    this.future = [];
+    this.now = state;
+  }
+
+  push(state) {
+    if (lasting(state) !== lasting(this.now)) {
+      this.past = [...this.past, this.now].slice(-MAX_UNDO);
+      this.future = [];
+    }
+    this.now = state;
+  }
+
+  back() {
+    if (this.past.length) [this.now, this.future] = [this.past.pop(), [this.now, ...this.future]];
+    return this.now;
+  }
+
+  forth() {
+    if (this.future.length) [this.now, this.past] = [this.future.shift(), [...this.past, this.now]];
+    return this.now;
+  }
+}
