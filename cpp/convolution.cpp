@@ -2,14 +2,13 @@
 
 namespace flipslide {
 
-Convolution::Convolution(Problem problem, const Method& by, std::vector<Index> points, Separation wanted,
-                         std::uint64_t reach)
+Convolution::Convolution(Problem problem, const Method& by, std::vector<Index> points, Separate which, Index rank)
     : Problem(std::move(problem)),
       method(by),
       microkernel(*isa.find(method.microkernel)),
       tile(std::move(points)),
-      separation(must_separate() ? Separation{method.separates} : wanted),
-      most_reach(reach),
+      separation(must_separate() ? Separation{method.separates} : Separation{which, rank, method.gamma(*this, tile)}),
+      most_reach(method.most_reach && sums_integers() ? method.most_reach(tile) : 0),
       sums_dots(!method.transforms && can_sum_dots(*this, microkernel)),
       replays(method.open_replays ? method.open_replays(*this) : nullptr) {}
 

@@ -53,6 +53,8 @@ struct Problem {
 
   bool has_outputs() const;
   Index n_channels() const { return n_groups * n_out; }
+  // Half the distance from 1 to the next number of the sum; 0 where sums are exact.
+  double unit_roundoff() const { return sums_integers() ? 0 : types.compute == FS_F32 ? 0x1p-24 : 0x1p-53; }
   bool sums_integers() const { return types.compute >= FS_I32; }
   // The fill value of integers.
   std::int64_t whole_fill() const;

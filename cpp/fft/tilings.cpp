@@ -64,11 +64,21 @@ namespace {
 
 enum Step { kCall, kTile, kRow, kLevel, kOdd, kAcross };
 enum OverlapStep { kFar = kAcross + 1, kMove, kStream, kPages, kAgain, kStrided, kWhole };
-enum FftStep { kCollide = kAcross + 1, kFftFar, kFftMove, kFftStream, kFftPages, kFftAgain, kFftStrided, kFftWhole, kJoin };
+enum FftStep {
+  kCollide = kAcross + 1,
+  kFftFar,
+  kFftMove,
+  kFftStream,
+  kFftPages,
+  kFftAgain,
+  kFftStrided,
+  kFftWhole,
+  kJoin
+};
 
 // What moving numbers takes, from rows to lanes and back, with the product.
 void count_moves(const TileSetting& s, double vectors, double* move) {
-  enum { kMoved, kStreamed, kPaged, kAgainUnused, kStridden, kRounded };
+  enum { kMoved, kStreamed, kPaged, kStridden = kPaged + 2, kRounded };
   move[kMoved] = vectors;
   // Rows of a tile of several axes begin on pages of their own.
   move[s.n_axes > 1 ? kPaged : kStreamed] = s.is_far ? vectors : 0;
@@ -125,7 +135,8 @@ Counts count_fft(const TileSetting& s, const Tiling& t) {
   const double held = one * as_double(2 * s.lanes * s.item) * (s.out > 1 ? 2 : 1);
   counts.call[kCall] = 1;
   counts.work[kTile] = tiles;
-  counts.work[kRow] = s.n_axes > 1 ? std::floor(t.points * as_double(s.unit) / as_double(t.tile[s.n_axes - 1])) * times : 0;
+  counts.work[kRow] =
+      s.n_axes > 1 ? std::floor(t.points * as_double(s.unit) / as_double(t.tile[s.n_axes - 1])) * times : 0;
   counts.work[kLevel] = levels;
   counts.work[kOdd] = vectors * odd_of(t.points);
   counts.work[kAcross] = s.n_axes > 2 ? levels : 0;
@@ -159,8 +170,8 @@ Memory fft_memory(const TileSetting& s, const Tiling& t) {
   const double staged = s.is_converted && s.n_axes == 1 ? as_double(first * s.item * (2 / s.unit)) : 0;
   // Points across and rows of taps in the lanes; of a tile of one axis, its taps once.
   const double rows_of_taps = s.n_axes > 1 ? as_double(s.lanes * last) : 0;
-  const double across = s.n_axes > 1 ? std::floor(t.points * as_double(s.unit) / as_double(last))
-                                     : std::floor(std::sqrt(t.points));
+  const double across =
+      s.n_axes > 1 ? std::floor(t.points * as_double(s.unit) / as_double(last)) : std::floor(std::sqrt(t.points));
   const double tiles = s.group * t.blocks * s.batch;
   Memory memory;
   memory.scratch = whole * (s.out > 1 ? 2 : 1) + staged;
@@ -234,7 +245,8 @@ Sizes sizes_of(const Axis& axis, Index unit, Index lanes, std::size_t most) {
   const std::vector<Index> all = candidates_of(axis, unit, lanes, window);
   std::vector<std::pair<double, std::size_t>> promise;
   for (std::size_t i = 0; i < all.size(); ++i)
-    promise.push_back({as_double(all[i] * pieces_of(axis, all[i], window)) * (std::log2(as_double(all[i])) + kMoveLevels), i});
+    promise.push_back(
+        {as_double(all[i] * pieces_of(axis, all[i], window)) * (std::log2(as_double(all[i])) + kMoveLevels), i});
   std::stable_sort(promise.begin(), promise.end(), [](auto& a, auto& b) { return a.first < b.first; });
   std::vector<std::size_t> kept;
   if (!all.empty()) kept.push_back(0);
@@ -254,7 +266,8 @@ std::vector<Sizes> options_of(const TileSetting& s) {
   const auto most = s.n_axes == 1 ? kMostSingle : static_cast<std::size_t>(std::pow(kMostListed, 1.0 / s.n_axes));
   std::vector<Sizes> options;
   for (int a = 0; a < s.n_axes; ++a)
-    options.push_back(sizes_of(s.q.slides[static_cast<std::size_t>(a)].axis, a == s.n_axes - 1 ? s.unit : 1, s.lanes, most));
+    options.push_back(
+        sizes_of(s.q.slides[static_cast<std::size_t>(a)].axis, a == s.n_axes - 1 ? s.unit : 1, s.lanes, most));
   return options;
 }
 
@@ -304,8 +317,8 @@ std::vector<Estimate> rank_tilings(const Transforms& by, const Question& q, cons
     if (static_cast<int>(found.size()) == most) break;
     const Memory memory = by.memory(s, priced.tiling);
     if (memory.of(kUsualThreads) > allowed) continue;
-    found.push_back({by.count(s, priced.tiling).priced(prices), memory,
-                     {priced.tiling.tile, priced.tiling.tile + s.n_axes}});
+    found.push_back(
+        {by.count(s, priced.tiling).priced(prices), memory, {priced.tiling.tile, priced.tiling.tile + s.n_axes}});
   }
   return found;
 }
@@ -322,7 +335,7 @@ Estimate estimate_tiling(const Transforms& by, const Question& q, const PerStep&
   return {by.count(s, t).priced(prices), by.memory(s, t), tile};
 }
 
-double least_time(const Question& q, const PerStep& prices, int level_step, int move_step) {
+static double least_time(const Question& q, const PerStep& prices, int level_step, int move_step) {
   const TileSetting s(q);
   const std::vector<Sizes> options = options_of(s);
   const double level = prices[static_cast<std::size_t>(level_step)];
@@ -334,7 +347,8 @@ double least_time(const Question& q, const PerStep& prices, int level_step, int 
   for (const Sizes& sizes : options) {
     if (sizes.points.empty()) return HUGE_VAL;
     double few = HUGE_VAL;
-    for (std::size_t i = 0; i < sizes.points.size(); ++i) few = std::min(few, as_double(sizes.points[i] * sizes.pieces[i]));
+    for (std::size_t i = 0; i < sizes.points.size(); ++i)
+      few = std::min(few, as_double(sizes.points[i] * sizes.pieces[i]));
     fewest.push_back(few);
     all *= few;
     smallest *= as_double(sizes.points[0]);
@@ -352,5 +366,9 @@ double least_time(const Question& q, const PerStep& prices, int level_step, int 
   const double each = s.group * s.batch * (1 + s.out) / 2 / as_double(s.unit * s.lanes);
   return prices[kCall] + best * each / kUsualThreads;
 }
+
+double least_overlap(const Question& q, const PerStep& prices) { return least_time(q, prices, kLevel, kMove); }
+
+double least_fft(const Question& q, const PerStep& prices) { return least_time(q, prices, kLevel, kFftMove); }
 
 }  // namespace flipslide

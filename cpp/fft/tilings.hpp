@@ -21,7 +21,7 @@ struct TileSetting {
   explicit TileSetting(const Question& q);
 
   const Question& q;
-  Index item;   // bytes of a real number
+  Index item;         // bytes of a real number
   Index lanes, unit;  // unit: samples of a point, as a real tile is folded
   int n_axes;
   double batch, group, out;
@@ -50,6 +50,7 @@ Estimate estimate_tiling(const Transforms& by, const Question& q, const PerStep&
 
 // Nanoseconds that no tiling can be below: along one axis the best size, along the others as few points as any size
 // needs and as few levels as any has; nothing but points and levels counts. Most small calls need not look for tiles.
-double least_time(const Question& q, const PerStep& prices, int level_step, int move_step);
+double least_overlap(const Question& q, const PerStep& prices);
+double least_fft(const Question& q, const PerStep& prices);
 
 }  // namespace flipslide

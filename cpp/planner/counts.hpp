@@ -7,14 +7,10 @@
 #include <array>
 #include <vector>
 
+#include "../convolution.hpp"
 #include "question.hpp"
 
 namespace flipslide {
-
-inline constexpr int kMaxSteps = 16;
-
-// How often each step of a method happens, or the nanoseconds that it takes once, in the order of Method::steps.
-using PerStep = std::array<double, kMaxSteps>;
 
 inline double price(const PerStep& counts, const PerStep& prices) {
   double sum = 0;
@@ -24,10 +20,10 @@ inline double price(const PerStep& counts, const PerStep& prices) {
 
 // Bytes of scratch.
 struct Memory {
-  double shared = 0;         // of all threads together
-  double scratch = 0;        // of each thread that has a tile of its own
-  Index holders = 1 << 30;   // threads that can have one
-  double piece = 0;          // of each thread, for the piece of a tile that it works on
+  double shared = 0;        // of all threads together
+  double scratch = 0;       // of each thread that has a tile of its own
+  Index holders = 1 << 30;  // threads that can have one
+  double piece = 0;         // of each thread, for the piece of a tile that it works on
 
   double of(int threads) const {
     return shared + scratch * static_cast<double>(std::min<Index>(threads, holders)) + piece * threads;

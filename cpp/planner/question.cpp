@@ -55,10 +55,6 @@ Question::Question(Problem problem, bool must_be_exact)
       outputs(count_outputs(*this)),
       n_products(outputs * static_cast<double>(std::max<Index>(1, taps_per_channel) * std::max<Index>(1, n_in))) {}
 
-double Question::unit_roundoff() const {
-  return sums_integers() ? 0 : types.compute == FS_F32 ? 0x1p-24 : 0x1p-53;
-}
-
 bool Question::is_far() const {
   const double inputs = static_cast<double>(std::max<Index>(1, n_in)) / static_cast<double>(std::max<Index>(1, n_out));
   return outputs * (1 + inputs) * static_cast<double>(item_bytes()) > kCacheBytes;
@@ -75,9 +71,7 @@ Sum Question::sum() const {
   return sums[types.compute];
 }
 
-Sum Question::part() const {
-  return types.is_complex ? (types.compute == FS_F32 ? kSumF32 : kSumF64) : sum();
-}
+Sum Question::part() const { return types.is_complex ? (types.compute == FS_F32 ? kSumF32 : kSumF64) : sum(); }
 
 Index Question::axes_with_taps() const {
   return std::count_if(slides.begin(), slides.end(), [](const Slide& slide) { return slide.axis.w > 1; });

@@ -16,11 +16,14 @@ inline constexpr int kUsualThreads = 2;
 inline constexpr Index kCacheBytes = 1 << 20;
 
 // What products are summed in: the rows of costs.json. int16: in dots, see microkernels/dots.hpp.
-enum Sum { kSumF32, kSumF64, kSumI16, kSumI32, kSumI64, kSumC64, kSumC128, kSums };
+enum Sum : int { kSumF32, kSumF64, kSumI16, kSumI32, kSumI64, kSumC64, kSumC128, kSums };
 inline constexpr const char* kSumNames[kSums] = {"float32", "float64",   "int16",     "int32",
                                                  "int64",   "complex64", "complex128"};
 
 class Question : public Problem {
+  // The views below point into these.
+  std::vector<Index> x_shape_, x_strides_, y_shape_, y_strides_;
+
  public:
   // `must_be_exact`: integers whose results are proved to fit, also where they are summed in a float type.
   Question(Problem problem, bool must_be_exact);
@@ -33,9 +36,6 @@ class Question : public Problem {
   // Products of numbers, complex ones too; input channels count, groups do not.
   const double n_products;
 
-  bool sums_floats() const { return !sums_integers(); }
-  // Half the distance from 1 to the next number of the sum; 0 where sums are exact.
-  double unit_roundoff() const;
   Index item_bytes() const { return parts * kComputeBytes[types.compute]; }
   // Whether x and y come from beyond the second-level cache.
   bool is_far() const;
@@ -47,9 +47,6 @@ class Question : public Problem {
   Index axes_with_taps() const;
   // Bytes of both inputs and the result.
   double array_bytes() const;
-
- private:
-  std::vector<Index> x_shape_, x_strides_, y_shape_, y_strides_;
 };
 
 }  // namespace flipslide

@@ -191,7 +191,9 @@ namespace {
 // As Scratch rounds them.
 double reserved(double bytes) { return bytes > 0 ? std::floor((bytes + 127) / 64) * 64 : 0; }
 
-double window_length(const SumAxis& slide, Index extent) { return as_double(extent + slide.overhang / slide.axis.stride); }
+double window_length(const SumAxis& slide, Index extent) {
+  return as_double(extent + slide.overhang / slide.axis.stride);
+}
 
 // Rows of outputs of a tile in scratch memory.
 double y_bytes_of(const Schedule& s, const Index* extent, bool merges_rows) {
@@ -246,9 +248,10 @@ double scratch_of(const Schedule& s, const Piece& piece) {
 
 double packed_taps_bytes(const Question& q, const Schedule& s) {
   const double n_taps = as_double(q.n_channels() * q.n_in * q.taps_per_channel * (q.parts == 2 ? 3 : 1));
-  const double dots = s.dot_width == 0 ? 0
-                                       : as_double(q.n_channels() * q.n_in *
-                                                   std::max(dots_per_channel(q, 2) * 8, dots_per_channel(q, 4) * 16));
+  const double dots =
+      s.dot_width == 0
+          ? 0
+          : as_double(q.n_channels() * q.n_in * std::max(dots_per_channel(q, 2) * 8, dots_per_channel(q, 4) * 16));
   return reserved(n_taps * as_double(kComputeBytes[q.types.compute]) + dots);
 }
 

@@ -1,10 +1,13 @@
-"""The compiled core. Only `execute`, `threads` and `costs` import it."""
+"""The compiled core. Who may import it stands in the contracts of pyproject.toml."""
 
 from . import _ext as _ext
 
 __all__ = [
+    "Question",
     "Runner",
     "Taps",
+    "USUAL_THREADS",
+    "boundaries",
     "forget_calls",
     "isa",
     "isas",
@@ -14,13 +17,18 @@ __all__ = [
     "release_memory",
     "remember",
     "set_own_threads",
+    "set_prices",
     "set_process_threads",
+    "sums",
     "thread_limit",
     "vector_bytes",
 ]
 
+Question = _ext.Question
 Runner = _ext.Runner
 Taps = _ext.Taps
+USUAL_THREADS = _ext.USUAL_THREADS
+boundaries = _ext.boundaries
 forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
@@ -30,6 +38,8 @@ new_result = _ext.new_result
 release_memory = _ext.release_memory
 remember = _ext.remember
 set_own_threads = _ext.set_own_threads
+set_prices = _ext.set_prices
 set_process_threads = _ext.set_process_threads
+sums = _ext.sums
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
