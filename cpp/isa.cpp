@@ -11,18 +11,21 @@ FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
 extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
+extern "C" const FsReduce FS_SYMBOL(reduce);
 #undef FS_ISA
 
 namespace flipslide {
@@ -49,6 +52,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -57,6 +61,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -66,6 +71,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(convert),
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
+       &FS_SYMBOL(reduce),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };

@@ -7,6 +7,7 @@
 #include "microkernels/box.hpp"
 #include "microkernels/microkernel.hpp"
 #include "microkernels/butterflies.hpp"
+#include "microkernels/reduce.hpp"
 
 namespace flipslide {
 
@@ -16,6 +17,7 @@ struct InstructionSet {
   const FsConvert* convert;
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
+  const FsReduce* reduce;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import boundaries, calibrate, cases, measure, reference, report, rivals, roofline, run, spectral
 from benchmarks.cases import Case
 from flipslide import definition
+from flipslide.methods import METHODS
 from flipslide.spec import ConvSpec
 
 CASES = cases.all_cases()
@@ -214,7 +215,7 @@ def test_constants_are_found_again() -> None:
 def test_every_step_happens_in_some_call() -> None:
     for method, name, calls in calibrate.rows():
         steps = np.array([calibrate.steps_of(method, name, call) for call in calls])
-        happen = dict(zip(calibrate.STEPS[method], steps.any(axis=0), strict=True))
+        happen = dict(zip(METHODS[method].steps, steps.any(axis=0), strict=True))
         missing = {step for step, happens in happen.items() if not happens}
         if method == "direct" and name.startswith("complex"):
             missing -= {"product", "load"}  # whose rows share nothing
@@ -227,7 +228,7 @@ def test_constants_are_those_that_the_formulas_name() -> None:
     table = json.loads(calibrate.TARGET.read_text("utf-8"))
     for section in table["sets"].values():
         for method, name, _ in calibrate.rows():
-            assert tuple(section[method][name]) == calibrate.STEPS[method]
+            assert list(section[method][name]) == METHODS[method].steps
     assert calibrate.written(table) == calibrate.TARGET.read_text("utf-8")
 
 

@@ -61,7 +61,7 @@ except SystemExit as end:
     [
         ["--help"],
         ["--version"],
-        *([name, "--help"] for name in ("apply", "explain", "play")),
+        *([name, "--help"] for name in ("apply", "explain", "play", "worksheet")),
         ["shape", "5", "-k", "3"],
     ],
 )
@@ -74,7 +74,7 @@ def test_help_imports_no_numpy(args: list[str]) -> None:
 
 def test_version_and_help() -> None:
     assert call("--version").stdout == f"flipslide {fs.__version__}\n"
-    for name in ("explain", "shape", "play", "apply", "doctor"):
+    for name in ("explain", "shape", "play", "worksheet", "apply", "doctor"):
         assert name in call("--help").stdout
         assert call(name, "-h").stdout.startswith("Usage: ")
 

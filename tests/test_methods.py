@@ -95,16 +95,14 @@ def test_convolve_is_the_definition(method: str, correlate: bool, call: Call) ->
 @pytest.mark.parametrize("method", [*METHODS, "auto"])
 @given(call=layers())
 def test_layers_are_the_definition(method: str, call: Call) -> None:
-    groups, last = call.keywords["groups"], call.keywords["layout"] == "channels_last"
     bias = np.arange(call.w.shape[0]).astype(call.x.dtype)
     try:
         y = fs.nn.conv(call.x, call.w, bias, method=method, **call.keywords)
     except ParameterError as error:
         assert "cannot do this" in str(error)
         return
-    x, w = fs.nn._split(call.x, groups, last), fs.nn._split_taps(call.w, groups)
-    words = {name: call.keywords[name] for name in ("stride", "padding", "dilation")}
-    spec = fs.nn._layer_spec(call.x.shape, call.w.shape, *words.values(), groups, call.keywords["layout"])
+    spec = ConvSpec.of_layer(call.x.shape, call.w.shape, **call.keywords)
+    x, w = call.x.reshape(spec.x_shape), call.w.reshape(spec.w_shape)
     assert_is_definition(y.reshape(spec.y_shape), spec, x, w, bias, method)
 
 
@@ -414,10 +412,10 @@ def test_terms_of_several_channels(bias: bool) -> None:
     x = rng.standard_normal((2, 1, 12, 15))
     w = np.stack([of_rank(rank, (5, 6), "float64", rank) for rank in (1, 3, 0, 2)])[:, None]
     added = rng.standard_normal(4) if bias else None
-    spec = fs.nn._layer_spec(x.shape, w.shape, 1, "same", 1, 1, "channels_first")
+    spec = ConvSpec.of_layer(x.shape, w.shape, padding="same")
     plan = choose(spec, arithmetic_of(x.dtype, w.dtype), 2, "overlap")
     program = Program(LowRank(**(vars(plan) | {"separates": "products"}), rank_wanted=8))
-    x, w = fs.nn._split(x, 1, False), fs.nn._split_taps(w, 1)
+    x, w = x.reshape(spec.x_shape), w.reshape(spec.w_shape)
     assert_is_definition(program(x, w, added), spec, x, w, added, method="overlap")
 
 

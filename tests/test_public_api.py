@@ -9,12 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import flipslide as fs
+from flipslide import nn, signal
 from flipslide.cli import main
+from flipslide.options import LayerOptions, SignalOptions
 
 FUNCTIONS = {f"fs.{name}": getattr(fs, name) for name in fs.__all__ if inspect.isfunction(getattr(fs, name))}
 LAYERS = {f"fs.nn.{name}": getattr(fs.nn, name) for name in fs.nn.__all__ if inspect.isfunction(getattr(fs.nn, name))}
@@ -78,7 +82,56 @@ def test_docstring_has_an_example(name: str) -> None:
     assert doctest.DocTestParser().get_examples(text)
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["apply"], ["doctor"]])
+class Handed(Exception):
+    """What a verb handed on, in place of a result."""
+
+
+#: A verb, its first arguments, the function that it hands its options to, and their record.
+OPTIONS_OF = {
+    fs.convolve: (2, signal, "_convolve", SignalOptions),
+    fs.correlate: (2, signal, "_correlate", SignalOptions),
+    fs.convolve_grads: (3, signal, "_grads", SignalOptions),
+    fs.correlate_grads: (3, signal, "_grads", SignalOptions),
+    fs.plan: (2, signal, "_program_for", SignalOptions),
+    fs.nn.conv: (2, nn, "_conv", LayerOptions),
+    fs.nn.conv_transpose: (2, nn, "_transposed_axes", LayerOptions),
+    fs.nn.conv_grads: (3, nn, "_input_grad", LayerOptions),
+    fs.nn.plan: (2, nn, "_program", LayerOptions),
+}
+
+
+@pytest.mark.parametrize("verb", OPTIONS_OF, ids=lambda verb: f"{verb.__module__}.{verb.__name__}")
+def test_a_verb_hands_each_option_on_under_its_name(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    n_arrays, module, function, record = OPTIONS_OF[verb]
+    names = [name for name in inspect.signature(verb).parameters if name in record._fields]
+
+    def hand(*given: Any) -> None:
+        raise Handed(*given)
+
+    monkeypatch.setattr(module, function, hand)
+    own = {"dtype": "f4"} if verb in (fs.plan, fs.nn.plan) else {}  # of x, not of the result
+    values = {name: own.get(name, f"given as {name}") for name in names}
+    if record is LayerOptions:
+        values |= {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "layout": "channels_last"}
+        values = {name: value for name, value in values.items() if name in names}
+    arrays = [np.ones((1, 1, 1))] * n_arrays
+    if verb in (fs.plan, fs.nn.plan):
+        arrays = [(1, 1, 1)] * 2
+    with pytest.raises(Handed) as caught:
+        verb(*arrays, **values)
+    options = [entry for entry in caught.value.args if isinstance(entry, record)]
+    handed = options[0] if options else record(*caught.value.args[-len(record._fields) :])
+    expected = {name: value for name, value in values.items() if name not in own}
+    assert {name: value for name, value in handed._asdict().items() if name in expected} == expected
+
+
+@pytest.mark.parametrize("option", [name for name in SignalOptions._fields if name != "fill_value"])
+def test_an_option_that_can_change_is_refused_by_name(option: str) -> None:
+    with pytest.raises(fs.ParameterError, match=f"^{option}={{}} is neither a word, a number, nor a tuple of them$"):
+        fs.convolve([1, 2], [1, 1], **{option: {}})
+
+
+@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["worksheet"], ["apply"], ["doctor"]])
 def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "--help"]).output
     assert "\\b" not in shown

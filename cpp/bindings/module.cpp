@@ -13,6 +13,7 @@
 #include "buffer.hpp"
 #include "calls.hpp"
 #include "planner.hpp"
+#include "pooling.hpp"
 #include "runner.hpp"
 
 namespace nb = nanobind;
@@ -85,6 +86,7 @@ NB_MODULE(_ext, m) {
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
 
   define_calls(m);
+  define_pooling(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");

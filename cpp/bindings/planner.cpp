@@ -165,13 +165,14 @@ void define_planner(nb::module_& m) {
             return method.most_reach && q.sums_integers() ? method.most_reach(tile) : 0;
           },
           nb::arg("method"), nb::arg("tile"))
-      .def("least",
-           [](const Question& q, const std::string& name) {
-             const Method& method = method_of(name);
-             const PerStep& prices = prices_of(method, q);
-             return method.least ? method.least(q, prices) : prices[0];
-           },
-           nb::arg("method"))
+      .def(
+          "least",
+          [](const Question& q, const std::string& name) {
+            const Method& method = method_of(name);
+            const PerStep& prices = prices_of(method, q);
+            return method.least ? method.least(q, prices) : prices[0];
+          },
+          nb::arg("method"))
       .def("most_rank", &most_rank, nb::arg("nanoseconds"))
       .def_prop_ro("is_far", &Question::is_far);
 

@@ -3,7 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
-#include "../planner/planner.hpp"
+#include "../methods/choose.hpp"
 
 namespace flipslide {
 

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 #: The public names by the module that defines them. A name is imported when it is first used, so that
 #: the command line can answer `--help` without NumPy.
 _HOMES = {
+    "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
     "ShapeError",
     "execute": "release_memory",
@@ -23,6 +24,7 @@ _HOMES = {
     "graph": "Graph graph graph_layer",
     "padding": "pad",
     "plan": "Plan",
+    "resample": "resample upfirdn",
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
     "tuning": "calibrate export_wisdom import_wisdom",
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from . import filters as filters
     from . import nn as nn
     from . import taps as taps
+    from .deconvolve import deconvolve as deconvolve
     from .errors import DtypeError as DtypeError
     from .errors import FlipslideError as FlipslideError
     from .errors import IntegerOverflowError as IntegerOverflowError
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
     from .graph import graph_layer as graph_layer
     from .padding import pad as pad
     from .plan import Plan as Plan
+    from .resample import resample as resample
+    from .resample import upfirdn as upfirdn
     from .signal import convolve as convolve
     from .signal import convolve_grads as convolve_grads
     from .signal import correlate as correlate

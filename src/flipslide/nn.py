@@ -11,7 +11,7 @@ x is (N, C, *spatial), or (N, *spatial, C) with layout="channels_last"; w is
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -20,11 +20,15 @@ from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
 from .im2col import col2im, im2col
+from .options import LayerOptions, frozen
 from .plan import Plan, choose, forgetters
+from .pooling import avg_pool, avg_pool_grad, max_pool, max_pool_grad, max_pool_with_indices
 from .spec import ConvSpec, Shape, check_groups, check_layer
 from .tuning import tune_plan
 
 __all__ = [
+    "avg_pool",
+    "avg_pool_grad",
     "col2im",
     "conv",
     "conv_grads",
@@ -32,6 +36,9 @@ __all__ = [
     "conv_transpose",
     "conv_weight_grad",
     "im2col",
+    "max_pool",
+    "max_pool_grad",
+    "max_pool_with_indices",
     "plan",
 ]
 
@@ -132,20 +139,20 @@ def conv_transpose(
     """
     x, w = enter(x, "x"), enter(w, "w")
     check_layer(x.shape, w.shape, layout, "C, K/groups")
-    last = layout == "channels_last"
-    n_groups = check_groups(groups, x.shape[-1 if last else 1], w.shape[0])
-    sizes, channels = x.shape[1:-1] if last else x.shape[2:], n_groups * w.shape[1]
-    axes = _transposed_axes(sizes, w.shape[2:], stride, padding, dilation, output_padding, output_size)
-    spec = _transposed_spec(x.shape[0], channels, axes, w.shape, n_groups, layout)
-    given, expected = x.shape, _joined_shape(spec.y_shape, last)
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    channels = Channels.of(options)
+    check_groups(groups, x.shape[channels.axis(x.ndim)], w.shape[0])
+    axes = _transposed_axes(channels.sizes(x.shape), w.shape[2:], options, output_padding, output_size)
+    spec = _transposed_spec(x.shape[0], axes, w.shape, options)
+    given, expected = x.shape, channels.joined(spec.y_shape)
     if given != expected:
         raise ShapeError(
             f"x has shape {given}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
     transposed = spec.grad_input()._replace(conj_w=False)
-    bias = _enter_bias(bias, channels, np.result_type(x, w))
-    y = run_spec(transposed, _split(x, n_groups, last), _split_taps(w, n_groups), method, threads, bias)
-    return y.reshape(_joined_shape(y.shape, last))
+    bias = _enter_bias(bias, channels.groups * w.shape[1], np.result_type(x, w))
+    y = run_spec(transposed, channels.split(x), channels.split_taps(w), method, threads, bias)
+    return y.reshape(channels.joined(y.shape))
 
 
 def conv_input_grad(
@@ -171,9 +178,9 @@ def conv_input_grad(
     >>> fs.nn.conv_input_grad(np.ones((1, 1, 3)), np.array([[[1.0, -1.0, 2.0]]]), (1, 1, 5))
     array([[[1., 0., 2., 1., 2.]]])
     """
-    dy, w, n_groups = enter(dy, "dy"), enter(w, "w"), _count_groups(groups)
-    spec = _layer_spec(read_shape(x_shape, "x_shape"), w.shape, stride, padding, dilation, n_groups, layout)
-    return _input_grad(spec, dy, w, n_groups, layout, method, threads)
+    dy, w = enter(dy, "dy"), enter(w, "w")
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    return _input_grad(options.spec(read_shape(x_shape, "x_shape"), w.shape), dy, w, options)
 
 
 def conv_weight_grad(
@@ -199,9 +206,9 @@ def conv_weight_grad(
     >>> fs.nn.conv_weight_grad(np.ones((1, 1, 3)), np.arange(5.0).reshape(1, 1, 5), (1, 1, 3))
     array([[[3., 6., 9.]]])
     """
-    dy, x, n_groups = enter(dy, "dy"), enter(x, "x"), _count_groups(groups)
-    spec = _layer_spec(x.shape, read_shape(w_shape, "w_shape"), stride, padding, dilation, n_groups, layout)
-    return _weight_grad(spec, dy, x, n_groups, layout, method, threads)
+    dy, x = enter(dy, "dy"), enter(x, "x")
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    return _weight_grad(options.spec(x.shape, read_shape(w_shape, "w_shape")), dy, x, options)
 
 
 def conv_grads(
@@ -229,11 +236,11 @@ def conv_grads(
     >>> dx.ravel(), dw.ravel(), db
     (array([1., 0., 2., 1., 2.]), array([3., 6., 9.]), array([3.]))
     """
-    dy, x, w, n_groups = enter(dy, "dy"), enter(x, "x"), enter(w, "w"), _count_groups(groups)
-    spec = _layer_spec(x.shape, w.shape, stride, padding, dilation, n_groups, layout)
-    dx = _input_grad(spec, dy, w, n_groups, layout, method, threads)
-    dw = _weight_grad(spec, dy, x, n_groups, layout, method, threads)
-    channel_axis = dy.ndim - 1 if layout == "channels_last" else 1
+    dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    spec = options.spec(x.shape, w.shape)
+    dx, dw = _input_grad(spec, dy, w, options), _weight_grad(spec, dy, x, options)
+    channel_axis = Channels.of(options).axis(dy.ndim)
     others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
     wide = widen(dy)
     db = narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
@@ -266,115 +273,99 @@ def plan(
     """
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
-    sizes = read_shape(x_shape, "x_shape")
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    call = (
-        sizes, w_shape, np.dtype(dtype), w_dtype, freeze(stride), freeze(padding), freeze(dilation), 1,
-        "channels_first", method, accuracy, "raise", None, threads,
-    )  # fmt: skip
+    options = frozen(LayerOptions(stride, padding, dilation, 1, "channels_first", method, accuracy, threads=threads))
+    call = (read_shape(x_shape, "x_shape"), w_shape), (np.dtype(dtype), w_dtype), options
     if tune:
         tune_plan(_program(*call).plan, method)
+    channels = Channels.of(options)
     return bind(
         _program(*call),
         taps,
         threads,
-        before=lambda array: _split(array, 1, False),
-        before_taps=lambda given: _split_taps(given, 1),
-        after=lambda y: y.reshape(_joined_shape(y.shape, False)),
+        before=channels.split,
+        before_taps=channels.split_taps,
+        after=lambda y: y.reshape(channels.joined(y.shape)),
     )
 
 
 # ------------------------------------------------------------------------------ one call
 
-#: stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads
-Words = tuple[Any, ...]
 
-
-def _call(x: Any, w: Any, bias: Any, words: Words, out: Any) -> Array:
+def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
     """Any call of `conv`. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        return _conv(plain_x, plain_w, bias, out, *words)
-    program, groups, last, threads = _program_for(x, w, words)
-    y_shape = _joined_shape(program.y_shape, last)
+        return _conv(plain_x, plain_w, bias, out, *given)
+    options = frozen(LayerOptions(*given))
+    program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
+    y_shape = channels.joined(program.y_shape)
     into = None
     if out is not None:
-        into = _split(check_out(out, y_shape, program.y_dtype, (x, w, bias)), groups, last)
+        into = channels.split(check_out(out, y_shape, program.y_dtype, (x, w, bias)))
     bias = _enter_bias(bias, w.shape[0], program.y_dtype)
-    y = program(_split(x, groups, last), _split_taps(w, groups), bias, into, threads)
+    y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(options.threads))
     result: Array = y.reshape(y_shape) if out is None else out
     return result
 
 
-def _prepare(x: Array, w: Array, words: Words) -> CoreCall | None:
+def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
-    program, groups, last, threads = _program_for(x, w, words)
-    found = program.core_call(x.dtype, w.dtype, threads)
+    options = frozen(LayerOptions(*given))
+    program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
+    found = program.core_call(x.dtype, w.dtype, count_threads(options.threads))
     if found is None:
         return None
     return found._replace(
-        y_shape=_joined_shape(program.y_shape, last), groups=groups, channels=x.ndim - 1 if last else 1
+        y_shape=channels.joined(program.y_shape), groups=channels.groups, channels=channels.axis(x.ndim)
     )
 
 
-_conv = remember(_prepare, _call, n_words=10)
+_conv = remember(_prepare, _call, len(LayerOptions._fields))
 
 
-def _program_for(x: Array, w: Array, words: Words) -> tuple[Program, int, bool, int]:
-    """The program, the number of groups, whether the channels lie last, and the number of threads."""
-    program = _program(x.shape, w.shape, x.dtype, w.dtype, *freeze(words))
-    groups, layout, threads = words[3], words[4], words[9]
-    return program, _count_groups(groups), layout == "channels_last", count_threads(threads)
-
-
-# -------------------------------------------------------------------- layouts and groups
-
-
-@lru_cache(maxsize=1024, typed=True)
-def _program(
-    x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, stride: Any, padding: Any, dilation: Any, groups: Any,
-    layout: Any, method: Any, accuracy: Any, overflow: Any, dtype: Any, threads: Any,
-) -> Program:  # fmt: skip
-    spec = _layer_spec(x_shape, w_shape, stride, padding, dilation, _count_groups(groups), layout)
-    arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
-    return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy))
+@lru_cache(maxsize=1024)
+def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions) -> Program:
+    """Everything about a call that does not depend on the values in its arrays."""
+    spec, arithmetic = options.spec(*shapes), arithmetic_of(*dtypes, options.dtype, options.overflow)
+    return program_of(choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy))
 
 
 forgetters.append(_program.cache_clear)
 
 
-def _layer_spec(
-    x_shape: Shape, w_shape: Shape, stride: Any, padding: Any, dilation: Any, groups: int, layout: str
-) -> ConvSpec:
-    return ConvSpec.of_layer(
-        x_shape,
-        w_shape,
-        stride=freeze(stride),
-        padding=freeze(padding),
-        dilation=freeze(dilation),
-        groups=groups,
-        layout=layout,
-    )
+# -------------------------------------------------------------------- layouts and groups
 
 
-def _count_groups(groups: Any) -> int:
-    return to_int(groups, "groups", 1)
+class Channels(NamedTuple):
+    """The number of groups that the channels of a layer are split into, and whether x and y keep them last."""
 
+    groups: int
+    last: bool
 
-def _split(x: Array, groups: int, last: bool) -> Array:
-    """Channels as (groups, channels of a group): a view."""
-    dim = x.ndim - 1 if last else 1
-    return x.reshape(*x.shape[:dim], groups, x.shape[dim] // groups, *x.shape[dim + 1 :])
+    @classmethod
+    def of(cls, options: LayerOptions) -> Self:
+        return cls(to_int(options.groups, "groups", 1), options.layout == "channels_last")
 
+    def axis(self, ndim: int) -> int:
+        return ndim - 1 if self.last else 1
 
-def _split_taps(w: Array, groups: int) -> Array:
-    return w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
+    def sizes(self, shape: Shape) -> Shape:
+        """Those of the spatial axes."""
+        return shape[1:-1] if self.last else shape[2:]
 
+    def split(self, x: Array) -> Array:
+        """Channels as (groups, channels of a group): a view."""
+        dim = self.axis(x.ndim)
+        return x.reshape(*x.shape[:dim], self.groups, x.shape[dim] // self.groups, *x.shape[dim + 1 :])
 
-def _joined_shape(shape: Shape, last: bool) -> Shape:
-    """The user's shape of a split array: groups and their channels are one axis again."""
-    dim = len(shape) - 2 if last else 1
-    return (*shape[:dim], shape[dim] * shape[dim + 1], *shape[dim + 2 :])
+    def split_taps(self, w: Array) -> Array:
+        return w.reshape(self.groups, w.shape[0] // self.groups, *w.shape[1:])
+
+    def joined(self, shape: Shape) -> Shape:
+        """The user's shape of a split array: groups and their channels are one axis again."""
+        dim = self.axis(len(shape) - 1)
+        return (*shape[:dim], shape[dim] * shape[dim + 1], *shape[dim + 2 :])
 
 
 def _enter_bias(bias: Any, channels: int, dtype: np.dtype[Any]) -> Array | None:
@@ -389,14 +380,14 @@ def _enter_bias(bias: Any, channels: int, dtype: np.dtype[Any]) -> Array | None:
 
 
 def _transposed_axes(
-    sizes: Shape, taps: Shape, stride: Any, padding: Any, dilation: Any, output_padding: Any, output_size: Any
+    sizes: Shape, taps: Shape, options: LayerOptions, output_padding: Any, output_size: Any
 ) -> tuple[LayerAxis, ...]:
     axes = layer_axes(
         sizes,
         taps,
-        stride=freeze(stride),
-        padding=freeze(padding),
-        dilation=freeze(dilation),
+        stride=options.stride,
+        padding=options.padding,
+        dilation=options.dilation,
         output_padding=freeze(output_padding),
         transposed=True,
     )
@@ -408,46 +399,33 @@ def _transposed_axes(
     return tuple(axis.transposed_to(size) for axis, size in zip(axes, wanted, strict=True))
 
 
-def _transposed_spec(
-    batch: int, channels: int, axes: tuple[LayerAxis, ...], w_shape: Shape, groups: int, layout: str
-) -> ConvSpec:
+def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, options: LayerOptions) -> ConvSpec:
     """The layer that is transposed: it takes the result's shape to that of x."""
-    sizes = tuple(axis.transposed_outputs for axis in axes)
-    return ConvSpec.of_layer(
-        (batch, *sizes, channels) if layout == "channels_last" else (batch, channels, *sizes),
-        w_shape,
-        stride=tuple(axis.stride for axis in axes),
-        padding=tuple((axis.lo, axis.hi) for axis in axes),
-        dilation=tuple(axis.dilation for axis in axes),
-        groups=groups,
-        layout=layout,
-    )
+    sizes, channels = tuple(axis.transposed_outputs for axis in axes), Channels.of(options)
+    filters = channels.groups * w_shape[1]
+    x_shape = (batch, *sizes, filters) if channels.last else (batch, filters, *sizes)
+    return options._replace(padding=tuple((axis.lo, axis.hi) for axis in axes)).spec(x_shape, w_shape)
 
 
 # ------------------------------------------------------------------------------ gradients
 
 
-def _input_grad(
-    spec: ConvSpec, dy: Array, w: Array, groups: int, layout: str, method: str, threads: int | None
-) -> Array:
-    last = layout == "channels_last"
-    split = _split_cotangent(dy, spec, groups, last)
-    dx = run_spec(spec.grad_input(), split, _split_taps(w, groups), method, threads)
-    return dx.reshape(_joined_shape(dx.shape, last))
+def _input_grad(spec: ConvSpec, dy: Array, w: Array, options: LayerOptions) -> Array:
+    channels = Channels.of(options)
+    split = _split_cotangent(dy, spec, channels)
+    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), options.method, options.threads)
+    return dx.reshape(channels.joined(dx.shape))
 
 
-def _weight_grad(
-    spec: ConvSpec, dy: Array, x: Array, groups: int, layout: str, method: str, threads: int | None
-) -> Array:
-    last = layout == "channels_last"
-    dw = run_spec(
-        spec.grad_weight(), _split(x, groups, last), _split_cotangent(dy, spec, groups, last), method, threads
-    )
+def _weight_grad(spec: ConvSpec, dy: Array, x: Array, options: LayerOptions) -> Array:
+    channels = Channels.of(options)
+    split = _split_cotangent(dy, spec, channels)
+    dw = run_spec(spec.grad_weight(), channels.split(x), split, options.method, options.threads)
     return dw.reshape(dw.shape[0] * dw.shape[1], *dw.shape[2:])
 
 
-def _split_cotangent(dy: Array, spec: ConvSpec, groups: int, last: bool) -> Array:
-    wanted = _joined_shape(spec.y_shape, last)
+def _split_cotangent(dy: Array, spec: ConvSpec, channels: Channels) -> Array:
+    wanted = channels.joined(spec.y_shape)
     if dy.shape != wanted:
         raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {wanted}")
-    return _split(dy, groups, last)
+    return channels.split(dy)

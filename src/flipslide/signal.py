@@ -22,6 +22,7 @@ from .execute import (
     run_spec,
 )
 from .geometry import extend_index, layer_axes, read_shape
+from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape
 from .tuning import tune_plan
@@ -202,10 +203,8 @@ def convolve_grads(
     >>> dx, dw
     (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
     """
-    keywords = dict(
-        mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center, stride=stride, dilation=dilation
-    )
-    return _grads(False, dy, x, w, keywords, method, threads)
+    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    return _grads(False, dy, x, w, frozen(options))
 
 
 def correlate_grads(
@@ -231,10 +230,8 @@ def correlate_grads(
     >>> fs.correlate_grads([1, 1, 1], [0, 1, 2, 3, 4], [1, -1, 2])
     (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
     """
-    keywords = dict(
-        mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center, stride=stride, dilation=dilation
-    )
-    return _grads(True, dy, x, w, keywords, method, threads)
+    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    return _grads(True, dy, x, w, frozen(options))
 
 
 def plan(
@@ -281,18 +278,17 @@ def plan(
         raise unknown_word("operation", operation, operations)
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
-    words = (mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads)
+    x_dtype = np.dtype(dtype).newbyteorder("=")
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    correlated, x_shape, x_dtype = (
-        operations[operation],
-        read_shape(x_shape, "x_shape"),
-        np.dtype(dtype).newbyteorder("="),
+    options = SignalOptions(
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads
     )
-    fill_type: Any = type(fill_value)
-    call = (correlated, x_shape, w_shape, x_dtype, w_dtype, fill_type, freeze(words))
+    shapes = read_shape(x_shape, "x_shape"), w_shape
+    program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
     if tune:
-        tune_plan(_program(*call)[0].plan, method)
-    return bind(_program(*call)[0], taps, threads)
+        tune_plan(program.plan, method)
+        program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
+    return bind(program, taps, threads)
 
 
 def output_shape(
@@ -349,64 +345,61 @@ def output_shape(
 # ------------------------------------------------------------------------------ one call
 
 
-#: mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
-Words = tuple[Any, ...]
-
-
-def _call(correlated: bool, x: Any, w: Any, bias: None, words: Words, out: Any) -> Array:
+def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], out: Any) -> Array:
     """Any call at all. Those that the core knows already do not come here (see `remember`)."""
+    options = SignalOptions(*given)
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        words = words[:1] + (axes_of(x, words[1]),) + words[2:]
-        y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *words)
+        options = options._replace(axes=axes_of(x, options.axes))
+        y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *options)
         labelled: Array = leave(y, x, w, out)
         return labelled
-    program, n_threads = _program_for(correlated, x, w, words)
+    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     result: Array = program(x, w, bias, out, n_threads)
     return result
 
 
-def _prepare(correlated: bool, x: Array, w: Array, words: Words) -> CoreCall | None:
+def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
-    program, n_threads = _program_for(correlated, x, w, words)
+    shapes, dtypes = (x.shape, w.shape), (x.dtype, w.dtype)
+    program, n_threads = _program_for(correlated, shapes, dtypes, SignalOptions(*given))
     return program.core_call(x.dtype, w.dtype, n_threads)
 
 
-_convolve = remember(partial(_prepare, False), partial(_call, False), n_words=12)
-_correlate = remember(partial(_prepare, True), partial(_call, True), n_words=12)
+_convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
+_correlate = remember(partial(_prepare, True), partial(_call, True), len(SignalOptions._fields))
 
 
-def _program_for(correlated: bool, x: Array, w: Array, words: Words) -> tuple[Program, int]:
-    check_fill(words[3])
-    fill_type: Any = type(words[3])
+def _program_for(
+    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions
+) -> tuple[Program, int]:
+    check_fill(options.fill_value)
+    fill_type: Any = type(options.fill_value)
     try:
-        return _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, words)
+        return _program(correlated, shapes, dtypes, fill_type, options)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
-    # A list among the arguments cannot be remembered; a tuple can.
-    return _program(correlated, x.shape, w.shape, x.dtype, w.dtype, fill_type, freeze(words))
+    # A list among the options cannot be remembered; a tuple can.
+    return _program(correlated, shapes, dtypes, fill_type, frozen(options))
 
 
 @lru_cache(maxsize=4096)
 def _program(
-    correlated: bool, x_shape: Shape, w_shape: Shape, x_dtype: Any, w_dtype: Any, fill_type: Any, words: Words
+    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], fill_type: Any, options: SignalOptions
 ) -> tuple[Program, int]:
     """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
     0 threads stand for this thread's setting.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
-    fractions. All other words mean the same when they are equal.
+    fractions. All other options mean the same when they are equal.
     """
-    mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads = words
-    spec = ConvSpec.of(
-        x_shape, w_shape, mode=mode, axes=axes, boundary=boundary, fill_value=fill_value, center=center,
-        stride=stride, dilation=dilation, correlate=correlated,
-    )  # fmt: skip
-    arithmetic = arithmetic_of(x_dtype, w_dtype, dtype, overflow)
+    spec = options.spec(*shapes, correlated)
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow)
     check_fill_fits(spec.fill, arithmetic.y)
-    return program_of(choose(spec, arithmetic, read_threads(threads), method, accuracy)), count_threads(threads)
+    plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
+    return program_of(plan), count_threads(options.threads)
 
 
 forgetters.append(_program.cache_clear)
@@ -415,13 +408,11 @@ forgetters.append(_program.cache_clear)
 # ------------------------------------------------------------------------------ gradients
 
 
-def _grads(
-    correlated: bool, dy: Any, x: Any, w: Any, keywords: dict[str, Any], method: str, threads: int | None
-) -> tuple[Array, Array]:
+def _grads(correlated: bool, dy: Any, x: Any, w: Any, options: SignalOptions) -> tuple[Array, Array]:
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
-    spec = ConvSpec.of(x.shape, w.shape, correlate=correlated, **{k: freeze(v) for k, v in keywords.items()})
+    spec, how = options.spec(x.shape, w.shape, correlated), (options.method, options.threads)
     check_cotangent(dy, spec)
-    return grad_input(spec, dy, w, method, threads), _grad_weight(spec, dy, x, method, threads)
+    return grad_input(spec, dy, w, *how), _grad_weight(spec, dy, x, *how)
 
 
 def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None) -> Array:

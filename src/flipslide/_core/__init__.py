@@ -4,6 +4,7 @@ from . import _ext as _ext
 
 __all__ = [
     "Question",
+    "Pooling",
     "Runner",
     "Taps",
     "USUAL_THREADS",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 Question = _ext.Question
+Pooling = _ext.Pooling
 Runner = _ext.Runner
 Taps = _ext.Taps
 USUAL_THREADS = _ext.USUAL_THREADS

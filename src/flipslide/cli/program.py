@@ -16,7 +16,14 @@ from flipslide.errors import FlipslideError
 __all__ = ["main"]
 
 #: A command's name and the module of this package that has it, in the order of the help.
-COMMANDS = {"explain": "explain", "shape": "shape", "play": "play", "apply": "apply", "doctor": "doctor"}
+COMMANDS = {
+    "explain": "explain",
+    "shape": "shape",
+    "play": "play",
+    "worksheet": "worksheet",
+    "apply": "apply",
+    "doctor": "doctor",
+}
 
 #: By name, so that looking one up imports nothing; the rest of the tree is code 4.
 EXIT_CODES = {"ReadError": 3, "MissingExtraError": 5, "WriteError": 6}

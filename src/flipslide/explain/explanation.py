@@ -8,13 +8,13 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import unknown_word
-from ..exact import pack
 from ..graph import Graph, graph, graph_layer
+from ..graph.exact import pack
 from ..show import Document, Frames, Shown
 from .chapters import CHAPTERS, Chapter
 from .code import Listing, write_code
+from .document import find_step, make_document, step_blocks, step_table
 from .draw import draw_step, is_drawable
-from .story import find_step, make_document, step_blocks, step_table
 from .text import render_text
 from .trace import Trace
 

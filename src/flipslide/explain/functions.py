@@ -17,9 +17,9 @@ import numpy as np
 
 from ..arrays import Array, enter
 from ..errors import DtypeError, ParameterError, ShapeError, unknown_word
-from ..exact import number_text
 from ..show import Document, Formula, Frame, Frames, Shown, Table, Text
 from ..show.document import Block
+from ..show.numbers import number_text
 from ..show.plot import Curve, Panel, draw_plot
 from ..signal import convolve
 

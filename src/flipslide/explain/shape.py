@@ -26,7 +26,8 @@ from ..geometry import (
     transposed_size,
 )
 from ..show import Document, Formula, Frames, Heading, Shown, Table, Text
-from ..show.document import Block, to_plain
+from ..show.document import Block
+from ..show.numbers import bytes_text, to_plain
 from ..show.text import WIDTH, render_text, wrap
 from ..spec import split_padding
 
@@ -217,7 +218,7 @@ class ShapeReport(Shown):
             ("parameters", f"{self.parameters:,}", f"{self.filters} · ({each}·{self.channels // self.groups}{bias})"),
             ("multiply-adds", f"{self.multiply_adds:,}", factors),
             ("im2col", f"{self.columns:,} numbers", f"{taps * self.channels} · {places}, {copied}"),
-            ("im2col in float32", _bytes(4 * self.columns), ""),
+            ("im2col in float32", bytes_text(4 * self.columns), ""),
         )
         if not self.axes[0].transposed:
             apart = f"samples; the next looks {_times(self.layers[0].step)} further on"
@@ -350,13 +351,6 @@ def _places(first: tuple[float, ...]) -> str:
 
 def _times(sizes: Any) -> str:
     return "x".join(map(str, sizes))
-
-
-def _bytes(count: int) -> str:
-    for unit, size in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
 
 
 # -------------------------------------------------------------------------------- making

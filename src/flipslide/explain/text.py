@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 
-from ..exact import number_text
+from ..show.numbers import index_text, number_text
 from ..show.text import GAP, WIDTH, beside, wrap
+from .sentences import cell_text, other_name, piece_name, product_text, why_equal, window_name
 from .trace import Length, Nested, Trace
-from .words import cell_text, index_text, other_name, piece_name, product_text, why_equal, window_name
 
 __all__ = ["legend_of", "render_text"]
 

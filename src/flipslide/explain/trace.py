@@ -12,29 +12,28 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Array, enter, freeze
 from ..errors import ParameterError, ShapeError
-from ..exact import numbers_of
-from ..geometry import is_sequence, layer_pads, span_of, to_int
+from ..geometry import LayerAxis, is_sequence, layer_axes, span_of, to_int
 from ..graph import Graph, GraphEdge, GraphNode, correlates, enter_layer, settings_of
-from ..spec import Axis, ConvSpec, Shape, split_padding
+from ..graph.exact import Nested, conjugate, flatten, freeze_array, numbers_of, reverse
+from ..show.numbers import to_plain
+from ..spec import Axis, ConvSpec, Shape
 
 __all__ = [
     "Gradients",
     "Length",
+    "Nested",
     "Other",
     "Step",
     "Term",
     "Trace",
-    "freeze_array",
     "make_layer_trace",
     "make_trace",
-    "to_plain",
 ]
 
 SCHEMA = "flipslide-trace/1"
@@ -42,8 +41,6 @@ MAX_CELLS = 512
 MAX_TERMS = 64
 #: How far `around=` looks to each side: nine outputs on one axis, five by five on two.
 REACH = {1: 4, 2: 2}
-
-Nested = tuple[Any, ...]
 
 
 class Term(NamedTuple):
@@ -93,6 +90,11 @@ class Length(NamedTuple):
     stride: int
     room: int
     outputs: int
+
+    @classmethod
+    def of(cls, axis: LayerAxis, outputs: int) -> Length:
+        """The same of an axis between pads, which may be negative."""
+        return cls(axis.n, axis.taps, axis.dilation, axis.span, axis.lo, axis.hi, axis.stride, axis.room, outputs)
 
 
 class Other(NamedTuple):
@@ -183,7 +185,7 @@ class Trace(NamedTuple):
         """Whether every output is explained, and all of x is here."""
         samples = math.prod(length.n for length in self.lengths)
         channels = len(self.w[0]) * self.groups if self.operation == "layer" else 1
-        return len(self.steps) == math.prod(self.y_shape) and _count(self.x) == channels * samples
+        return len(self.steps) == math.prod(self.y_shape) and sum(1 for _ in flatten(self.x)) == channels * samples
 
     def to_json(self, indent: int | None = None) -> str:
         """The trace as JSON. Fractions and whatever else JSON has no number for become strings.
@@ -196,6 +198,24 @@ class Trace(NamedTuple):
 
 
 # ---------------------------------------------------------------------------------- making
+
+
+class _Call(NamedTuple):
+    """A call as the sum that it is; `opposite` is the sum of the other operation, which a layer has not."""
+
+    operation: str
+    mode: str
+    spec: ConvSpec
+    opposite: ConvSpec | None
+    x: Array
+    w: Array
+    bias: Array | None
+    y_shape: Shape
+    lengths: tuple[Length, ...]
+
+    @property
+    def flips(self) -> bool:
+        return self.operation == "convolve"
 
 
 def make_trace(
@@ -215,47 +235,16 @@ def make_trace(
 ) -> Trace:
     """The trace of a small call along one or two axes."""
     x, w = enter(x, "x"), enter(w, "w")
-    _check_axes(x.shape, w.shape)
-    words = settings_of(mode, boundary, fill_value, center, stride, dilation)
-    flips = not correlates(operation)
-    spec = ConvSpec.of(x.shape, w.shape, correlate=not flips, **words)
-    opposite = ConvSpec.of(x.shape, w.shape, correlate=flips, **words)
-    check_terms(spec.n_taps)
-    chosen = choose_cells(spec.y_shape, spec.axes, around, cells)
-    piece = Piece(x, chosen.piece_of_x(spec.axes))
-    taps, fill = numbers_of(w, "w"), numbers_of(spec.fill, "fill_value")[()]
-    steps = tuple(_make_step(spec, m, piece, taps, fill) for m in chosen.cells)
-    y = chosen.fold([step.value for step in steps])
-    # The other operation looks at other samples of a piece; a whole x has them all.
-    other_piece = piece if chosen.are_all else Piece(x, chosen.piece_of_x(opposite.axes))
-    other = chosen.fold([_make_step(opposite, m, other_piece, taps, fill).value for m in chosen.cells])
-    window = _turn(taps) if flips else _seen(spec, taps)
-    graph = None
-    if dy is not None:
-        _check_whole(chosen)
-        graph = Graph(spec, x, w, operation, mode).backward(dy)
-    return Trace(
-        schema=SCHEMA,
-        operation=operation,
-        mode=mode,
-        boundary=tuple(axis.boundary for axis in spec.axes),
-        fill_value=fill,
-        stride=tuple(axis.stride for axis in spec.axes),
-        dilation=tuple(abs(axis.dilation) for axis in spec.axes),
-        groups=1,
-        x=freeze_array(piece.numbers),
-        x_origin=piece.origin,
-        w=freeze_array(taps),
-        bias=None,
-        window_w=freeze_array(window),
-        flip_matters=freeze_array(_turn(taps)) != freeze_array(_seen(spec if not flips else opposite, taps)),
-        lengths=tuple(_measure(axis, mode) for axis in spec.axes),
-        steps=steps,
-        y=y,
-        y_origin=chosen.low,
-        other=Other("correlate" if flips else "convolve", other, not _same(other, y)),
-        gradients=None if graph is None else gradients_of(graph),
-    )
+    if x.ndim != w.ndim or x.ndim not in (1, 2):
+        raise ShapeError(
+            f"explain shows one axis or two, the same in x and w; x has shape {x.shape} and w has shape {w.shape}. "
+            "Explain one element of the batch: x[0]"
+        )
+    options = settings_of(mode, boundary, fill_value, center, stride, dilation)
+    correlate = correlates(operation)
+    spec, opposite = (ConvSpec.of(x.shape, w.shape, correlate=flag, **options) for flag in (correlate, not correlate))
+    lengths = tuple(_measure(axis, mode) for axis in spec.axes)
+    return _trace(_Call(operation, mode, spec, opposite, x, w, None, spec.y_shape, lengths), around, cells, dy)
 
 
 def make_layer_trace(
@@ -277,72 +266,70 @@ def make_layer_trace(
         raise ShapeError(
             f"explain shows layers with one spatial axis or two; x has shape {x.shape}. Take a slice: x[:, 0]"
         )
-    check_terms(spec.n_taps)
+    axes = layer_axes(
+        x.shape[1:], w.shape[2:], stride=freeze(stride), padding=freeze(padding), dilation=freeze(dilation)
+    )
     y_shape = (w.shape[0], *(axis.y for axis in spec.axes))
-    chosen = choose_cells(y_shape, spec.axes, around, cells)
-    piece = Piece(x, chosen.piece_of_x(spec.axes))
-    taps = numbers_of(w, "w")
-    biases = None if bias is None else numbers_of(bias, "bias")
-    steps = tuple(_make_layer_step(spec, cell, piece, taps, biases) for cell in chosen.cells)
-    words = "valid" if padding == 0 else str(padding)
-    graph = None
-    if dy is not None:
-        _check_whole(chosen)
-        graph = Graph(spec, x, w, "layer", words, bias, y_shape).backward(dy)
+    mode = "valid" if padding == 0 else str(padding)
+    call = _Call("layer", mode, spec, None, x, w, bias, y_shape, tuple(Length.of(axis, axis.outputs) for axis in axes))
+    return _trace(call, around, cells, dy)
+
+
+def _trace(call: _Call, around: Any, cells: Any, dy: Any) -> Trace:
+    """A signal is told as a layer of one channel and one filter, whose indices are left out."""
+    spec = call.spec
+    check_terms(spec.n_taps)
+    chosen = choose_cells(call.y_shape, spec.axes, around, cells)
+    if dy is not None and not chosen.are_all:
+        raise ParameterError("dy= needs every output; leave out around= and cells=")
+    piece = Piece(call.x, chosen.piece_of_x(spec.axes))
+    w, fill = numbers_of(call.w, "w"), numbers_of(spec.fill, "fill_value")[()]
+    bias = None if call.bias is None else numbers_of(call.bias, "bias")
+    steps = tuple(_make_step(spec, cell, piece, w, bias, fill) for cell in chosen.cells)
+    y = chosen.arrange([step.value for step in steps])
+    reversed_, as_it_is = reverse(w, len(spec.axes)), _seen((call.opposite or spec) if call.flips else spec, w)
     return Trace(
         schema=SCHEMA,
-        operation="layer",
-        mode=words,
-        boundary=("zero",) * len(spec.axes),
-        fill_value=0,
+        operation=call.operation,
+        mode=call.mode,
+        boundary=tuple(axis.boundary for axis in spec.axes),
+        fill_value=fill,
         stride=tuple(axis.stride for axis in spec.axes),
-        dilation=tuple(axis.dilation for axis in spec.axes),
+        dilation=tuple(abs(axis.dilation) for axis in spec.axes),
         groups=spec.loop_size("group"),
         x=freeze_array(piece.numbers),
         x_origin=piece.origin,
-        w=freeze_array(taps),
-        bias=None if biases is None else freeze_array(biases),
-        window_w=freeze_array(taps),
-        flip_matters=_flip_matters(taps, len(spec.axes)),
-        lengths=tuple(map(_measure_layer, spec.axes, _pads(spec, padding))),
+        w=freeze_array(w),
+        bias=None if bias is None else freeze_array(bias),
+        window_w=freeze_array(reversed_ if call.flips else as_it_is),
+        flip_matters=freeze_array(reversed_) != freeze_array(as_it_is),
+        lengths=call.lengths,
         steps=steps,
-        y=chosen.fold([step.value for step in steps]),
+        y=y,
         y_origin=chosen.low,
-        other=None,
-        gradients=None if graph is None else gradients_of(graph),
+        other=_other(call, chosen, piece, y),
+        gradients=None if dy is None else _gradients(call, dy),
     )
 
 
-def _pads(spec: ConvSpec, padding: Any) -> list[tuple[int, int]]:
-    rows = zip(split_padding(freeze(padding), len(spec.axes)), spec.axes, strict=True)
-    return [layer_pads(pads, axis.x, span_of(axis.w, axis.dilation), axis.stride) for pads, axis in rows]
-
-
-def _measure_layer(axis: Axis, pads: tuple[int, int]) -> Length:
-    span = span_of(axis.w, axis.dilation)
-    room = axis.x + sum(pads) - span
-    return Length(axis.x, axis.w, axis.dilation, span, *pads, axis.stride, room, axis.y)
-
-
-def _check_whole(chosen: Cells) -> None:
+def _other(call: _Call, chosen: Cells, piece: Piece, y: Nested) -> Other | None:
+    if call.opposite is None:
+        return None
+    # The other operation looks at other samples of a piece; a whole x has them all.
     if not chosen.are_all:
-        raise ParameterError("dy= needs every output; leave out around= and cells=")
+        piece = Piece(call.x, chosen.piece_of_x(call.opposite.axes))
+    w, fill = numbers_of(call.w, "w"), numbers_of(call.spec.fill, "fill_value")[()]
+    values = [_make_step(call.opposite, cell, piece, w, None, fill).value for cell in chosen.cells]
+    other = chosen.arrange(values)
+    return Other("correlate" if call.flips else "convolve", other, not _same(other, y))
 
 
-def gradients_of(graph: Graph) -> Gradients:
-    """The record of a graph that has been walked back."""
+def _gradients(call: _Call, dy: Any) -> Gradients:
+    graph = Graph(call.spec, call.x, call.w, call.operation, call.mode, call.bias, call.y_shape).backward(dy)
     nodes, edges = graph.record()
     db = None if graph.db is None else freeze_array(numbers_of(graph.db, "db"))
-    dy, dx, dw = (freeze_array(numbers_of(array, "d")) for array in (graph.dy, graph.dx, graph.dw))
-    return Gradients(dy, graph.loss, dx, dw, db, nodes, edges)
-
-
-def _check_axes(x_shape: Shape, w_shape: Shape) -> None:
-    if len(x_shape) != len(w_shape) or len(x_shape) not in (1, 2):
-        raise ShapeError(
-            f"explain shows one axis or two, the same in x and w; x has shape {x_shape} and w has shape {w_shape}. "
-            "Explain one element of the batch: x[0]"
-        )
+    given, dx, dw = (freeze_array(numbers_of(array, "d")) for array in (graph.dy, graph.dx, graph.dw))
+    return Gradients(given, graph.loss, dx, dw, db, nodes, edges)
 
 
 def check_terms(n_taps: int) -> None:
@@ -370,7 +357,7 @@ class Cells(NamedTuple):
         ranges = zip(axes, self.low[-len(axes) :], self.high[-len(axes) :], strict=True)
         return tuple(slice(0, axis.x) if self.are_all else _read_by(axis, low, high) for axis, low, high in ranges)
 
-    def fold(self, values: list[Any]) -> Nested:
+    def arrange(self, values: list[Any]) -> Nested:
         """One value for each output, as nested tuples over the box; None for the others."""
         box = np.full([high - low for low, high in zip(self.low, self.high, strict=True)], None, dtype=object)
         for cell, value in zip(self.cells, values, strict=True):
@@ -446,22 +433,25 @@ class Piece:
 # ------------------------------------------------------------------------------ one output
 
 
-def _make_step(spec: ConvSpec, m: Shape, x: Piece, w: Any, fill: Any) -> Step:
-    taps = _seen(spec, w)
-    terms = tuple(make_terms(spec.axes, m, x, taps, fill))
-    return Step(m, terms, (), None, sum_of(terms))
+def _make_step(spec: ConvSpec, cell: Shape, x: Piece, w: Any, bias: Any, fill: Any) -> Step:
+    """One output: the sum of each channel of its group, and the bias; a signal has one channel and no bias."""
+    split = len(cell) - len(spec.axes)
+    lead, m = cell[:split], cell[split:]
+    taps = _seen(spec, w)[lead]
+    by_channel = [tuple(make_terms(spec.axes, m, x, taps, fill, *at)) for at in _channels(spec, lead)]
+    sums = tuple(map(sum_of, by_channel))
+    offset = None if bias is None else bias[lead]
+    value = sum(sums, 0) + (0 if offset is None else offset)
+    return Step(cell, tuple(itertools.chain(*by_channel)), sums if lead else (), offset, value)
 
 
-def _make_layer_step(spec: ConvSpec, cell: Shape, x: Piece, w: Any, bias: Any) -> Step:
-    """One output of a layer: the sum of each channel of its group, and the bias."""
-    k, m = cell[0], cell[1:]
-    filters, channels = spec.loop_size("out"), spec.loop_size("in")
-    first = k // filters * channels
-    by_channel = [tuple(make_terms(spec.axes, m, x, w[k], 0, (first + c,), (c,))) for c in range(channels)]
-    partials = tuple(map(sum_of, by_channel))
-    offset = None if bias is None else bias[k]
-    value = sum(partials, 0) + (0 if offset is None else offset)
-    return Step(cell, tuple(itertools.chain(*by_channel)), partials, offset, value)
+def _channels(spec: ConvSpec, lead: Shape) -> list[tuple[Shape, Shape]]:
+    """The channels that a filter sees, as they begin an index of x and one of its taps."""
+    if not lead:
+        return [((), ())]
+    channels = spec.loop_size("in")
+    first = lead[0] // spec.loop_size("out") * channels
+    return [((first + c,), (c,)) for c in range(channels)]
 
 
 def sum_of(terms: tuple[Term, ...]) -> Any:
@@ -497,33 +487,14 @@ def _measure(axis: Axis, mode: str) -> Length:
     span = span_of(axis.w, dilation)
     padding = {"valid": 0, "same": span - 1, "full": 2 * (span - 1)}[mode]
     before = -axis.start + max(0, -axis.dilation * (axis.w - 1))
-    room = axis.x + padding - span
-    return Length(axis.x, axis.w, dilation, span, before, padding - before, axis.stride, room, axis.y)
+    return Length.of(LayerAxis(axis.x, axis.w, before, padding - before, axis.stride, dilation), axis.y)
 
 
 # --------------------------------------------------------------------------------- helpers
 
 
 def _seen(spec: ConvSpec, w: Any) -> Any:
-    return np.frompyfunc(lambda tap: tap.conjugate(), 1, 1)(w) if spec.conj_w else w
-
-
-def _turn(w: Any) -> Any:
-    return w[(slice(None, None, -1),) * w.ndim]
-
-
-def _flip_matters(w: Any, n_axes: int) -> bool:
-    """Whether the taps of some filter read differently when they are turned."""
-    return freeze_array(w[(..., *(slice(None, None, -1),) * n_axes)]) != freeze_array(w)
-
-
-def freeze_array(array: Any) -> Nested:
-    """An array as nested tuples of what it holds."""
-    return tuple(array.tolist()) if array.ndim == 1 else tuple(map(freeze_array, array))
-
-
-def _count(nested: Any) -> int:
-    return sum(map(_count, nested)) if isinstance(nested, tuple) else 1
+    return conjugate(w) if spec.conj_w else w
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -531,17 +502,3 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     return bool(a == b or (a != a and b != b))
-
-
-def to_plain(value: Any) -> Any:
-    """Tuples as lists, named ones as dictionaries, and numbers as JSON can hold them."""
-    if isinstance(value, tuple):
-        fields = getattr(value, "_fields", None)
-        if fields is None:
-            return [to_plain(entry) for entry in value]
-        return {name: to_plain(entry) for name, entry in zip(fields, value, strict=True)}
-    if isinstance(value, complex | np.complexfloating):
-        return {"real": to_plain(float(value.real)), "imag": to_plain(float(value.imag))}
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else str(value)
-    return value if isinstance(value, str | int | None) and not isinstance(value, Fraction) else str(value)

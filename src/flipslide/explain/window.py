@@ -18,8 +18,9 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ParameterError
 from ..geometry import extend_index
+from ..graph.exact import Nested, shape_of, thaw
 from ..spec import Shape
-from .trace import Length, Nested, Trace
+from .trace import Length, Trace
 
 __all__ = ["Window", "dilate", "fill_zeros", "index_at", "indices", "is_finite", "taps_of", "window_of"]
 
@@ -90,8 +91,8 @@ def window_of(trace: Trace) -> Window:
     w_shape = shape_of(trace.window_w)
     lead = (1, 1) if not is_layer else w_shape[: len(w_shape) - n_axes]
     channels = lead[1] * trace.groups
-    x = _numbers(trace.x, (channels, *sizes))
-    v = _numbers(trace.window_w, (*lead, *(axis.taps for axis in trace.lengths)))
+    x = thaw(trace.x, (channels, *sizes))
+    v = thaw(trace.window_w, (*lead, *(axis.taps for axis in trace.lengths)))
     sources = _sources(trace)
     return Window(
         x, v, _extend(x, sources, trace.fill_value), sources, trace.bias, trace.groups, trace.lengths, is_layer
@@ -100,30 +101,7 @@ def window_of(trace: Trace) -> Window:
 
 def taps_of(trace: Trace, window: Window) -> Array:
     """w itself, (K, channels of a group, *taps)."""
-    return _numbers(trace.w, window.v.shape)
-
-
-def _numbers(nested: Nested, shape: Shape) -> Array:
-    array = np.empty(math.prod(shape), dtype=object)
-    array[:] = list(_flatten(nested, len(shape))) if array.size else []
-    return array.reshape(shape)
-
-
-def _flatten(nested: Any, depth: int) -> Iterator[Any]:
-    if not isinstance(nested, tuple):
-        yield nested
-        return
-    for entry in nested:
-        yield from _flatten(entry, depth - 1)
-
-
-def shape_of(nested: Any) -> Shape:
-    """The shape of nested tuples; what is empty ends it."""
-    shape: Shape = ()
-    while isinstance(nested, tuple):
-        shape += (len(nested),)
-        nested = nested[0] if nested else None
-    return shape
+    return thaw(trace.w, window.v.shape)
 
 
 def _sources(trace: Trace) -> Array:

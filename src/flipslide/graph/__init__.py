@@ -12,9 +12,9 @@ their gradients add. That sum, written out, is the whole of backpropagation:
     + copies      ∂(a + b)/∂a = 1
     × swaps       ∂(w·x)/∂w = x,  ∂(w·x)/∂x = w
 
-`build.py` makes and walks the graph. `text.py` writes it, `draw.py` and `parts.py` draw all or
-some of it, `story.py` tells it, `export.py` hands it to other programs, and `fold.py` says which
-convolutions its gradients are.
+`computation.py` makes and walks the graph. `text.py` writes it, `draw.py` and `subgraph.py` draw
+all or some of it, `document.py` puts these together, `export.py` hands it to other programs, and
+`gradients.py` says which convolutions its gradients are.
 """
 
 from __future__ import annotations
@@ -25,9 +25,15 @@ from typing import Any
 from ..arrays import enter, freeze
 from ..errors import ShapeError, unknown_word
 from ..geometry import to_int
+from ..show import FORMATS, Document, Shown
 from ..spec import ConvSpec
-from .build import Graph, GraphEdge, GraphNode
+from .computation import Computation, GraphEdge, GraphNode
+from .document import make_document
+from .export import to_dot, to_json, to_mermaid
+from .gradients import Fold
 from .nodes import Edge, Node
+from .subgraph import View
+from .text import render_text
 
 __all__ = [
     "Edge",
@@ -44,6 +50,54 @@ __all__ = [
 
 MAX_PRODUCTS = 512
 OPERATIONS = {"convolve": False, "correlate": True}
+
+
+class Graph(Computation, Shown):
+    """Nodes x, w, ×, +, y and L of one small call; made by `fs.graph` and `fs.graph_layer`.
+
+    `nodes` holds them so that each comes after those it was made from. `y` is the result;
+    `dx`, `dw` and, with a bias, `db` are the gradients of L once `backward` has run, an error
+    before. It prints, draws and saves itself: `svg()`, `html()`, `to_dot()`, `to_mermaid()`.
+    """
+
+    def document(self) -> Document:
+        return make_document(self)
+
+    def focus(self, label: str) -> Shown:
+        """The part of the graph that one node takes part in: what y0 is made of, what w1 feeds.
+
+        >>> from flipslide.graph import graph
+        >>> print(graph([0, 1, 2], [1, 2]).focus("y0"))
+        y0 = w0·x1 + w1·x0 = 1 + 0 = 1
+        """
+        return View(self, label)
+
+    def fold(self) -> Shown:
+        """The gradients written as what they are: two convolutions again."""
+        return Fold(self)
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz's language."""
+        return to_dot(self)
+
+    def to_mermaid(self) -> str:
+        """The graph in Mermaid's language, which Markdown on many sites draws."""
+        return to_mermaid(self)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return (*FORMATS, "dot", "mmd")
+
+    def render(self, kind: str, theme: str = "") -> str | bytes:
+        if kind in ("dot", "mmd"):
+            return self.to_dot() if kind == "dot" else self.to_mermaid()
+        return super().render(kind, theme)
+
+    def to_json(self, indent: int | None = None) -> str:
+        return to_json(self, indent)
+
+    def __str__(self) -> str:
+        return render_text(self)
 
 
 def graph(

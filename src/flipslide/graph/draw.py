@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..exact import join_sum, number_text
 from ..show import Frame, Scene
-from ..show.board import Board, minus, text_width
+from ..show.canvas import Canvas, text_width
+from ..show.numbers import join_sum, minus, number_text
 from ..show.scene import Label
-from .boxes import ELBOW, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
-from .build import Graph
+from .cards import ELBOW, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
+from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
 
@@ -26,7 +26,7 @@ GAP = 14
 class Layout:
     """Where each node of a small graph stands."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Computation) -> None:
         self.graph = graph
         leaves, products, sums, ys, (loss,) = graph.layers()
         columns = [leaves, products, sums, ys, [loss]]
@@ -72,20 +72,20 @@ class Layout:
         return (min(places) + max(places)) / 2 if places else self.bottom
 
     def draw(self, state: State, title: str, sentence: str) -> Scene:
-        board = Board()
+        canvas = Canvas()
         for name, left, boxes in zip(
             ("x and w", "products ×", "sums +", "y", "L"), self.lefts, self.boxes, strict=True
         ):
-            board.add(Label(left + boxes.width / 2, 38, name, "faint", 13))
-        draw_legend(board)
+            canvas.add(Label(left + boxes.width / 2, 38, name, "faint", 13))
+        draw_legend(canvas)
         for hot in (False, True):
-            self._draw_edges(board, state, hot)
-        self._draw_locals(board, state)
+            self._draw_edges(canvas, state, hot)
+        self._draw_locals(canvas, state)
         for layer, left, boxes in zip(self.graph.layers(), self.lefts, self.boxes, strict=True):
             for node in layer:
-                boxes.draw(board, left, self.middles[id(node)], node, state, id(node) in state.sums)
-        self._draw_sums(board, state)
-        return board.scene(title, sentence)
+                boxes.draw(canvas, left, self.middles[id(node)], node, state, id(node) in state.sums)
+        self._draw_sums(canvas, state)
+        return canvas.scene(title, sentence)
 
     def _edges(self) -> Iterator[tuple[Node, Node, int, int, str]]:
         """(source, target, column of the target, which of its edges, local derivative)."""
@@ -101,20 +101,20 @@ class Layout:
         port = (-7.5, 7.5)[n] if target.kind == "×" else 0.0
         return start, (self.lefts[column], self.middles[id(target)] + port)
 
-    def _draw_edges(self, board: Board, state: State, hot: bool) -> None:
+    def _draw_edges(self, canvas: Canvas, state: State, hot: bool) -> None:
         for source, target, column, n, _ in self._edges():
             if ((id(source), id(target)) in state.hot) == hot:
                 start, end = self._ends(source, target, column, n)
                 elbow = ELBOW if target.kind == "×" else 0
                 if source.kind == "b":
                     passed = self.lefts[1] + self.boxes[1].width + 10, start[1]
-                    draw_edge(board, start, passed, "b", hot, False) if not hot else board.wire(
+                    draw_edge(canvas, start, passed, "b", hot, False) if not hot else canvas.wire(
                         *start, *passed, "gradient-ink" if state.back else "w-ink", 2.2
                     )
                     start = passed
-                draw_edge(board, start, end, source.kind, hot, state.back, elbow)
+                draw_edge(canvas, start, end, source.kind, hot, state.back, elbow)
 
-    def _draw_locals(self, board: Board, state: State) -> None:
+    def _draw_locals(self, canvas: Canvas, state: State) -> None:
         for source, target, column, n, local in self._edges():
             known = id(target) in state.values and target.kind in ("×", "L")
             if known:
@@ -124,16 +124,16 @@ class Layout:
                     (x0, y0), (x1, y1) = self._ends(source, target, column, n)
                     x, y = (x0 + x1) / 2 + 8, (y0 + y1) / 2
                 draw_chip(
-                    board, x - 10, y, local, "gradient-ink" if hot and state.back else INKS.get(source.kind, "ink")
+                    canvas, x - 10, y, local, "gradient-ink" if hot and state.back else INKS.get(source.kind, "ink")
                 )
 
-    def _draw_sums(self, board: Board, state: State) -> None:
+    def _draw_sums(self, canvas: Canvas, state: State) -> None:
         for node in self.graph.layers()[0]:
             lines = _sum_lines(node) if id(node) in state.grads else []
             for n, line in enumerate(lines):
                 middle = self.middles[id(node)] + 15 * (n - (len(lines) - 1) / 2)
                 strong = id(node) in state.sums
-                board.add(Label(self.lefts[0] - 8, middle, line, "gradient-ink", 12, "end", bold=strong))
+                canvas.add(Label(self.lefts[0] - 8, middle, line, "gradient-ink", 12, "end", bold=strong))
 
 
 def _sum_lines(node: Node) -> list[str]:
@@ -146,7 +146,7 @@ def _sum_lines(node: Node) -> list[str]:
 # ---------------------------------------------------------------------------- the passes
 
 
-def draw_passes(graph: Graph) -> Iterator[Frame]:
+def draw_passes(graph: Computation) -> Iterator[Frame]:
     layout = Layout(graph)
     yield from _draw_forward(graph, layout)
     if graph.has_gradients:
@@ -158,7 +158,7 @@ def _into(nodes: Iterable[Node]) -> frozenset[tuple[int, int]]:
     return frozenset((id(edge.node), id(node)) for node in nodes for edge in node.parents)
 
 
-def _draw_forward(graph: Graph, layout: Layout) -> Iterator[Frame]:
+def _draw_forward(graph: Computation, layout: Layout) -> Iterator[Frame]:
     known = ids(graph.layers()[0])
     sentence = "Forward: x and w are given; everything to the right of them is still to come."
     yield Frame(layout.draw(State(known), "Forward pass, start", sentence), sentence)
@@ -172,7 +172,7 @@ def _draw_forward(graph: Graph, layout: Layout) -> Iterator[Frame]:
     yield Frame(layout.draw(State(known | ids(loss), hot=_into(loss)), "Forward pass, L", sentence), sentence)
 
 
-def _draw_backward(graph: Graph, layout: Layout) -> Iterator[Frame]:
+def _draw_backward(graph: Computation, layout: Layout) -> Iterator[Frame]:
     leaves, products, sums, ys, loss = graph.layers()
     values = ids(graph.nodes)
     grads = ids([*loss, *ys])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ..exact import number_text
-from .build import Graph
+from ..show.numbers import number_text
+from .computation import Computation
 from .nodes import Node
 
 __all__ = ["to_dot", "to_json", "to_mermaid"]
@@ -14,7 +14,7 @@ SCHEMA = "flipslide-graph/1"
 _FILLS = {"x": "#d3e8f7", "w": "#fde8bb", "b": "#fde8bb", "y": "#c9eee1", "L": "#c9eee1"}
 
 
-def to_dot(graph: Graph) -> str:
+def to_dot(graph: Computation) -> str:
     """`digraph`, leaves on the left; an edge's label is the derivative along it."""
     names = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     lines = ["digraph convolution {", "  rankdir=LR;", '  node [shape=box, style="filled,rounded", fillcolor=white];']
@@ -28,7 +28,7 @@ def to_dot(graph: Graph) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def to_mermaid(graph: Graph) -> str:
+def to_mermaid(graph: Computation) -> str:
     """`flowchart LR` with the same nodes and labels."""
     names = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     lines = ["flowchart LR"]
@@ -56,7 +56,7 @@ def _worth(node: Node) -> str:
     return f"{number_text(node.value)} / {number_text(node.grad)}"
 
 
-def to_json(graph: Graph, indent: int | None = None) -> str:
+def to_json(graph: Computation, indent: int | None = None) -> str:
     """Nodes and edges, schema "flipslide-graph/1"."""
     nodes, edges = graph.record()
     record = {

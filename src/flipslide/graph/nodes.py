@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..exact import number_text
+from ..show.numbers import number_text
 
 __all__ = ["Arrival", "Edge", "Node"]
 

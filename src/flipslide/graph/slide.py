@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..exact import number_text
 from ..show import Cell, Scene
-from ..show.board import HEIGHT, Board, cell_width, minus, text_width
+from ..show.canvas import HEIGHT, Canvas, cell_width, text_width
+from ..show.numbers import minus, number_text
 
 __all__ = ["Slide", "draw_slide"]
 
@@ -32,36 +32,36 @@ class Slide(NamedTuple):
 def draw_slide(slide: Slide, sentence: str) -> Scene:
     """The window at one place."""
     texts = [minus(number_text(v)) for v in (*slide.still, *slide.values, *(v for _, v in slide.moving))]
-    width, board = cell_width(texts), Board()
+    width, canvas = cell_width(texts), Canvas()
     left = 34 + max(text_width(name) for name in (slide.still_name, slide.moving_name, slide.title))
     names = slide.still_name, slide.moving_name, slide.title
     inks = f"{FILLS[slide.still_name]}-ink", f"{FILLS[slide.moving_name]}-ink", "gradient-ink"
     for top, name, ink in zip(TOPS, names, inks, strict=True):
-        board.label(16, top + HEIGHT / 2, name, ink, bold=True)
+        canvas.label(16, top + HEIGHT / 2, name, ink, bold=True)
     for i, value in enumerate(slide.still):
         role = FILLS[slide.still_name] if i in slide.inside else "padding"
-        board.cell(left + i * width, TOPS[0], Cell(minus(number_text(value)), role), width)
+        canvas.cell(left + i * width, TOPS[0], Cell(minus(number_text(value)), role), width)
     for i, value in slide.moving:
-        board.cell(left + i * width, TOPS[1], Cell(minus(number_text(value)), FILLS[slide.moving_name]), width)
-    _draw_window(board, slide, left, width)
-    _draw_values(board, slide, left, width)
-    board.reach(left + len(slide.still) * width, TOPS[2] + HEIGHT + 16)
-    return board.scene(f"{slide.title} as a sliding sum", sentence)
+        canvas.cell(left + i * width, TOPS[1], Cell(minus(number_text(value)), FILLS[slide.moving_name]), width)
+    _draw_window(canvas, slide, left, width)
+    _draw_values(canvas, slide, left, width)
+    canvas.reach(left + len(slide.still) * width, TOPS[2] + HEIGHT + 16)
+    return canvas.scene(f"{slide.title} as a sliding sum", sentence)
 
 
-def _draw_window(board: Board, slide: Slide, left: float, width: float) -> None:
+def _draw_window(canvas: Canvas, slide: Slide, left: float, width: float) -> None:
     low, high = slide.moving[0][0], slide.moving[-1][0]
     height = TOPS[1] + HEIGHT - TOPS[0] + 6
-    board.outline(left + low * width - 3, TOPS[0] - 3, (high - low + 1) * width + 6, height)
+    canvas.outline(left + low * width - 3, TOPS[0] - 3, (high - low + 1) * width + 6, height)
     middle, target = left + (low + high + 1) / 2 * width, left + (slide.now + 0.5) * width
-    board.arrow(middle, TOPS[1] + HEIGHT + 6, target, TOPS[2] - 4)
+    canvas.arrow(middle, TOPS[1] + HEIGHT + 6, target, TOPS[2] - 4)
 
 
-def _draw_values(board: Board, slide: Slide, left: float, width: float) -> None:
+def _draw_values(canvas: Canvas, slide: Slide, left: float, width: float) -> None:
     for i, (value, name) in enumerate(zip(slide.values, slide.names, strict=True)):
         text = minus(number_text(value)) if i in slide.known else ""
         role = "blank" if not text else "gradient" if name else "padding"
-        board.cell(left + i * width, TOPS[2], Cell(text, role, i == slide.now), width)
+        canvas.cell(left + i * width, TOPS[2], Cell(text, role, i == slide.now), width)
         if name:
-            board.label(left + (i + 0.5) * width, TOPS[2] + HEIGHT + 11, name, "faint", 11, "middle")
-    board.outline(left + slide.now * width, TOPS[2], width, HEIGHT)
+            canvas.label(left + (i + 0.5) * width, TOPS[2] + HEIGHT + 11, name, "faint", 11, "middle")
+    canvas.outline(left + slide.now * width, TOPS[2], width, HEIGHT)

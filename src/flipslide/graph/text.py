@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..exact import is_complex, join_sum, number_text
+from ..show.numbers import is_complex, join_sum, number_text
 from ..show.text import WIDTH, wrap
-from .build import Graph
+from .computation import Computation
 from .nodes import Node
 
 __all__ = ["backward_lines", "forward_lines", "render_text", "spell_gradient", "spell_loss", "spell_output"]
@@ -17,12 +17,12 @@ __all__ = ["backward_lines", "forward_lines", "render_text", "spell_gradient", "
 Terms = list[tuple[str, Any]]
 
 
-def render_text(graph: Graph) -> str:
+def render_text(graph: Computation) -> str:
     """The whole graph."""
     return "\n".join([*_heading(graph), "", *forward_lines(graph), "", *backward_lines(graph)])
 
 
-def _heading(graph: Graph) -> Iterator[str]:
+def _heading(graph: Computation) -> Iterator[str]:
     x, w, b = (graph.leaves(name) for name in "xwb")
     n_products = sum(len(factors) for _, factors, _ in graph.outputs())
     n_outputs = len(graph.outputs())
@@ -36,7 +36,7 @@ def _heading(graph: Graph) -> Iterator[str]:
             yield from _wrap_behind(f"{name} = ", " ".join(map(number_text, array.flat)) + note)
 
 
-def forward_lines(graph: Graph) -> Iterator[str]:
+def forward_lines(graph: Computation) -> Iterator[str]:
     """y0 = w0·x2 + … = 1, one after another, and L."""
     width = max((len(y.label) for _, _, y in graph.outputs()), default=1)
     for total, _, y in graph.outputs():
@@ -44,7 +44,7 @@ def forward_lines(graph: Graph) -> Iterator[str]:
     yield from _spell("L".ljust(width), _loss_terms(graph), graph.loss)
 
 
-def backward_lines(graph: Graph) -> Iterator[str]:
+def backward_lines(graph: Computation) -> Iterator[str]:
     """dw0 = x2·1 + … = 9, for every entry of w, the bias and x."""
     leaves = [node for name in "wbx" for node in graph.leaves(name)]
     width = max((len(node.label) for node in leaves), default=1) + 1
@@ -60,7 +60,7 @@ def spell_output(total: Node, y: Node) -> str:
     return " = ".join([y.label, *_sides(_terms_of(total), y.value)])
 
 
-def spell_loss(graph: Graph) -> str:
+def spell_loss(graph: Computation) -> str:
     """L as one line."""
     return " = ".join(["L", *_sides(_loss_terms(graph), graph.loss)])
 
@@ -80,7 +80,7 @@ def _arrivals(node: Node) -> Terms:
     return [(arrival.text, arrival.value) for arrival in node.arrivals]
 
 
-def _loss_terms(graph: Graph) -> Terms:
+def _loss_terms(graph: Computation) -> Terms:
     return [_weighted(g, y) for g, (_, _, y) in zip(graph.dy.flat, graph.outputs(), strict=True)]
 
 

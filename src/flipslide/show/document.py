@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .numbers import to_plain
 from .scene import Scene
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "Heading",
     "Table",
     "Text",
-    "to_plain",
 ]
 
 SCHEMA = "flipslide-document/1"
@@ -120,13 +120,3 @@ class Document(NamedTuple):
         """The document as dictionaries and lists."""
         blocks = [{"kind": type(block).__name__.lower(), **to_plain(block)} for block in self.blocks]
         return {"schema": SCHEMA, "title": self.title, "blocks": blocks}
-
-
-def to_plain(value: Any) -> Any:
-    """Named tuples as dictionaries, other tuples as lists."""
-    if not isinstance(value, tuple):
-        return value
-    fields = getattr(value, "_fields", None)
-    if fields is None:
-        return [to_plain(entry) for entry in value]
-    return {name: to_plain(entry) for name, entry in zip(fields, value, strict=True)}

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .board import Board, minus, text_width
+from .canvas import Canvas, text_width
+from .numbers import minus
 from .scene import Label, Line, Path, Rect, Scene
 
 __all__ = ["Curve", "Panel", "draw_plot"]
@@ -41,23 +42,23 @@ def draw_plot(
     panels: Sequence[Panel], title: str, desc: str, low: float, high: float, axis: str = "t", width: float = 560.0
 ) -> Scene:
     """The panels over the axis from `low` to `high`."""
-    board, top = Board(), 30.0
+    canvas, top = Canvas(), 30.0
     left = 28 + max((text_width(text, 12) for panel in panels for text in map(_tick, _levels(panel))), default=0.0)
     for panel in panels:
-        _Frame(board, panel, left, top, width, low, high).draw()
+        _Frame(canvas, panel, left, top, width, low, high).draw()
         top += panel.height + 52
-    board.label(left + width + 10, top - 39, axis, "faint", 13)
-    board.reach(left + width + 16, top - 26)
-    return board.scene(title, desc)
+    canvas.label(left + width + 10, top - 39, axis, "faint", 13)
+    canvas.reach(left + width + 16, top - 26)
+    return canvas.scene(title, desc)
 
 
 class _Frame:
     """One panel, and where its numbers lie on the drawing."""
 
     def __init__(
-        self, board: Board, panel: Panel, left: float, top: float, width: float, low: float, high: float
+        self, canvas: Canvas, panel: Panel, left: float, top: float, width: float, low: float, high: float
     ) -> None:
-        self.board, self.panel = board, panel
+        self.canvas, self.panel = canvas, panel
         self.left, self.top, self.width = left, top, width
         self.low, self.high = low, high if high > low else low + 1.0
         levels = _levels(panel)
@@ -71,31 +72,31 @@ class _Frame:
         return self.top + (1 - share) * self.panel.height
 
     def draw(self) -> None:
-        panel, board = self.panel, self.board
-        board.label(self.left, self.top - 14, panel.title, "ink", 13, bold=True)
-        board.add(Rect(self.left, self.top, self.width, panel.height, "blank", "grid", 1, radius=0))
+        panel, canvas = self.panel, self.canvas
+        canvas.label(self.left, self.top - 14, panel.title, "ink", 13, bold=True)
+        canvas.add(Rect(self.left, self.top, self.width, panel.height, "blank", "grid", 1, radius=0))
         self._draw_ticks()
         for curve in panel.curves:
             self._draw_area(curve)
-        board.wire(self.left, self.y(0), self.left + self.width, self.y(0), "faint", 1)
+        canvas.wire(self.left, self.y(0), self.left + self.width, self.y(0), "faint", 1)
         for curve in panel.curves:
             self._draw_curve(curve)
         self._draw_legend()
         if panel.marker is not None and self.low <= panel.marker <= self.high:
             at = self.x(panel.marker)
-            board.add(Line(at, self.top, at, self.top + panel.height, "window", 1.5, dashed=True))
+            canvas.add(Line(at, self.top, at, self.top + panel.height, "window", 1.5, dashed=True))
         if panel.dot is not None:
             self._draw_dot(*panel.dot, "window", 4.5)
 
     def _draw_ticks(self) -> None:
         for value in _levels(self.panel):
-            self.board.wire(self.left, self.y(value), self.left + self.width, self.y(value), "padding", 1)
-            self.board.add(Label(self.left - 6, self.y(value), _tick(value), "faint", 12, "end"))
+            self.canvas.wire(self.left, self.y(value), self.left + self.width, self.y(value), "padding", 1)
+            self.canvas.add(Label(self.left - 6, self.y(value), _tick(value), "faint", 12, "end"))
         for value in ticks(self.low, self.high, 8):
             if self.low <= value <= self.high:
                 at, bottom = self.x(value), self.top + self.panel.height
-                self.board.wire(at, bottom, at, bottom + 4, "faint", 1)
-                self.board.add(Label(at, bottom + 13, _tick(value), "faint", 12))
+                self.canvas.wire(at, bottom, at, bottom + 4, "faint", 1)
+                self.canvas.add(Label(at, bottom + 13, _tick(value), "faint", 12))
 
     def _places(self, curve: Curve) -> tuple[tuple[float, float], ...]:
         return tuple((self.x(x), self.y(y)) for x, y in curve.points if self.low <= x <= self.high)
@@ -104,27 +105,27 @@ class _Frame:
         places = self._places(curve)
         if curve.fill and len(places) > 1:
             base = self.y(0)
-            self.board.add(Path(((places[0][0], base), *places, (places[-1][0], base)), "", 0, curve.fill))
+            self.canvas.add(Path(((places[0][0], base), *places, (places[-1][0], base)), "", 0, curve.fill))
 
     def _draw_curve(self, curve: Curve) -> None:
         places = self._places(curve)
         if curve.dots:
             for (x, y), (at, value) in zip(places, _within(curve, self.low, self.high), strict=True):
-                self.board.wire(x, self.y(0), x, y, curve.ink, 1.5)
+                self.canvas.wire(x, self.y(0), x, y, curve.ink, 1.5)
                 self._draw_dot(at, value, curve.ink, 3)
         elif len(places) > 1:
-            self.board.add(Path(places, curve.ink, 2))
+            self.canvas.add(Path(places, curve.ink, 2))
 
     def _draw_dot(self, x: float, y: float, ink: str, radius: float) -> None:
-        self.board.add(Rect(self.x(x) - radius, self.y(y) - radius, 2 * radius, 2 * radius, ink, "", 0, radius=radius))
+        self.canvas.add(Rect(self.x(x) - radius, self.y(y) - radius, 2 * radius, 2 * radius, ink, "", 0, radius=radius))
 
     def _draw_legend(self) -> None:
         at = self.left + self.width
         for curve in reversed([curve for curve in self.panel.curves if curve.name]):
-            self.board.add(Label(at, self.top - 14, curve.name, curve.ink, 13, "end", True))
+            self.canvas.add(Label(at, self.top - 14, curve.name, curve.ink, 13, "end", True))
             # Bold, and room for a font that is wider than ours.
             at -= 1.12 * text_width(curve.name, 13) + 8
-            self.board.wire(at - 20, self.top - 14, at, self.top - 14, curve.ink, 2.5)
+            self.canvas.wire(at - 20, self.top - 14, at, self.top - 14, curve.ink, 2.5)
             at -= 36
 
 

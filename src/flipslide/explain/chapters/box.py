@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Grids, Text
+from ...show.numbers import number_text
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, result_grids

@@ -7,10 +7,10 @@ from typing import Any
 
 from ...arrays import Array
 from ...errors import ParameterError
-from ...exact import number_text, pack
+from ...graph.exact import pack
 from ...show import Cell, Document, Frame, Frames, Grid, Grids, Shown, Text
 from ...show.document import Block
-from ...spec import Shape
+from ...show.numbers import number_text
 from ..window import Window, is_finite
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "check_finite",
     "check_signal",
     "grid_of",
-    "index_text",
     "pictures",
     "result_grids",
     "texts_of",
@@ -99,11 +98,6 @@ def align_texts(rows: Sequence[Iterable[Any]]) -> list[str]:
 def pictures(name: str, frames: Sequence[Frame]) -> tuple[Frames, ...]:
     """A series of drawings, if there is one that can be read."""
     return (Frames(name, tuple(frames)),) if frames else ()
-
-
-def index_text(index: Shape) -> str:
-    """2, or 1,0."""
-    return ",".join(map(str, index))
 
 
 def written_down(grids: Sequence[Grid]) -> Block:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import join_sum, number_text, pack
+from ...graph.exact import conjugate, pack
 from ...show import Formula, Grids, Text
+from ...show.numbers import join_sum, number_text
 from ..draw import draw_col2im
 from ..trace import Trace
 from ..window import Window, fill_zeros, indices, window_of, zeros
@@ -35,7 +36,7 @@ def chapter(trace: Trace) -> Chapter:
     columns = columns_of(window)
     again = add_back(window, fill_zeros(columns))
     dy = _dy(trace, window)
-    back = _conjugate(rows_of(window)).T.dot(dy)
+    back = conjugate(rows_of(window)).T.dot(dy)
     dx = add_back(window, back)
     coverage = copies_of(window)
     return Chapter(
@@ -48,10 +49,6 @@ def chapter(trace: Trace) -> Chapter:
         columns=back,
         dx=_like_x(window, dx),
     )
-
-
-def _conjugate(array: Array) -> Array:
-    return np.asarray(np.frompyfunc(lambda tap: tap.conjugate(), 1, 1)(array), dtype=object)
 
 
 def _dy(trace: Trace, window: Window) -> Array:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...arrays import Array
-from ...exact import number_text, pack
 from ...geometry import extend_index, layer_pads
+from ...graph.exact import pack
 from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ...show.numbers import number_text
 from ..draw import draw_compare
 from ..trace import Trace, make_trace
 from ..window import Window, indices, taps_of, window_of, zeros

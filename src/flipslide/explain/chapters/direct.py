@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Table, Text
+from ...show.numbers import index_text, number_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, indices, window_of
-from .chapter import Chapter, align_texts, answer, index_text, result_grids
+from .chapter import Chapter, align_texts, answer, result_grids
 
 __all__ = ["chapter", "convolve"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import is_complex
 from ...show import Formula, Grid, Grids, Table, Text
+from ...show.numbers import is_complex
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, indices, window_of, zeros

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...exact import number_text
 from ...show import Formula, Grids, Text
+from ...show.numbers import number_text
 from ..draw import draw_flip
 from ..trace import Trace
 from ..window import taps_of, window_of

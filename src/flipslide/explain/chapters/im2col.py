@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Cell, Grid, Grids, Text
+from ...show.numbers import index_text, number_text
 from ..draw import draw_im2col
 from ..trace import Trace
 from ..window import Window, indices, window_of
-from .chapter import Chapter, answer, grid_of, index_text, pictures, result_grids, written_down
+from .chapter import Chapter, answer, grid_of, pictures, result_grids, written_down
 
 __all__ = ["chapter", "columns_of", "convolve", "copies_of", "rows_of"]
 

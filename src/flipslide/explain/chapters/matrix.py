@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...exact import pack
+from ...graph.exact import pack
 from ...show import Formula, Text
 from ..draw import draw_matrix
 from ..trace import Trace

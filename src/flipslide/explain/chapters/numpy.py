@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Table, Text
+from ...show.numbers import number_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, index_at, indices, window_of

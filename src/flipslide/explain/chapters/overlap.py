@@ -8,10 +8,11 @@ import numpy as np
 
 from ...arrays import Array
 from ...show import Cell, Grid, Grids, Text
+from ...show.numbers import index_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, index_at, indices, window_of, zeros
-from .chapter import Chapter, answer, check_finite, grid_of, index_text, result_grids
+from .chapter import Chapter, answer, check_finite, grid_of, result_grids
 
 __all__ = ["chapter", "circular", "convolve", "every_output", "tile_shape"]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...arrays import Array
-from ...exact import number_text
 from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ...show.numbers import index_text, number_text
 from ...spec import Shape
 from ..draw import draw_scatter
 from ..trace import Trace
 from ..window import Window, dilate, indices, window_of, zeros
-from .chapter import Chapter, answer, check_signal, index_text, pictures, result_grids, texts_of, written_down
+from .chapter import Chapter, answer, check_signal, pictures, result_grids, texts_of, written_down
 
 __all__ = ["chapter", "stamps_of"]
 

@@ -1,7 +1,8 @@
 """The same call as a program: in NumPy, SciPy, MATLAB, PyTorch, JAX, C, or as plain loops.
 
-`call.py` reads from a trace what every language needs; the other files write it down, the short
-way where the library has one, else step by step: pad, flip, slide. The tests run them.
+`call.py` lowers a trace to what every language needs: pads, dilation, flip, strides, bias. The
+other files write it down, the short way where the library has one, else step by step: `python.py`
+for the libraries of Python, `nest.py` as loops. The tests run them.
 """
 
 from __future__ import annotations
@@ -11,20 +12,22 @@ from collections.abc import Callable, Iterator
 from ...errors import unknown_word
 from ...show import Code, Document, Shown
 from ..trace import Trace
-from . import c, jax, loops, matlab, numpy, pytorch, scipy
+from . import matlab
 from .call import Call, read_call
+from .nest import write_c, write_loops
+from .python import WRITERS
 
 __all__ = ["LANGUAGES", "Listing", "write_code"]
 
 #: language: (how its listings are highlighted, its lines)
 LANGUAGES: dict[str, tuple[str, Callable[[Call], Iterator[str]]]] = {
-    "numpy": ("python", numpy.write),
-    "scipy": ("python", scipy.write),
+    "numpy": ("python", WRITERS["numpy"]),
+    "scipy": ("python", WRITERS["scipy"]),
     "matlab": ("matlab", matlab.write),
-    "pytorch": ("python", pytorch.write),
-    "jax": ("python", jax.write),
-    "c": ("c", c.write),
-    "loops": ("python", loops.write),
+    "pytorch": ("python", WRITERS["pytorch"]),
+    "jax": ("python", WRITERS["jax"]),
+    "c": ("c", write_c),
+    "loops": ("python", write_loops),
 }
 
 

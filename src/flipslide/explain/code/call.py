@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import ParameterError
-from ...exact import is_complex
+from ...geometry import extend_index
+from ...graph.exact import flatten
+from ...show.numbers import is_complex
 from ..trace import Length, Nested, Trace
 
-__all__ = ["PAD_MODES", "Call", "Numbers", "nested_text", "pad_steps", "python_number", "read_call", "slices"]
-
-#: What numpy.pad and jax.numpy.pad call the rules.
-PAD_MODES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}
+__all__ = ["Call", "Numbers", "Pad", "copied", "nested_text", "pad_steps", "python_number", "read_call", "slices"]
 
 Numbers = Callable[[Any], str]
 
@@ -66,6 +65,25 @@ class Call(NamedTuple):
         return tuple(axis.outputs for axis in self.axes)
 
     @property
+    def filters(self) -> int:
+        return len(self.w) if self.is_layer else 1
+
+    @property
+    def channels(self) -> int:
+        """Channels that a filter of a layer sees."""
+        return len(self.w[0]) if self.is_layer else 1
+
+    @property
+    def channel(self) -> str:
+        """The channel of x that filter k of a layer sees as its channel c, in Python."""
+        return "c" if self.groups == 1 else f"k // {self.filters // self.groups} * {self.channels} + c"
+
+    @property
+    def fits(self) -> bool:
+        """Whether no library exchanges x and w, which some do where w is longer."""
+        return self.mode == "full" or self.axes[0].n >= self.axes[0].span
+
+    @property
     def is_strided(self) -> bool:
         return any(stride > 1 for stride in self.strides)
 
@@ -79,9 +97,9 @@ class Call(NamedTuple):
 
     def numbers(self) -> Iterator[Any]:
         """Every number of the arrays."""
-        yield from _flat(self.x)
-        yield from _flat(self.w)
-        yield from _flat(self.bias or ())
+        yield from flatten(self.x)
+        yield from flatten(self.w)
+        yield from flatten(self.bias or ())
         yield self.fill
 
     def is_plain(self, centers: Callable[[int], int]) -> bool:
@@ -122,14 +140,6 @@ def read_call(trace: Trace) -> Call:
     )
 
 
-def _flat(nested: Any) -> Iterator[Any]:
-    if not isinstance(nested, tuple):
-        yield nested
-        return
-    for entry in nested:
-        yield from _flat(entry)
-
-
 def pad_steps(call: Call) -> list[Pad]:
     """The axes that need padding, in the order in which they may be padded one after another.
 
@@ -140,8 +150,14 @@ def pad_steps(call: Call) -> list[Pad]:
     return sorted((pad for pad in call.pads() if pad.low or pad.high), key=lambda pad: ranks.get(pad.rule, 0))
 
 
-def slices(call: Call, values: Sequence[int], lead: int = 0) -> str:
-    """[::2, ::1] for strides, "" where all are 1."""
+def copied(call: Call, pad: Pad) -> list[int]:
+    """The samples that stand along a padded axis, by a rule that copies."""
+    n = call.axes[pad.axis].n
+    return [extend_index(i, n, pad.rule) or 0 for i in range(-pad.low, n + pad.high)]
+
+
+def slices(values: Sequence[int], lead: int = 0) -> str:
+    """[::2, :] for steps, "" where all are 1."""
     if all(value == 1 for value in values):
         return ""
     return "[" + ", ".join([":"] * lead + [f"::{value}" if value > 1 else ":" for value in values]) + "]"
@@ -163,10 +179,12 @@ def python_number(value: Any) -> str:
     return str(value)
 
 
-def nested_text(nested: Any, number: Numbers, indent: int) -> str:
+def nested_text(nested: Any, number: Numbers, indent: int, brackets: str = "[]", step: int = 1) -> str:
     """Nested lists; rows of a matrix stand under one another."""
     if not isinstance(nested, tuple):
         return number(nested)
-    if not nested or not isinstance(nested[0], tuple):
-        return "[" + ", ".join(map(number, nested)) + "]"
-    return "[" + (",\n" + " " * (indent + 1)).join(nested_text(row, number, indent + 1) for row in nested) + "]"
+    is_row = not nested or not isinstance(nested[0], tuple)
+    between = ", " if is_row else ",\n" + " " * (indent + step)
+    return (
+        brackets[0] + between.join(nested_text(e, number, indent + step, brackets, step) for e in nested) + brackets[1]
+    )

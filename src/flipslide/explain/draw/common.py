@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...exact import number_text
-from ...show import Cell
-from ...show.board import minus
+from ...graph.exact import shape_of
+from ...show.numbers import index_text, minus, number_text
+from ..sentences import cell_text
 from ..trace import Step, Term, Trace
-from ..words import cell_text, index_text
 
-__all__ = ["MAX_STEPS", "numbers_in", "outside_text", "reach_of", "show", "taken", "title_of"]
+__all__ = ["MAX_STEPS", "numbers_in", "outside_text", "reach_of", "show", "title_of"]
 
 #: The most frames of one series.
 MAX_STEPS = 80
@@ -21,14 +20,9 @@ def show(value: Any) -> str:
     return minus(number_text(0 if value is None else value))
 
 
-def taken(value: Any, role: str, strong: bool = False) -> Cell:
-    """A cell of x̃: hatched where it is a zero of the padding."""
-    return Cell(show(value), "padding" if value is None else role, strong)
-
-
 def reach_of(trace: Trace) -> list[tuple[int, int]]:
     """On each axis the positions [low, high) that are x or that some window covers."""
-    shape = _shape(trace.x)[-trace.ndim :]
+    shape = shape_of(trace.x)[-trace.ndim :]
     reach = []
     for axis in range(trace.ndim):
         covered = [term.position[axis - trace.ndim] for step in trace.steps for term in step.terms]
@@ -36,14 +30,6 @@ def reach_of(trace: Trace) -> list[tuple[int, int]]:
         high = low + (shape[axis] if axis < len(shape) else 0)
         reach.append((min([low, *covered]), max([high, *(i + 1 for i in covered)])))
     return reach
-
-
-def _shape(nested: Any) -> tuple[int, ...]:
-    shape: tuple[int, ...] = ()
-    while isinstance(nested, tuple):
-        shape += (len(nested),)
-        nested = nested[0] if nested else None
-    return shape
 
 
 def numbers_in(trace: Trace) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import cos, pi, sin
 
 from ...show import Cell, Frame, Scene
-from ...show.board import HEIGHT, Board, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
 from ..trace import Nested, Trace
 from .common import show
 
@@ -48,14 +48,14 @@ def _draw(rows: Nested, turned: tuple[float, float], sentence: str, n_axes: int)
     squeeze = tuple(1.0 if rise else max(abs(cos(pi * part)), 0.04) for part in turned)
     room_x, room_y = n_columns * width / 2, max(n_rows * HEIGHT / 2, rise * n_columns * width / 2)
     x0, y0 = 48 + text_width("flipping w") + room_x, 20 + room_y
-    board = Board()
-    board.label(16, y0, label, "w-ink", bold=True)
+    canvas = Canvas()
+    canvas.label(16, y0, label, "w-ink", bold=True)
     cells = [(i, j, text) for i, row in enumerate(texts) for j, text in enumerate(row)]
     for i, j, text in cells:
         u, v = (j - (n_columns - 1) / 2) * width, (i - (n_rows - 1) / 2) * HEIGHT
         x, y = x0 + u * cos(pi * turned[0]), y0 + v * cos(pi * turned[1]) + rise * u * sin(pi * turned[0])
         shown = text if min(squeeze) > 0.6 else ""
         wide, high = width * squeeze[0], HEIGHT * squeeze[1]
-        board.cell(x - wide / 2, y - high / 2, Cell(shown, "w"), wide, high)
-    board.reach(x0 + room_x, y0 + room_y)
-    return board.scene("The flip of w", sentence)
+        canvas.cell(x - wide / 2, y - high / 2, Cell(shown, "w"), wide, high)
+    canvas.reach(x0 + room_x, y0 + room_y)
+    return canvas.scene("The flip of w", sentence)

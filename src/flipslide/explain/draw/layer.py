@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ...show import Cell, Grid, Scene
-from ...show.board import Board, cell_width, text_width
+from ...show.canvas import Canvas, cell_width, text_width
+from ..sentences import step_sentence
 from ..trace import Step, Trace
 from ..window import Window, window_of
-from ..words import step_sentence
 from .common import numbers_in, show, title_of
 
 __all__ = ["draw_layer", "is_layer_drawable"]
@@ -39,7 +39,7 @@ def is_layer_drawable(trace: Trace) -> bool:
 
 def draw_layer(trace: Trace, step: Step) -> Scene:
     """One output of one filter."""
-    window, board = window_of(trace), Board()
+    window, canvas = window_of(trace), Canvas()
     sizes = _sizes(window, cell_width(numbers_in(trace), 28))
     k, *m = step.y
     pitch = max(sizes.x[0], sizes.taps[0]) * HEIGHT + GAP
@@ -47,16 +47,16 @@ def draw_layer(trace: Trace, step: Step) -> Scene:
     padded = any(axis.before or axis.after for axis in window.axes)
     heads = "x, padded" if padded else "x", f"filter w[{k}]", "products", "sums", "y"
     for left, name, ink in zip(lefts, heads, ("x-ink", "w-ink", "faint", "faint", "y-ink"), strict=True):
-        board.label(left, 22, name, ink, 15, bold=ink != "faint")
+        canvas.label(left, 22, name, ink, 15, bold=ink != "faint")
     seen = window.channels(k)
     for c in range(window.x.shape[0]):
         place = TOP + c * pitch
-        _draw_channel(board, window, c, lefts[0], place, sizes)
+        _draw_channel(canvas, window, c, lefts[0], place, sizes)
         if c in seen:
-            _draw_window(board, window, (k, c), tuple(m), (lefts, place), sizes)
-    _draw_sums(board, trace, step, lefts, pitch, sizes)
-    _draw_outputs(board, trace, step, lefts[4], sizes)
-    return board.scene(title_of(trace, step), step_sentence(trace, step))
+            _draw_window(canvas, window, (k, c), tuple(m), (lefts, place), sizes)
+    _draw_sums(canvas, trace, step, lefts, pitch, sizes)
+    _draw_outputs(canvas, trace, step, lefts[4], sizes)
+    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
 
 
 def _sizes(window: Window, width: float) -> Sizes:
@@ -78,7 +78,7 @@ def _plane(array: Any) -> Any:
     return array.reshape((1, *array.shape)[-2:])
 
 
-def _draw_channel(board: Board, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
+def _draw_channel(canvas: Canvas, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
     inside = _plane(window.sources)
     rows = tuple(
         tuple(
@@ -87,7 +87,7 @@ def _draw_channel(board: Board, window: Window, c: int, left: float, top: float,
         )
         for i, row in enumerate(_plane(window.extended[c]))
     )
-    board.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
+    canvas.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
 
 
 def _is_own(window: Window, place: tuple[int, int]) -> bool:
@@ -98,7 +98,7 @@ def _is_own(window: Window, place: tuple[int, int]) -> bool:
 
 
 def _draw_window(
-    board: Board,
+    canvas: Canvas,
     window: Window,
     at: tuple[int, int],
     m: tuple[int, ...],
@@ -111,7 +111,7 @@ def _draw_window(
     strides, dilations = ((0, *(getattr(a, name) for a in window.axes))[-2:] for name in ("stride", "dilation"))
     first = tuple(i * s for i, s in zip((0, *m)[-2:], strides, strict=True))
     span = tuple(d * (n - 1) + 1 for d, n in zip(dilations, sizes.taps, strict=True))
-    board.outline(
+    canvas.outline(
         lefts[0] + first[1] * sizes.width - 2, top + first[0] * HEIGHT - 2,
         span[1] * sizes.width + 4, span[0] * HEIGHT + 4,
     )  # fmt: skip
@@ -121,40 +121,40 @@ def _draw_window(
     # The slices of the filter stand as high as the middle of the channel that they belong to.
     drop = (max(sizes.x[0], sizes.taps[0]) - sizes.taps[0]) * HEIGHT / 2
     grid = tuple(tuple(Cell(show(tap), "w") for tap in row) for row in taps)
-    board.grid(lefts[1], top + drop, Grid("", grid), sizes.width, HEIGHT)
+    canvas.grid(lefts[1], top + drop, Grid("", grid), sizes.width, HEIGHT)
     products = tuple(
         tuple(Cell(show(tap * x)) if x is not None else Cell("", "padding") for tap, x in zip(row, xs, strict=True))
         for row, xs in zip(taps, samples, strict=True)
     )
-    board.grid(lefts[2], top + drop, Grid("", products), sizes.width, HEIGHT)
+    canvas.grid(lefts[2], top + drop, Grid("", products), sizes.width, HEIGHT)
     middle = top + drop + sizes.taps[0] * HEIGHT / 2
-    board.label(lefts[1] - 22, middle, "×", "faint", 15)
-    board.label(lefts[2] - 20, middle, "=", "faint", 15)
+    canvas.label(lefts[1] - 22, middle, "×", "faint", 15)
+    canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
 
 
-def _draw_sums(board: Board, trace: Trace, step: Step, lefts: tuple[float, ...], pitch: float, sizes: Sizes) -> None:
+def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: tuple[float, ...], pitch: float, sizes: Sizes) -> None:
     """The sum of each channel, the bias, and what they make."""
     left, middles = lefts[3] + 24, []
     seen = sorted({term.position[0] for term in step.terms})
     half = max(sizes.x[0], sizes.taps[0]) * HEIGHT / 2
     for c, partial in zip(seen, step.partials, strict=True):
         middle = TOP + c * pitch + half
-        board.arrow(lefts[2] + sizes.taps[1] * sizes.width + 6, middle, left - 6, middle)
-        board.cell(left, middle - HEIGHT / 2, Cell(show(partial), "blank"), 52, HEIGHT)
+        canvas.arrow(lefts[2] + sizes.taps[1] * sizes.width + 6, middle, left - 6, middle)
+        canvas.cell(left, middle - HEIGHT / 2, Cell(show(partial), "blank"), 52, HEIGHT)
         middles.append(middle)
     if step.bias is not None:
         middle = middles[-1] + max(half, 24) + 30
-        board.cell(left, middle - HEIGHT / 2, Cell(show(step.bias), "w"), 52, HEIGHT)
-        board.label(left - 10, middle, "bias", "w-ink", 13, "end")
+        canvas.cell(left, middle - HEIGHT / 2, Cell(show(step.bias), "w"), 52, HEIGHT)
+        canvas.label(left - 10, middle, "bias", "w-ink", 13, "end")
         middles.append(middle)
     for above, below in pairwise(middles):
-        board.label(left + 26, (above + below) / 2, "+", "faint", 16, "middle")
+        canvas.label(left + 26, (above + below) / 2, "+", "faint", 16, "middle")
     rail = left + 52 + 14
     for middle in middles:
-        board.wire(left + 52, middle, rail, middle, "faint", 1.5)
-    board.wire(rail, min(middles[0], _target(step, sizes)), rail, middles[-1], "faint", 1.5)
+        canvas.wire(left + 52, middle, rail, middle, "faint", 1.5)
+    canvas.wire(rail, min(middles[0], _target(step, sizes)), rail, middles[-1], "faint", 1.5)
     target = _target(step, sizes)
-    board.arrow(rail, target, lefts[4] - 4, target, "window", 2)
+    canvas.arrow(rail, target, lefts[4] - 4, target, "window", 2)
 
 
 def _target(step: Step, sizes: Sizes) -> float:
@@ -162,7 +162,7 @@ def _target(step: Step, sizes: Sizes) -> float:
     return TOP + step.y[0] * (sizes.y[0] * HEIGHT + GAP) + ((0, *step.y[1:])[-2] + 0.5) * HEIGHT
 
 
-def _draw_outputs(board: Board, trace: Trace, step: Step, left: float, sizes: Sizes) -> None:
+def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left: float, sizes: Sizes) -> None:
     """What is known of y so far, one grid for each filter."""
     values = {other.y: other.value for other in trace.steps if other.y <= step.y}
     for k in range(trace.y_shape[0]):
@@ -171,10 +171,10 @@ def _draw_outputs(board: Board, trace: Trace, step: Step, left: float, sizes: Si
             tuple(_output_cell(values, (k, *(i, j)[-trace.ndim :]), step) for j in range(sizes.y[1]))
             for i in range(sizes.y[0])
         )
-        board.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
+        canvas.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
         if step.y[0] == k:
             i, j = (0, *step.y[1:])[-2:]
-            board.outline(left + j * sizes.width, top + i * HEIGHT, sizes.width, HEIGHT)
+            canvas.outline(left + j * sizes.width, top + i * HEIGHT, sizes.width, HEIGHT)
 
 
 def _output_cell(values: dict[Any, Any], at: tuple[int, ...], step: Step) -> Cell:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from ...show import Cell, Scene
-from ...show.board import HEIGHT, Board, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
+from ...show.numbers import index_text
+from ..sentences import step_sentence, window_name
 from ..trace import Step, Trace
-from ..words import index_text, step_sentence, window_name
 from .common import numbers_in, outside_text, reach_of, show, title_of
 
 __all__ = ["draw_line"]
@@ -20,7 +21,7 @@ def draw_line(trace: Trace, step: Step) -> Scene:
     """x with its padding, the taps under their samples, the products, and y."""
     (low, high), *_ = reach_of(trace)
     width = cell_width(numbers_in(trace))
-    board = Board()
+    canvas = Canvas()
 
     names = ("x", window_name(trace), "products", "y")
     start = 32 + max(text_width(name) for name in names)
@@ -31,49 +32,49 @@ def draw_line(trace: Trace, step: Step) -> Scene:
     rows = {"x": 40.0, "w": 40.0 + 1.6 * HEIGHT, "products": 40.0 + 2.9 * HEIGHT, "y": 40.0 + 4.4 * HEIGHT}
     inks = {"x": "x-ink", "w": "w-ink", "products": "faint", "y": "y-ink"}
     for name, (key, top) in zip(names, rows.items(), strict=True):
-        board.label(16, top + HEIGHT / 2, name, inks[key], bold=key != "products")
-    _draw_samples(board, trace, low, high, left_of, rows["x"], width)
+        canvas.label(16, top + HEIGHT / 2, name, inks[key], bold=key != "products")
+    _draw_samples(canvas, trace, low, high, left_of, rows["x"], width)
     for term in step.terms:
         left = left_of(term.position[0])
-        board.cell(left, rows["w"], Cell(show(term.b), "w"), width)
+        canvas.cell(left, rows["w"], Cell(show(term.b), "w"), width)
         if term.product is not None:
             text = show(term.product)
-            board.label(left + width / 2, rows["products"] + HEIGHT / 2, text, anchor="middle")
-    _draw_signs(board, step, left_of, rows["products"] + HEIGHT / 2, width)
-    _draw_outputs(board, trace, step, left_of, rows["y"], width)
+            canvas.label(left + width / 2, rows["products"] + HEIGHT / 2, text, anchor="middle")
+    _draw_signs(canvas, step, left_of, rows["products"] + HEIGHT / 2, width)
+    _draw_outputs(canvas, trace, step, left_of, rows["y"], width)
     first, last = step.terms[0].position[0], step.terms[-1].position[0]
-    board.outline(left_of(first) - 3, rows["x"] - 3, (last - first + 1) * width + 6, 2.6 * HEIGHT + 6)
-    board.reach(left_of(high), rows["y"] + HEIGHT)
-    return board.scene(title_of(trace, step), step_sentence(trace, step))
+    canvas.outline(left_of(first) - 3, rows["x"] - 3, (last - first + 1) * width + 6, 2.6 * HEIGHT + 6)
+    canvas.reach(left_of(high), rows["y"] + HEIGHT)
+    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
 
 
-def _draw_samples(board: Board, trace: Trace, low: int, high: int, left_of: Ruler, top: float, width: float) -> None:
+def _draw_samples(canvas: Canvas, trace: Trace, low: int, high: int, left_of: Ruler, top: float, width: float) -> None:
     outside = {term.position[0]: term for step in trace.steps for term in step.terms if term.source != "sample"}
     first = trace.x_origin[0]
     for position in range(low, high):
         left = left_of(position)
         if first <= position < first + len(trace.x):
-            board.cell(left, top, Cell(show(trace.x[position - first]), "x"), width)
-            board.label(left + width / 2, top - 12, str(position), "faint", 11, "middle")
+            canvas.cell(left, top, Cell(show(trace.x[position - first]), "x"), width)
+            canvas.label(left + width / 2, top - 12, str(position), "faint", 11, "middle")
         else:
-            board.cell(left, top, Cell(outside_text(outside.get(position)), "padding"), width)
+            canvas.cell(left, top, Cell(outside_text(outside.get(position)), "padding"), width)
 
 
-def _draw_signs(board: Board, step: Step, left_of: Ruler, middle: float, width: float) -> None:
+def _draw_signs(canvas: Canvas, step: Step, left_of: Ruler, middle: float, width: float) -> None:
     """A plus between products."""
     present = [term.position[0] for term in step.terms if term.product is not None]
     for a, b in pairwise(present):
-        board.label((left_of(a) + left_of(b) + width) / 2, middle, "+", "faint", anchor="middle")
+        canvas.label((left_of(a) + left_of(b) + width) / 2, middle, "+", "faint", anchor="middle")
 
 
-def _draw_outputs(board: Board, trace: Trace, step: Step, left_of: Ruler, top: float, width: float) -> None:
+def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left_of: Ruler, top: float, width: float) -> None:
     """y under the middles of its windows; what is still to come is blank."""
     for other in trace.steps:
         middle = (other.terms[0].position[0] + other.terms[-1].position[0]) / 2
         known = other.y <= step.y
         cell = Cell(show(other.value) if known else "", "y" if known else "blank", other is step)
-        board.cell(left_of(middle), top, cell, width)
-        board.label(left_of(middle) + width / 2, top + HEIGHT + 12, index_text(other.y), "faint", 11, "middle")
+        canvas.cell(left_of(middle), top, cell, width)
+        canvas.label(left_of(middle) + width / 2, top + HEIGHT + 12, index_text(other.y), "faint", 11, "middle")
         if other is step:
-            board.outline(left_of(middle), top, width, HEIGHT)
-            board.arrow(left_of(middle) + width / 2, top - 0.42 * HEIGHT, left_of(middle) + width / 2, top - 5)
+            canvas.outline(left_of(middle), top, width, HEIGHT)
+            canvas.arrow(left_of(middle) + width / 2, top - 0.42 * HEIGHT, left_of(middle) + width / 2, top - 5)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...show import Cell, Frame, Scene
-from ...show.board import Board, cell_width, minus
+from ...show.canvas import Canvas, cell_width
+from ...show.numbers import minus
+from ..sentences import step_sentence
 from ..trace import Trace
 from ..window import Window, indices, window_of
-from ..words import step_sentence
 from .common import MAX_STEPS, show
 
 __all__ = ["draw_matrix"]
@@ -53,33 +54,33 @@ def _row_of(window: Window, y: tuple[int, ...]) -> list[Any]:
 
 def _draw(rows: list[list[Any]], x: list[Any], values: list[Any], now: int, sentence: str) -> Scene:
     """T, then × x as a column, then = y."""
-    board = Board()
+    canvas = Canvas()
     width = cell_width([show(v) for row in rows for v in row if v is not None] + [show(v) for v in (*x, *values)], 30)
     n_rows, n_columns = len(rows), len(x)
     height = max(n_rows, n_columns) * HEIGHT
     tops = [44 + (height - n * HEIGHT) / 2 for n in (n_rows, n_columns)]
-    board.label(16, tops[0] - 13, "T", "w-ink", bold=True)
+    canvas.label(16, tops[0] - 13, "T", "w-ink", bold=True)
     for i, row in enumerate(rows):
         for j, tap in enumerate(row):
             cell = Cell("0", "blank") if tap is None else Cell(show(tap), "w")
-            _cell(board, 16 + j * width, tops[0] + i * HEIGHT, cell, width, tap is None)
-    board.outline(14, tops[0] + now * HEIGHT - 2, n_columns * width + 4, HEIGHT + 4)
+            _cell(canvas, 16 + j * width, tops[0] + i * HEIGHT, cell, width, tap is None)
+    canvas.outline(14, tops[0] + now * HEIGHT - 2, n_columns * width + 4, HEIGHT + 4)
     left = 16 + n_columns * width + 30
-    board.label(left - 18, 44 + height / 2, "·", "faint", 20)
-    board.label(left + width / 2, tops[1] - 13, "x", "x-ink", 15, "middle", True)
+    canvas.label(left - 18, 44 + height / 2, "·", "faint", 20)
+    canvas.label(left + width / 2, tops[1] - 13, "x", "x-ink", 15, "middle", True)
     for i, value in enumerate(x):
         used = rows[now][i] is not None
-        board.cell(left, tops[1] + i * HEIGHT, Cell(show(value), "x", used), width, HEIGHT)
+        canvas.cell(left, tops[1] + i * HEIGHT, Cell(show(value), "x", used), width, HEIGHT)
     for first, last in _runs([i for i, tap in enumerate(rows[now]) if tap is not None]):
-        board.outline(left - 2, tops[1] + first * HEIGHT - 2, width + 4, (last - first + 1) * HEIGHT + 4)
+        canvas.outline(left - 2, tops[1] + first * HEIGHT - 2, width + 4, (last - first + 1) * HEIGHT + 4)
     right = left + width + 40
-    board.label(right - 26, 44 + height / 2, "=", "faint", 16)
-    board.label(right + width / 2, tops[0] - 13, "y", "y-ink", 15, "middle", True)
+    canvas.label(right - 26, 44 + height / 2, "=", "faint", 16)
+    canvas.label(right + width / 2, tops[0] - 13, "y", "y-ink", 15, "middle", True)
     for i in range(n_rows):
         cell = Cell(show(values[i]), "y", i == now) if i < len(values) else Cell("", "blank")
-        board.cell(right, tops[0] + i * HEIGHT, cell, width, HEIGHT)
-    board.outline(right, tops[0] + now * HEIGHT, width, HEIGHT)
-    return board.scene("The convolution as a matrix", sentence)
+        canvas.cell(right, tops[0] + i * HEIGHT, cell, width, HEIGHT)
+    canvas.outline(right, tops[0] + now * HEIGHT, width, HEIGHT)
+    return canvas.scene("The convolution as a matrix", sentence)
 
 
 def _runs(places: list[int]) -> list[tuple[int, int]]:
@@ -97,6 +98,6 @@ def _runs(places: list[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _cell(board: Board, left: float, top: float, cell: Cell, width: float, is_empty: bool) -> None:
-    board.cell(left, top, cell._replace(text=""), width, HEIGHT)
-    board.label(left + width / 2, top + HEIGHT / 2, cell.text, "faint" if is_empty else "ink", 14, "middle")
+def _cell(canvas: Canvas, left: float, top: float, cell: Cell, width: float, is_empty: bool) -> None:
+    canvas.cell(left, top, cell._replace(text=""), width, HEIGHT)
+    canvas.label(left + width / 2, top + HEIGHT / 2, cell.text, "faint" if is_empty else "ink", 14, "middle")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...show import Cell, Grid, Scene
-from ...show.board import HEIGHT, Board, cell_width
+from ...show.canvas import HEIGHT, Canvas, cell_width
+from ..sentences import step_sentence, window_name
 from ..trace import Step, Trace
-from ..words import step_sentence, window_name
 from .common import numbers_in, outside_text, reach_of, show, title_of
 
 __all__ = ["draw_plane"]
@@ -14,9 +14,9 @@ __all__ = ["draw_plane"]
 def draw_plane(trace: Trace, step: Step) -> Scene:
     """x with the window, the taps in it and in the corners of its cells, the products, y."""
     width = cell_width(numbers_in(trace))
-    board = Board()
+    canvas = Canvas()
     top = 48.0
-    x_width = _draw_plane_x(board, trace, step, 16, top, width)
+    x_width = _draw_plane_x(canvas, trace, step, 16, top, width)
     left = 16 + x_width + 40
     names = (window_name(trace), "products")
     taps = {term.position: Cell(show(term.b), "w") for term in step.terms}
@@ -26,13 +26,13 @@ def draw_plane(trace: Trace, step: Step) -> Scene:
     side_top = top
     for name, cells, ink in zip(names, (taps, products), ("w-ink", "faint"), strict=True):
         grid = Grid(name, _grid_rows(list(cells.values()), columns))
-        board.grid(left, side_top, grid, width, ink=ink)
+        canvas.grid(left, side_top, grid, width, ink=ink)
         side_top += rows * HEIGHT + 44
     y_left = left + max(columns * width, 90) + 40
-    board.grid(y_left, top, Grid("y", _rows_of_y(trace, step)), width, ink="y-ink")
+    canvas.grid(y_left, top, Grid("y", _rows_of_y(trace, step)), width, ink="y-ink")
     at = tuple(i - low for i, low in zip(step.y, trace.y_origin, strict=True))
-    board.outline(y_left + at[1] * width, top + at[0] * HEIGHT, width, HEIGHT)
-    return board.scene(title_of(trace, step), step_sentence(trace, step))
+    canvas.outline(y_left + at[1] * width, top + at[0] * HEIGHT, width, HEIGHT)
+    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
 
 
 def _grid_rows(cells: list[Cell], columns: int) -> tuple[tuple[Cell, ...], ...]:
@@ -51,7 +51,7 @@ def _rows_of_y(trace: Trace, step: Step) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
-def _draw_plane_x(board: Board, trace: Trace, step: Step, left: float, top: float, width: float) -> float:
+def _draw_plane_x(canvas: Canvas, trace: Trace, step: Step, left: float, top: float, width: float) -> float:
     """x and its padding; gives the width."""
     (low0, high0), (low1, high1) = reach_of(trace)
     outside = {term.position: term for other in trace.steps for term in other.terms if term.source != "sample"}
@@ -65,9 +65,9 @@ def _draw_plane_x(board: Board, trace: Trace, step: Step, left: float, top: floa
             text = show(trace.x[i - first0][j - first1]) if inside else outside_text(outside.get((i, j)))
             row.append(Cell(text, "x" if inside else "padding", note=taps.get((i, j), "")))
         rows.append(tuple(row))
-    board.grid(left, top, Grid("x", tuple(rows)), width, ink="x-ink")
+    canvas.grid(left, top, Grid("x", tuple(rows)), width, ink="x-ink")
     (a0, a1), (b0, b1) = step.terms[0].position, step.terms[-1].position
-    board.outline(
+    canvas.outline(
         left + (a1 - low1) * width - 2, top + (a0 - low0) * HEIGHT - 2,
         (b1 - a1 + 1) * width + 4, (b0 - a0 + 1) * HEIGHT + 4,
     )  # fmt: skip

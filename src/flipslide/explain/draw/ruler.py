@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
-from ...show.board import HEIGHT, Board, cell_width, minus, text_width
+from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
+from ...show.numbers import minus
 from ..trace import Length, Trace
 from .common import reach_of, show
 
@@ -48,34 +49,34 @@ def _counted(length: Length, cells: int) -> str:
 
 
 def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
-    board = Board()
+    canvas = Canvas()
     cells = length.before + length.n + length.after
     width, left = 34.0, 32 + text_width("window 00", 13)
-    board.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
+    canvas.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
     end = (length.outputs - 1) * length.stride + length.span
     for i in range(cells):
         inside = length.before <= i < length.before + length.n
         used = i < end or now < length.outputs - 1
         cell = Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding")
-        board.cell(left + i * width, 40, cell, width)
-        board.label(left + (i + 0.5) * width, 28, str(i), "faint", 11, "middle")
+        canvas.cell(left + i * width, 40, cell, width)
+        canvas.label(left + (i + 0.5) * width, 28, str(i), "faint", 11, "middle")
         if not used:
-            board.label(left + (i + 0.5) * width, 40 + HEIGHT / 2, "×", "faint", 15, "middle")
+            canvas.label(left + (i + 0.5) * width, 40 + HEIGHT / 2, "×", "faint", 15, "middle")
     for m in range(now + 1):
         top = 40 + HEIGHT + 12 + m * ROW
-        board.label(16, top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
+        canvas.label(16, top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
         start = left + m * length.stride * width
         if length.dilation > 1:
-            board.wire(start, top + 9, start + length.span * width, top + 9, "w-line", 1.5)
+            canvas.wire(start, top + 9, start + length.span * width, top + 9, "w-line", 1.5)
         for j in range(length.taps):
-            board.cell(start + j * length.dilation * width, top, Cell("", "w"), width, 18)
+            canvas.cell(start + j * length.dilation * width, top, Cell("", "w"), width, 18)
         if m == now:
-            board.outline(start - 1, top - 1, length.span * width + 2, 20)
+            canvas.outline(start - 1, top - 1, length.span * width + 2, 20)
     if end < cells and now == length.outputs - 1:
         middle = left + (end + cells) / 2 * width
-        board.label(middle, 40 + HEIGHT + 16, "never used", "faint", 12, "middle")
-    board.reach(left + cells * width + 20, 40 + HEIGHT + 12 + length.outputs * ROW)
-    return board.scene("How many windows fit", sentence)
+        canvas.label(middle, 40 + HEIGHT + 16, "never used", "faint", 12, "middle")
+    canvas.reach(left + cells * width + 20, 40 + HEIGHT + 12 + length.outputs * ROW)
+    return canvas.scene("How many windows fit", sentence)
 
 
 # ------------------------------------------------------------------------- three modes
@@ -105,7 +106,7 @@ def _compare(traces: Sequence[Trace], low: int, high: int) -> Iterator[Frame]:
 
 
 def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, sentence: str) -> Scene:
-    board, x = Board(), traces[0].x
+    canvas, x = Canvas(), traces[0].x
     width = cell_width([show(v) for v in (*x, *(step.value for trace in traces for step in trace.steps))])
     left = 32 + text_width("valid")
 
@@ -113,21 +114,21 @@ def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, senten
         return left + (position - low) * width
 
     (first, last), *_ = reach_of(traces[now])
-    board.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
+    canvas.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
     for position in range(first, last):
         inside = 0 <= position < len(x)
         cell = Cell(show(x[position]), "x") if inside else Cell("0", "padding")
-        board.cell(left_of(position), 40, cell, width)
+        canvas.cell(left_of(position), 40, cell, width)
         if inside:
-            board.label(left_of(position + 0.5), 28, str(position), "faint", 11, "middle")
+            canvas.label(left_of(position + 0.5), 28, str(position), "faint", 11, "middle")
     for n, trace in enumerate(traces):
         top = 40 + (n + 1) * (HEIGHT + 16)
-        board.label(16, top + HEIGHT / 2, trace.mode, "y-ink" if n <= now else "faint", bold=n == now)
+        canvas.label(16, top + HEIGHT / 2, trace.mode, "y-ink" if n <= now else "faint", bold=n == now)
         for step in trace.steps if n <= now else ():
             middle = (step.terms[0].position[0] + step.terms[-1].position[0]) / 2
-            board.cell(left_of(middle), top, Cell(show(step.value), "y"), width)
+            canvas.cell(left_of(middle), top, Cell(show(step.value), "y"), width)
         if n == now:
             ends = [(s.terms[0].position[0] + s.terms[-1].position[0]) / 2 for s in (trace.steps[0], trace.steps[-1])]
-            board.outline(left_of(ends[0]), top, (ends[1] - ends[0] + 1) * width, HEIGHT)
-    board.reach(left_of(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
-    return board.scene("Valid, same and full on one ruler", sentence)
+            canvas.outline(left_of(ends[0]), top, (ends[1] - ends[0] + 1) * width, HEIGHT)
+    canvas.reach(left_of(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
+    return canvas.scene("Valid, same and full on one ruler", sentence)

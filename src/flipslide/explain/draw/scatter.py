@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...arrays import Array
-from ...exact import join_sum, number_text
 from ...show import Cell, Frame, Grid, Scene
-from ...show.board import HEIGHT, Board, cell_width, minus, text_width
+from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
+from ...show.numbers import index_text, join_sum, minus, number_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, indices, window_of, zeros
-from ..words import index_text
 from .common import MAX_STEPS, show
 
 __all__ = ["draw_scatter"]
@@ -102,44 +101,44 @@ def _added(stamps: Stamps) -> str:
 
 
 def _draw_line(trace: Trace, stamps: Stamps, n: int, added: bool, sentence: str) -> Scene:
-    board = Board()
+    canvas = Canvas()
     width = cell_width(stamps.texts())
     labels = [f"{stamps.name(p)} = {show(stamps.x[p])}" for p in stamps.places]
     left = 32 + max(map(text_width, [*labels, "sum"]))
     for column in range(stamps.full_shape[0]):
-        board.label(left + (column + 0.5) * width, 16, str(column), "faint", 11, "middle")
+        canvas.label(left + (column + 0.5) * width, 16, str(column), "faint", 11, "middle")
     for row, (place, label) in enumerate(zip(stamps.places, labels, strict=True)):
         top = 28 + row * ROW
         now = row == n - 1 and not added
-        board.label(16, top + ROW / 2, label, "x-ink" if row < n else "faint", bold=now)
+        canvas.label(16, top + ROW / 2, label, "x-ink" if row < n else "faint", bold=now)
         if row < n:
             for j, value in enumerate(stamps.copy(place)):
-                board.cell(left + (place[0] + j) * width, top + 2, Cell(show(value), "w"), width, ROW - 4)
+                canvas.cell(left + (place[0] + j) * width, top + 2, Cell(show(value), "w"), width, ROW - 4)
             if now:
-                board.outline(left + place[0] * width - 1, top + 1, len(stamps.stamp) * width + 2, ROW - 2)
+                canvas.outline(left + place[0] * width - 1, top + 1, len(stamps.stamp) * width + 2, ROW - 2)
     top = 28 + len(stamps.places) * ROW + 14
-    board.wire(left, top - 7, left + stamps.full_shape[0] * width, top - 7, "faint", 1.5)
-    board.label(16, top + HEIGHT / 2, "sum", "y-ink", bold=True)
+    canvas.wire(left, top - 7, left + stamps.full_shape[0] * width, top - 7, "faint", 1.5)
+    canvas.label(16, top + HEIGHT / 2, "sum", "y-ink", bold=True)
     covered = {place[0] + j for place in stamps.places[:n] for j in range(len(stamps.stamp))}
     for column, value in enumerate(stamps.total(stamps.places[:n])):
         cell = Cell(show(value), "y") if column in covered else Cell("", "blank")
-        board.cell(left + column * width, top, cell, width)
+        canvas.cell(left + column * width, top, cell, width)
     if added:
-        _outline_kept(board, stamps, left, top, width)
-    return board.scene("The scatter view", sentence)
+        _outline_kept(canvas, stamps, left, top, width)
+    return canvas.scene("The scatter view", sentence)
 
 
-def _outline_kept(board: Board, stamps: Stamps, left: float, top: float, width: float) -> None:
+def _outline_kept(canvas: Canvas, stamps: Stamps, left: float, top: float, width: float) -> None:
     """A frame around y: one for a run, one for each with a stride."""
     columns = [at[0] for at in stamps.kept()]
     if stamps.window.axes[0].stride == 1:
-        board.outline(left + columns[0] * width, top, len(columns) * width, HEIGHT)
+        canvas.outline(left + columns[0] * width, top, len(columns) * width, HEIGHT)
     else:
         for column in columns:
-            board.outline(left + column * width, top, width, HEIGHT)
+            canvas.outline(left + column * width, top, width, HEIGHT)
     middle = (columns[0] + columns[-1] + 1) / 2
-    board.label(left + middle * width, top + HEIGHT + 13, "y", "y-ink", 13, "middle", True)
-    board.reach(0, top + HEIGHT + 20)
+    canvas.label(left + middle * width, top + HEIGHT + 13, "y", "y-ink", 13, "middle", True)
+    canvas.reach(0, top + HEIGHT + 20)
 
 
 # -------------------------------------------------------------------------------- two axes
@@ -155,26 +154,26 @@ def _planes(trace: Trace, stamps: Stamps) -> Iterator[Frame]:
 
 
 def _draw_plane(stamps: Stamps, n: int, sentence: str, done: bool = False) -> Scene:
-    board, width, height = Board(), cell_width(stamps.texts(), 32), 32.0
+    canvas, width, height = Canvas(), cell_width(stamps.texts(), 32), 32.0
     place = stamps.places[n - 1]
-    board.grid(16, 48, Grid("x", _cells(stamps.x, "x")), width, height, "x-ink")
+    canvas.grid(16, 48, Grid("x", _cells(stamps.x, "x")), width, height, "x-ink")
     left = 16 + stamps.x.shape[1] * width + 44
-    board.grid(left, 48, Grid("the stamp", _cells(stamps.copy(place), "w")), width, height, "w-ink")
+    canvas.grid(left, 48, Grid("the stamp", _cells(stamps.copy(place), "w")), width, height, "w-ink")
     right = left + max(stamps.stamp.shape[1] * width, 70) + 44
     total = _cells(stamps.total(stamps.places[:n]), "y")
-    board.grid(right, 48, Grid("sum of the stamps", total), width, height, "y-ink")
+    canvas.grid(right, 48, Grid("sum of the stamps", total), width, height, "y-ink")
     if done:
         (r0, c0), (r1, c1) = stamps.kept()[0], stamps.kept()[-1]
         if all(axis.stride == 1 for axis in stamps.window.axes):
-            board.outline(right + c0 * width, 48 + r0 * height, (c1 - c0 + 1) * width, (r1 - r0 + 1) * height)
+            canvas.outline(right + c0 * width, 48 + r0 * height, (c1 - c0 + 1) * width, (r1 - r0 + 1) * height)
         else:
             for r, c in stamps.kept():
-                board.outline(right + c * width, 48 + r * height, width, height)
+                canvas.outline(right + c * width, 48 + r * height, width, height)
     else:
-        board.outline(16 + place[1] * width, 48 + place[0] * height, width, height)
+        canvas.outline(16 + place[1] * width, 48 + place[0] * height, width, height)
         rows, columns = stamps.stamp.shape
-        board.outline(right + place[1] * width, 48 + place[0] * height, columns * width, rows * height)
-    return board.scene("The scatter view", sentence)
+        canvas.outline(right + place[1] * width, 48 + place[0] * height, columns * width, rows * height)
+    return canvas.scene("The scatter view", sentence)
 
 
 def _cells(array: Any, role: str) -> tuple[tuple[Cell, ...], ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...show import Frame
+from ..sentences import step_sentence
 from ..trace import Step, Trace
-from ..words import step_sentence
 from .common import MAX_STEPS, reach_of
 from .flip import draw_turn
 from .layer import draw_layer, is_layer_drawable

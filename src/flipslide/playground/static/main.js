@@ -2,12 +2,14 @@
 
 import { action, h, redraw } from "./dom.js";
 import { at, fold, mapNested, parse, shapeOf } from "./number.js";
+import { quizRoom } from "./quiz.js";
+import { LEVEL_NAMES } from "./exercises.js";
 import { History, START, fromAddress, readRows, toAddress } from "./state.js";
 import { BOUNDARIES, MODES, TraceError, makeTrace } from "./trace.js";
 import { TABS, windowRoom } from "./window.js";
 
-const ROOMS = { window: ["Window", windowRoom] };
-const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS };
+const ROOMS = { window: ["Window", windowRoom], exercises: ["Exercises", quizRoom] };
+const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES };
 const PAUSE = 900;
 
 class App {

@@ -1,4 +1,4 @@
-#include "planner.hpp"
+#include "choose.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..exact import number_text
 from ..show import Block, Cell, Document, Frame, Frames, Grid, Grids, Table, Text
-from ..show.board import minus
-from .build import Graph
+from ..show.numbers import minus, number_text
+from .computation import Computation
 from .draw import draw_passes
+from .gradients import Fold
 from .nodes import Node
-from .parts import draw_part
+from .subgraph import draw_part
 from .text import spell_gradient, spell_loss, spell_output
 
 __all__ = ["draw_frames", "make_document"]
@@ -20,10 +20,8 @@ MAX_WHOLE = 20
 MAX_FRAMES = 96
 
 
-def make_document(graph: Graph) -> Document:
+def make_document(graph: Computation) -> Document:
     """Arrays, the pictures of both passes, every sum, and the convolutions that they are."""
-    from .fold import Fold
-
     frames = draw_frames(graph)
     picture: list[Block] = [Frames("graph", frames)] if frames else []
     if not is_small(graph):
@@ -43,20 +41,20 @@ def make_document(graph: Graph) -> Document:
     return Document(_title(graph), (*blocks, backward, *Fold(graph).document().blocks))
 
 
-def draw_frames(graph: Graph) -> tuple[Frame, ...]:
+def draw_frames(graph: Computation) -> tuple[Frame, ...]:
     """The forward pass and, once `backward` has run, the backward pass; in parts if it is large."""
     if is_small(graph):
         return tuple(draw_passes(graph))
     return tuple(draw_part(graph, label) for label in _drawn_labels(graph))
 
 
-def is_small(graph: Graph) -> bool:
+def is_small(graph: Computation) -> bool:
     """Whether the whole graph makes one legible picture."""
     n_products = sum(len(factors) for _, factors, _ in graph.outputs())
     return n_products <= MAX_WHOLE and len(graph.layers()[0]) <= MAX_WHOLE
 
 
-def _drawn_labels(graph: Graph) -> list[str]:
+def _drawn_labels(graph: Computation) -> list[str]:
     """The parts that are drawn of a large graph: y, then w and the bias, then x, while there is room."""
     labels: list[str] = []
     groups = [[y for _, _, y in graph.outputs()]]
@@ -68,16 +66,16 @@ def _drawn_labels(graph: Graph) -> list[str]:
     return labels
 
 
-def _title(graph: Graph) -> str:
+def _title(graph: Computation) -> str:
     return f"Computation graph of {graph.operation}(x, w), mode {graph.mode!r}"
 
 
-def _forward_rows(graph: Graph) -> tuple[tuple[str, str], ...]:
+def _forward_rows(graph: Computation) -> tuple[tuple[str, str], ...]:
     spelled = [spell_output(total, y) for total, _, y in graph.outputs()]
     return tuple(map(_split, [*spelled, spell_loss(graph)]))
 
 
-def _backward_rows(graph: Graph) -> tuple[tuple[str, str], ...]:
+def _backward_rows(graph: Computation) -> tuple[tuple[str, str], ...]:
     return tuple(_split(spell_gradient(node)) for name in "wbx" for node in graph.leaves(name))
 
 
@@ -86,7 +84,7 @@ def _split(line: str) -> tuple[str, str]:
     return name, rest
 
 
-def _grids(graph: Graph) -> Iterator[Grid]:
+def _grids(graph: Computation) -> Iterator[Grid]:
     for name in "xwb":
         nodes = graph.leaves(name)
         array = graph.array(name)

@@ -6,18 +6,15 @@ import itertools
 from collections.abc import Iterator
 
 from ..errors import ParameterError
-from ..exact import number_text
 from ..geometry import to_int
 from ..show import Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 from ..show.document import Block
+from ..show.numbers import index_text, number_text
 from ..spec import Shape
 from .draw import draw_steps, is_drawable
-from .text import legend_of
-from .trace import Nested, Step, Term, Trace
-from .words import (
+from .sentences import (
     by_channel,
     cell_text,
-    index_text,
     length_formula,
     length_latex,
     other_name,
@@ -28,6 +25,8 @@ from .words import (
     why_equal,
     window_name,
 )
+from .text import legend_of
+from .trace import Nested, Step, Term, Trace
 
 __all__ = ["find_step", "make_document", "step_blocks", "step_table"]
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..exact import is_complex, number_text, pack
 from ..geometry import extend_index
 from ..show import Cell, Code, Document, Frame, Frames, Grid, Grids, Heading, Shown, Text
-from ..show.board import minus
+from ..show.numbers import index_text, is_complex, minus, number_text, times_text
 from ..signal import convolve, correlate
 from ..spec import Axis, Shape
-from .build import Graph
+from .computation import Computation
+from .exact import conjugate, pack, reverse
 from .slide import Slide, draw_slide
 
 __all__ = ["Fold"]
@@ -40,7 +40,7 @@ class Fold(Shown):
 
     __slots__ = ("dw", "dx", "graph", "spread", "wide_dx", "wide_x")
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Computation) -> None:
         self.graph = graph
         dx, dw = graph.dx, graph.dw  # an error before backward
         spec = graph.spec
@@ -66,14 +66,14 @@ class Fold(Shown):
     def _weight_gradient(self, wide: Array, spread: Array) -> Array:
         dilations = tuple(abs(axis.dilation) for axis in self.graph.spec.axes)
         dw = _exact(correlate, wide, spread, "valid", stride=dilations)
-        dw = dw if self.graph.spec.conj_w else _conjugate(dw)
-        return dw[_backwards(dw)] if self.flips else dw
+        dw = dw if self.graph.spec.conj_w else conjugate(dw)
+        return reverse(dw) if self.flips else dw
 
     def _input_gradient(self, spread: Array, w: Array) -> Array:
         dilations = tuple(abs(axis.dilation) for axis in self.graph.spec.axes)
         if self.flips:
             return _exact(correlate, spread, w, "full", dilation=dilations)
-        return _exact(convolve, spread, w if self.graph.spec.conj_w else _conjugate(w), "full", dilation=dilations)
+        return _exact(convolve, spread, w if self.graph.spec.conj_w else conjugate(w), "full", dilation=dilations)
 
     def check(self) -> float:
         """The largest difference between these gradients and those of the graph.
@@ -182,12 +182,8 @@ class Fold(Shown):
 
 
 def _sum_sentence(name: str, pairs: list[tuple[Any, Any]], value: Any) -> str:
-    terms = " + ".join(f"{number_text(a)}·{_bracket(number_text(b))}" for a, b in pairs)
+    terms = " + ".join(times_text(number_text(a), number_text(b)) for a, b in pairs)
     return minus(f"{name} = {terms} = {number_text(value)}")
-
-
-def _bracket(text: str) -> str:
-    return f"({text})" if text[0] == "-" else text
 
 
 # ------------------------------------------------------------------------------ arithmetic
@@ -230,14 +226,6 @@ def _numbers(array: Any) -> Array:
     return np.asarray(array).astype(object)
 
 
-def _conjugate(array: Array) -> Array:
-    return np.asarray(np.frompyfunc(lambda value: value.conjugate(), 1, 1)(array), dtype=object)
-
-
-def _backwards(array: Array) -> tuple[slice, ...]:
-    return (slice(None, None, -1),) * array.ndim
-
-
 def _slices(spec: Any, name: str, loop_index: Shape) -> tuple[Any, ...]:
     """Where one value of the loops lies in an array: its axes whole."""
     return spec.place(name, loop_index, [slice(None)] * len(spec.axes))  # type: ignore[no-any-return]
@@ -260,5 +248,5 @@ def _grids(name: str, array: Array) -> Iterator[Grid]:
     fronts = list(np.ndindex(*array.shape[:-2])) if array.ndim > 2 else [()]
     for n, front in enumerate(fronts):
         piece = cells[n * rows * columns : (n + 1) * rows * columns]
-        title = f"{name}[{','.join(map(str, front))}]" if front else name
+        title = f"{name}[{index_text(front)}]" if front else name
         yield Grid(title, tuple(tuple(piece[i : i + columns]) for i in range(0, len(piece), max(columns, 1))))

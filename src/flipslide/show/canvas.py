@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from .document import Cell, Grid
 from .scene import Item, Label, Line, Rect, Scene, text_width
 
-__all__ = ["Board", "cell_width", "minus", "text_width"]
+__all__ = ["Canvas", "cell_width", "text_width"]
 
 HEIGHT = 36
 MARGIN = 16
-
-
-def minus(text: str) -> str:
-    """The text with the sign for minus, as wide as a plus, in place of hyphens."""
-    return text.replace("-", "−")
 
 
 def cell_width(texts: Sequence[str], least: float = 38) -> float:
@@ -23,7 +18,7 @@ def cell_width(texts: Sequence[str], least: float = 38) -> float:
     return max(least, 8.6 * max(map(len, texts), default=0) + 14)
 
 
-class Board:
+class Canvas:
     """Collects what is drawn and how far it reaches."""
 
     def __init__(self) -> None:

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "../methods/methods.hpp"
-#include "counts.hpp"
+#include "methods.hpp"
+#include "../planner/counts.hpp"
 
 namespace flipslide {
 

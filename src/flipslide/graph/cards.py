@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..exact import number_text
-from ..show.board import Board, minus, text_width
+from ..show.canvas import Canvas, text_width
+from ..show.numbers import minus, number_text
 from ..show.scene import Label, Rect
 from .nodes import Node
 
@@ -65,7 +65,7 @@ class Boxes:
     def name_of(self, node: Node) -> str:
         return self.names.get(id(node)) or ("+" if node.kind == "+" else node.label)
 
-    def draw(self, board: Board, left: float, middle: float, node: Node, state: State, strong: bool = False) -> None:
+    def draw(self, canvas: Canvas, left: float, middle: float, node: Node, state: State, strong: bool = False) -> None:
         top = middle - HEIGHT / 2
         value = minus(number_text(node.value)) if id(node) in state.values else ""
         known = id(node) in state.grads and node.grad is not None
@@ -75,31 +75,31 @@ class Boxes:
         inks = INKS.get(node.kind, "ink"), "ink", "ink" if known else "faint"
         widths = self.name, self.number, self.number
         for x, width, fill, text, ink, size in zip(edges, widths, fills, texts, inks, (13, 14, 14), strict=True):
-            board.add(Rect(x, top, width, HEIGHT, fill, "grid", 1, node.kind == "fill" and fill == "padding"))
-            board.add(Label(x + width / 2, middle, text, ink, size, bold=size == 13))
+            canvas.add(Rect(x, top, width, HEIGHT, fill, "grid", 1, node.kind == "fill" and fill == "padding"))
+            canvas.add(Label(x + width / 2, middle, text, ink, size, bold=size == 13))
         if strong:
-            board.outline(left, top, self.width, HEIGHT, "gradient-ink" if state.back else "window")
-        board.reach(left + self.width, top + HEIGHT)
+            canvas.outline(left, top, self.width, HEIGHT, "gradient-ink" if state.back else "window")
+        canvas.reach(left + self.width, top + HEIGHT)
 
 
-def draw_edge(board: Board, start: Point, end: Point, kind: str, hot: bool, back: bool, elbow: float = 0) -> None:
+def draw_edge(canvas: Canvas, start: Point, end: Point, kind: str, hot: bool, back: bool, elbow: float = 0) -> None:
     """A line between two boxes, level over its last `elbow`; a hot one in the colour of what runs along it."""
     ink = "gradient-ink" if hot and back else INKS.get(kind, "faint") if hot else LINES.get(kind, "grid")
     points = [start, *([(end[0] - elbow, end[1])] if elbow else []), end]
     for (x1, y1), (x2, y2) in pairwise(points[::-1] if back else points):
-        board.wire(x1, y1, x2, y2, ink, 2.2 if hot else 1)
+        canvas.wire(x1, y1, x2, y2, ink, 2.2 if hot else 1)
     if hot:
         (x1, y1), (x2, y2) = points[1::-1] if back else points[-2:]
-        board.arrow(x1, y1, x2, y2, ink, 2.2)
+        canvas.arrow(x1, y1, x2, y2, ink, 2.2)
 
 
-def draw_chip(board: Board, right: float, middle: float, text: str, ink: str = "ink") -> None:
+def draw_chip(canvas: Canvas, right: float, middle: float, text: str, ink: str = "ink") -> None:
     """A small number on an edge, on a ground that keeps the lines off it."""
     width = text_width(text, 11) + 6
-    board.add(Rect(right - width, middle - 7.5, width, 15, "paper", "", radius=4))
-    board.add(Label(right - width / 2, middle, text, ink, 11))
+    canvas.add(Rect(right - width, middle - 7.5, width, 15, "paper", "", radius=4))
+    canvas.add(Label(right - width / 2, middle, text, ink, 11))
 
 
-def draw_legend(board: Board) -> None:
-    board.add(Label(16, 14, "name | value | gradient. On an edge: its local derivative", "faint", 12, "start"))
-    board.reach(330, 20)
+def draw_legend(canvas: Canvas) -> None:
+    canvas.add(Label(16, 14, "name | value | gradient. On an edge: its local derivative", "faint", 12, "start"))
+    canvas.reach(330, 20)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from ..errors import ParameterError
-from ..exact import number_text
 from ..show import Document, Frame, Frames, Scene, Shown, Text
-from ..show.board import Board, minus, text_width
-from .boxes import ELBOW, HEIGHT, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
-from .build import Graph
+from ..show.canvas import Canvas, text_width
+from ..show.numbers import minus, number_text
+from .cards import ELBOW, HEIGHT, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
+from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
 
@@ -25,7 +25,7 @@ class View(Shown):
 
     __slots__ = ("graph", "label")
 
-    def __init__(self, graph: Graph, label: str) -> None:
+    def __init__(self, graph: Computation, label: str) -> None:
         _find(graph, label)
         self.graph, self.label = graph, label
 
@@ -37,7 +37,7 @@ class View(Shown):
         return f"<View: {self.label} of {self.graph!r}>"
 
 
-def _find(graph: Graph, label: str) -> Node:
+def _find(graph: Computation, label: str) -> Node:
     for node in graph.nodes:
         if node.label == label:
             return node
@@ -45,7 +45,7 @@ def _find(graph: Graph, label: str) -> Node:
     raise ParameterError(f"this graph has no node {label!r}; its nodes are called {kinds} and so on")
 
 
-def _output_of(graph: Graph, node: Node) -> tuple[Node, list[Node], Node] | None:
+def _output_of(graph: Computation, node: Node) -> tuple[Node, list[Node], Node] | None:
     """The output that a product, a sum or a y belongs to."""
     for total, factors, y in graph.outputs():
         if node is total or node is y or any(node is factor for factor in factors):
@@ -53,7 +53,7 @@ def _output_of(graph: Graph, node: Node) -> tuple[Node, list[Node], Node] | None
     return None
 
 
-def _spell(graph: Graph, label: str) -> str:
+def _spell(graph: Computation, label: str) -> str:
     node = _find(graph, label)
     output = _output_of(graph, node)
     if output is not None:
@@ -74,7 +74,7 @@ def _shorten(line: str) -> str:
     return " = ".join([name, *sides[1:]]) if len(line) > 120 and len(sides) > 2 else line
 
 
-def draw_part(graph: Graph, label: str) -> Frame:
+def draw_part(graph: Computation, label: str) -> Frame:
     """What one output is made of, or what comes down to one leaf."""
     node = _find(graph, label)
     sentence = minus(_shorten(_spell(graph, label)))
@@ -88,25 +88,25 @@ def draw_part(graph: Graph, label: str) -> Frame:
     return Frame(scene, sentence)
 
 
-def _state(graph: Graph, back: bool) -> State:
+def _state(graph: Computation, back: bool) -> State:
     everything = ids(graph.nodes)
     return State(everything, everything if graph.has_gradients else frozenset(), back=back)
 
 
-def _draw_output(graph: Graph, output: tuple[Node, list[Node], Node], sentence: str) -> Scene:
+def _draw_output(graph: Computation, output: tuple[Node, list[Node], Node], sentence: str) -> Scene:
     """Factors, products, their sum and y, from left to right and without a crossing."""
     total, factors, y = output
     parts = [edge.node for edge in total.parents]
     if len(parts) > MAX_ROWS:
         return _draw_cards(graph, parts, [total, y], sentence)
-    state, board = _state(graph, False), Board()
+    state, canvas = _state(graph, False), Canvas()
     leaves = [edge.node for node in factors for edge in node.parents]
     boxes = [Boxes([*leaves, *(n for n in parts if n.kind == "b")]), Boxes(factors), Boxes([total]), Boxes([y])]
     lefts, x = [], 16.0
     for gap, column in zip((0, 100, 70, 44), boxes, strict=True):
         lefts.append(x + gap)
         x += gap + column.width
-    draw_legend(board)
+    draw_legend(canvas)
     middles, top = [], 54.0
     for node in parts:
         rows = [edge.node for edge in node.parents] or [node]
@@ -114,33 +114,33 @@ def _draw_output(graph: Graph, output: tuple[Node, list[Node], Node], sentence: 
         middles.append(middle)
         for n, (edge, leaf) in enumerate(zip(node.parents, rows, strict=False)):
             at, port = top + n * 34, middle + (-7.5, 7.5)[n]
-            draw_edge(board, (lefts[0] + boxes[0].width, at), (lefts[1], port), leaf.kind, True, False, ELBOW)
-            draw_chip(board, lefts[1] - 14, port, minus(number_text(edge.local)), INKS[leaf.kind])
-            boxes[0].draw(board, lefts[0], at, leaf, state)
+            draw_edge(canvas, (lefts[0] + boxes[0].width, at), (lefts[1], port), leaf.kind, True, False, ELBOW)
+            draw_chip(canvas, lefts[1] - 14, port, minus(number_text(edge.local)), INKS[leaf.kind])
+            boxes[0].draw(canvas, lefts[0], at, leaf, state)
         if node.parents:
-            boxes[1].draw(board, lefts[1], middle, node, state)
+            boxes[1].draw(canvas, lefts[1], middle, node, state)
         else:
-            boxes[0].draw(board, lefts[0], middle, node, state)
+            boxes[0].draw(canvas, lefts[0], middle, node, state)
         top += 34 * len(rows) + GAP
     middle = (min(middles) + max(middles)) / 2 if middles else top
     for at, node in zip(middles, parts, strict=True):
         start = lefts[1] + boxes[1].width if node.parents else lefts[0] + boxes[0].width
-        draw_edge(board, (start, at), (lefts[2], middle), "+", True, False)
-    draw_edge(board, (lefts[2] + boxes[2].width, middle), (lefts[3], middle), "+", True, False)
-    boxes[2].draw(board, lefts[2], middle, total, state)
-    boxes[3].draw(board, lefts[3], middle, y, state, True)
-    return board.scene(f"What {y.label} is made of", sentence)
+        draw_edge(canvas, (start, at), (lefts[2], middle), "+", True, False)
+    draw_edge(canvas, (lefts[2] + boxes[2].width, middle), (lefts[3], middle), "+", True, False)
+    boxes[2].draw(canvas, lefts[2], middle, total, state)
+    boxes[3].draw(canvas, lefts[3], middle, y, state, True)
+    return canvas.scene(f"What {y.label} is made of", sentence)
 
 
-def _draw_leaf(graph: Graph, leaf: Node, sentence: str) -> Scene:
+def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
     """A leaf, the products it takes part in, and the gradients that come down through them."""
-    state, board = _state(graph, True), Board()
+    state, canvas = _state(graph, True), Canvas()
     uses = [node for _, factors, _ in graph.outputs() for node in factors if any(e.node is leaf for e in node.parents)]
     sums = [total for total, _, _ in graph.outputs() if any(e.node is leaf for e in total.parents)]
     targets = uses or sums
     if len(targets) > MAX_ROWS + 3:
         return _draw_cards(graph, targets, [leaf], sentence)
-    draw_legend(board)
+    draw_legend(canvas)
     boxes = Boxes([leaf]), Boxes(targets)
     left, right = 16.0, 16.0 + boxes[0].width + 190
     for n, node in enumerate(targets):
@@ -150,17 +150,17 @@ def _draw_leaf(graph: Graph, leaf: Node, sentence: str) -> Scene:
         hot = graph.has_gradients
         text = minus(edge.spell(node.grad) if hot else number_text(edge.local))
         elbow = text_width(text, 11) + 30
-        draw_edge(board, (left + boxes[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
-        draw_chip(board, right - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
-        boxes[1].draw(board, right, middle, node, state)
-    boxes[0].draw(board, left, 54.0 + (max(len(targets), 1) - 1) * PITCH / 2, leaf, state, True)
-    return board.scene(f"What comes down to {leaf.label}", sentence)
+        draw_edge(canvas, (left + boxes[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
+        draw_chip(canvas, right - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
+        boxes[1].draw(canvas, right, middle, node, state)
+    boxes[0].draw(canvas, left, 54.0 + (max(len(targets), 1) - 1) * PITCH / 2, leaf, state, True)
+    return canvas.scene(f"What comes down to {leaf.label}", sentence)
 
 
-def _draw_cards(graph: Graph, nodes: list[Node], ends: list[Node], sentence: str) -> Scene:
+def _draw_cards(graph: Computation, nodes: list[Node], ends: list[Node], sentence: str) -> Scene:
     """Many terms as cards in columns, a rail beside each column that leads to their sum."""
-    state, board = _state(graph, ends[0].kind in ("x", "w", "b")), Board()
-    draw_legend(board)
+    state, canvas = _state(graph, ends[0].kind in ("x", "w", "b")), Canvas()
+    draw_legend(canvas)
     boxes, goal = Boxes(nodes), Boxes(ends)
     columns = _columns_of(graph, nodes)
     left, bottom = 16.0, 54.0 + max(map(len, columns)) * CARD + 4
@@ -169,22 +169,22 @@ def _draw_cards(graph: Graph, nodes: list[Node], ends: list[Node], sentence: str
     for rail, column in zip(rails, columns, strict=True):
         for n, node in enumerate(column):
             middle = 54.0 + n * CARD
-            boxes.draw(board, rail - 12 - boxes.width, middle, node, state)
-            board.wire(rail - 12, middle, rail, middle, ink, 1.5)
-        board.wire(rail, 54.0, rail, bottom, ink, 1.5)
-    board.wire(rails[0], bottom, rails[-1], bottom, ink, 1.5)
+            boxes.draw(canvas, rail - 12 - boxes.width, middle, node, state)
+            canvas.wire(rail - 12, middle, rail, middle, ink, 1.5)
+        canvas.wire(rail, 54.0, rail, bottom, ink, 1.5)
+    canvas.wire(rails[0], bottom, rails[-1], bottom, ink, 1.5)
     total = goal.width * len(ends) + 40 * (len(ends) - 1)
     x, top = max(rails[-1] - total, 16.0), bottom + 36
-    board.arrow(x + goal.width / 2, bottom, x + goal.width / 2, top - HEIGHT / 2 - 2, ink, 2)
+    canvas.arrow(x + goal.width / 2, bottom, x + goal.width / 2, top - HEIGHT / 2 - 2, ink, 2)
     for n, node in enumerate(ends):
         at = x + n * (goal.width + 40)
         if n:
-            board.arrow(at - 40, top, at - 2, top, ink, 2)
-        goal.draw(board, at, top, node, state, n == len(ends) - 1)
-    return board.scene(f"{ends[-1].label} and its {len(nodes)} terms", sentence)
+            canvas.arrow(at - 40, top, at - 2, top, ink, 2)
+        goal.draw(canvas, at, top, node, state, n == len(ends) - 1)
+    return canvas.scene(f"{ends[-1].label} and its {len(nodes)} terms", sentence)
 
 
-def _columns_of(graph: Graph, nodes: list[Node]) -> list[list[Node]]:
+def _columns_of(graph: Computation, nodes: list[Node]) -> list[list[Node]]:
     """A column for each channel where that is a legible height; else columns of equal height."""
     taps = math.prod(axis.w for axis in graph.spec.axes)
     most = MAX_ROWS + 3
@@ -199,10 +199,10 @@ def _columns_of(graph: Graph, nodes: list[Node]) -> list[list[Node]]:
     return columns
 
 
-def _draw_loss(graph: Graph, sentence: str) -> Scene:
+def _draw_loss(graph: Computation, sentence: str) -> Scene:
     """Every y, and L."""
-    state, board = _state(graph, False), Board()
-    draw_legend(board)
+    state, canvas = _state(graph, False), Canvas()
+    draw_legend(canvas)
     ys, loss = graph.layers()[-2], graph.layers()[-1][0]
     boxes, goal = Boxes(ys), Boxes([loss])
     if len(ys) > MAX_ROWS + 3:
@@ -210,8 +210,8 @@ def _draw_loss(graph: Graph, sentence: str) -> Scene:
     right, center = 16.0 + boxes.width + 110, 54.0 + (max(len(ys), 1) - 1) * PITCH / 2
     for n, (y, edge) in enumerate(zip(ys, loss.parents, strict=True)):
         middle = 54.0 + n * PITCH
-        draw_edge(board, (16.0 + boxes.width, middle), (right, center), "y", True, False)
-        draw_chip(board, 16.0 + boxes.width + 40, middle + (center - middle) * 0.25, minus(number_text(edge.local)))
-        boxes.draw(board, 16.0, middle, y, state)
-    goal.draw(board, right, center, loss, state, True)
-    return board.scene("What L is made of", sentence)
+        draw_edge(canvas, (16.0 + boxes.width, middle), (right, center), "y", True, False)
+        draw_chip(canvas, 16.0 + boxes.width + 40, middle + (center - middle) * 0.25, minus(number_text(edge.local)))
+        boxes.draw(canvas, 16.0, middle, y, state)
+    goal.draw(canvas, right, center, loss, state, True)
+    return canvas.scene("What L is made of", sentence)

@@ -1,4 +1,4 @@
-"""The graph of one call: built from the terms of its spec, walked back, checked.
+"""The computation of one call: built from the terms of its spec, walked back, checked.
 
 It holds for every mode, stride and boundary, and for layers, and it shares no arithmetic
 with the gradients of `signal.py` and `nn.py`.
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ..arrays import Array
 from ..errors import ParameterError, ShapeError
-from ..exact import is_complex, label_of, number_text, numbers_of, pack
-from ..show import FORMATS, Document, Shown
+from ..show.numbers import is_complex, label_of, number_text
 from ..spec import ConvSpec, Shape
+from .exact import numbers_of, pack
 from .nodes import Edge, Node
 
-__all__ = ["Graph", "GraphEdge", "GraphNode"]
+__all__ = ["Computation", "GraphEdge", "GraphNode"]
 
 
 class GraphNode(NamedTuple):
@@ -39,12 +39,12 @@ class GraphEdge(NamedTuple):
     local: Any
 
 
-class Graph(Shown):
-    """Nodes x, w, ×, +, y and L of one small call; made by `fs.graph` and `fs.graph_layer`.
+class Computation:
+    """The nodes x, w, ×, +, y and L of one small call, computed forward and walked back.
 
     `nodes` holds them so that each comes after those it was made from. `y` is the result;
     `dx`, `dw` and, with a bias, `db` are the gradients of L once `backward` has run, an error
-    before. It prints, draws and saves itself: `svg()`, `html()`, `to_dot()`, `to_mermaid()`.
+    before.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class Graph(Shown):
 
     # -------------------------------------------------------------- forward and backward
 
-    def forward(self, x: Any = None, w: Any = None) -> Graph:
+    def forward(self, x: Any = None, w: Any = None) -> Self:
         """Compute every value again, with other numbers in x or w if they are given.
 
         The gradients of the numbers before are forgotten.
@@ -186,7 +186,7 @@ class Graph(Shown):
         self._build()
         return self
 
-    def backward(self, dy: Any = None) -> Graph:
+    def backward(self, dy: Any = None) -> Self:
         """Fill in every gradient of L = Σ y·dy (dy of ones when it is left out).
 
         >>> from flipslide.graph import graph
@@ -249,8 +249,6 @@ class Graph(Shown):
                 loss = loss + (g.conjugate() * flat["b"][m // per_filter]).real
         return loss
 
-    # --------------------------------------------------------------------------- shown
-
     def record(self) -> tuple[tuple[GraphNode, ...], tuple[GraphEdge, ...]]:
         """The nodes and edges as data."""
         nodes = tuple(GraphNode(node.label, node.kind, node.value, node.grad) for node in self.nodes)
@@ -259,62 +257,9 @@ class Graph(Shown):
         )
         return nodes, edges
 
-    def document(self) -> Document:
-        from .story import make_document
-
-        return make_document(self)
-
-    def focus(self, label: str) -> Shown:
-        """The part of the graph that one node takes part in: what y0 is made of, what w1 feeds.
-
-        >>> from flipslide.graph import graph
-        >>> print(graph([0, 1, 2], [1, 2]).focus("y0"))
-        y0 = w0·x1 + w1·x0 = 1 + 0 = 1
-        """
-        from .parts import View
-
-        return View(self, label)
-
-    def fold(self) -> Shown:
-        """The gradients written as what they are: two convolutions again."""
-        from .fold import Fold
-
-        return Fold(self)
-
-    def to_dot(self) -> str:
-        """The graph in Graphviz's language."""
-        from .export import to_dot
-
-        return to_dot(self)
-
-    def to_mermaid(self) -> str:
-        """The graph in Mermaid's language, which Markdown on many sites draws."""
-        from .export import to_mermaid
-
-        return to_mermaid(self)
-
-    @property
-    def formats(self) -> tuple[str, ...]:
-        return (*FORMATS, "dot", "mmd")
-
-    def render(self, kind: str, theme: str = "") -> str | bytes:
-        if kind in ("dot", "mmd"):
-            return self.to_dot() if kind == "dot" else self.to_mermaid()
-        return super().render(kind, theme)
-
-    def to_json(self, indent: int | None = None) -> str:
-        from .export import to_json
-
-        return to_json(self, indent)
-
     def __repr__(self) -> str:
         state = "after backward" if self.has_gradients else "forward only"
-        return f"<Graph: {self.operation}, mode {self.mode!r}, {len(self.nodes)} nodes, {state}>"
-
-    def __str__(self) -> str:
-        from .text import render_text
-
-        return render_text(self)
+        return f"<{type(self).__name__}: {self.operation}, mode {self.mode!r}, {len(self.nodes)} nodes, {state}>"
 
 
 def _terms_of(spec: ConvSpec) -> list[list[tuple[int | None, int]]]:
@@ -326,17 +271,13 @@ def _terms_of(spec: ConvSpec) -> list[list[tuple[int | None, int]]]:
     for loop_index in np.ndindex(*(loop.size for loop in spec.loops)):
         for m in np.ndindex(*(axis.y for axis in spec.axes)):
             terms[spec.place("y", loop_index, m)].extend(
-                (None if x_index is None else _flatten(x_index, spec.x_shape), _flatten(w_index, spec.w_shape))
+                (
+                    None if x_index is None else int(np.ravel_multi_index(x_index, spec.x_shape)),
+                    int(np.ravel_multi_index(w_index, spec.w_shape)),
+                )
                 for x_index, w_index in spec.terms(loop_index, m)
             )
     return list(terms.values())
-
-
-def _flatten(index: Shape, shape: Shape) -> int:
-    flat = 0
-    for i, n in zip(index, shape, strict=True):
-        flat = flat * n + i
-    return flat
 
 
 def _bar(node: Node) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..exact import number_text
-from ..show.board import minus
+from ..show.numbers import index_text, minus, number_text, times_text
 from ..spec import Shape
 from .trace import Length, Nested, Step, Term, Trace
 
 __all__ = [
     "by_channel",
     "cell_text",
-    "index_text",
     "length_formula",
     "length_latex",
     "other_name",
@@ -61,13 +59,7 @@ def cell_text(term: Term) -> str:
 def product_text(term: Term) -> str:
     """tap·sample, a negative sample in brackets."""
     cell = cell_text(term)
-    number, mark = cell.rstrip("'"), "'" * cell.endswith("'")
-    return f"{number_text(term.b)}·" + (f"({number})" if number[0] == "-" else number) + mark
-
-
-def index_text(index: tuple[int, ...]) -> str:
-    """2, or 1,0."""
-    return ",".join(map(str, index))
+    return times_text(number_text(term.b), cell.rstrip("'")) + "'" * cell.endswith("'")
 
 
 def by_channel(step: Step) -> Iterator[tuple[int, tuple[Term, ...]]]:

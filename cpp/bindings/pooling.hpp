@@ -1,0 +1,10 @@
+// Pooling for Python.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace flipslide {
+
+void define_pooling(nanobind::module_& m);
+
+}  // namespace flipslide
