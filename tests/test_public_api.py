@@ -42,7 +42,9 @@ def test_editors_and_type_checkers_see_the_same_names() -> None:
         if alias.asname == alias.name
     ]
     homes = [(home, name) for home, names in fs._HOMES.items() for name in names.split()]
-    assert sorted(seen, key=str) == sorted([*homes, (None, "filters"), (None, "nn"), (None, "taps")], key=str)
+    assert sorted(seen, key=str) == sorted(
+        [*homes, (None, "ext"), (None, "filters"), (None, "nn"), (None, "taps")], key=str
+    )
 
 
 def test_taps_answer_to_kernels_too() -> None:
