@@ -133,7 +133,21 @@ def test_an_option_that_can_change_is_refused_by_name(option: str) -> None:
         fs.convolve([1, 2], [1, 1], **{option: {}})
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["worksheet"], ["apply"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["explain"],
+        ["shape"],
+        ["play"],
+        ["worksheet"],
+        ["apply"],
+        ["filter"],
+        ["resample"],
+        ["deconvolve"],
+        ["doctor"],
+    ],
+)
 def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "--help"]).output
     assert "\\b" not in shown

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from .level import Level, check_level, level_options, set_level
 from .options import AXES, BOUNDARY, CENTER, MODE, SIZE, as_entries
 from .streams import Progress, check_output, note, read_content, read_taps, warn, write_bytes
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from flipslide.arrays import Array
     from flipslide.io import Content
 
-__all__ = ["command"]
+__all__ = ["DEFAULTS", "Target", "command", "read_target", "write_result"]
 
 
 class Defaults(NamedTuple):
@@ -50,6 +51,7 @@ DEFAULTS = {
     "--center", type=CENTER, help="In mode same, the tap over the output: 0 keeps a beginning.  [default: the middle]"
 )
 @click.option("--stride", type=SIZE, default="1", help="Keep every so many-th output: 2, or 2x1.")
+@level_options(mixes=True)
 @click.option("--no-flip", is_flag=True, help="Correlate: slide the kernel as it is.")
 @click.option(
     "--range", "policy", type=click.Choice(["clip", "error"]),
@@ -60,7 +62,8 @@ DEFAULTS = {
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress; warnings stay.")
 def command(
     file: str, kernel: str, output: str, mode: str | None, boundary: tuple[str, Any] | None,
-    axes: tuple[int, ...] | None, center: Any, stride: tuple[int, ...], no_flip: bool, policy: str | None,
+    axes: tuple[int, ...] | None, center: Any, stride: tuple[int, ...], gain: float | None,
+    normalize: bool, mix: float | None, bits: str | None, no_flip: bool, policy: str | None,
     threads: int | None, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Convolve what FILE holds with a kernel, and write it in the same format and depth.
@@ -81,8 +84,9 @@ def command(
     if file == kernel.strip() == "-":
         raise click.UsageError("FILE and the kernel cannot both come from stdin")
     content, extension = read_content(file)
-    taps, about = read_taps(kernel)
-    target = Target(output, _target(output, extension, content.kind), force, quiet)
+    check_level(content)
+    taps, about = read_taps(kernel, rate=content.details.get("rate"), ndim=1 if content.kind == "audio" else None)
+    target = Target(output, read_target(output, extension, content.kind), force, quiet)
     check_output(output, is_text=FORMATS[target.extension].is_text, force=force)
     check_writable(content, target.extension)
     usual = DEFAULTS[content.kind]
@@ -94,8 +98,9 @@ def command(
     content = _thinned(content, job)
     with Progress("convolving", quiet) as progress:
         result = _convolve(content, taps, job, progress.advance)
+    content, result = set_level(content, result, Level(gain, normalize, mix, bits))
     note(_summary(content, result, job), quiet)
-    _write(content._replace(array=result), file, target, policy or usual.range)
+    write_result(content._replace(array=result), file, target, policy or usual.range)
 
 
 class Target(NamedTuple):
@@ -107,7 +112,7 @@ class Target(NamedTuple):
     quiet: bool
 
 
-def _target(output: str, extension: str, kind: str) -> str:
+def read_target(output: str, extension: str, kind: str) -> str:
     """The extension to write: the same kind of file as was read, or an array."""
     from flipslide.io import FORMATS, WriteError, extension_of
 
@@ -142,11 +147,17 @@ def _axes(content: Content, taps: Array, wanted: tuple[int, ...] | None) -> tupl
             f"a complex kernel gives complex samples, which no {content.kind} file holds; apply it to a .npy"
         )
     usual: tuple[int, ...] = content.details.get("axes", (0,))
-    per_channel = content.kind == "audio" and taps.ndim == 2 and taps.shape[1] in (1, content.array.shape[1])
+    per_channel = content.kind == "audio" and taps.ndim == 2 and _fits_channels(taps.shape[1], content)
     if taps.ndim != len(usual) and not per_channel:
         form = "one row, or one column per channel" if content.kind == "audio" else "rows and columns, 0,1;2,3"
         raise ShapeError(f"a kernel for {content.kind} has {form}; this one has shape {taps.shape}")
     return usual
+
+
+def _fits_channels(n: int, content: Content) -> bool:
+    """One kernel for all channels, one for each, or as many as there are to be of a single one."""
+    channels = content.array.shape[1]
+    return n == 1 or channels in (1, n)
 
 
 def _check_axes(content: Content, axes: tuple[int, ...]) -> None:
@@ -226,7 +237,7 @@ def _widened(array: Array, taps: Array) -> Array:
 # ---------------------------------------------------------------------------------- writing
 
 
-def _write(content: Content, source: str, target: Target, policy: str) -> None:
+def write_result(content: Content, source: str, target: Target, policy: str) -> None:
     from flipslide.io import FORMATS, encode, left_out
 
     kind = FORMATS[target.extension].kind
