@@ -23,6 +23,8 @@ __all__ = [
     "sums",
     "thread_limit",
     "vector_bytes",
+    "window_moments",
+    "window_scores",
 ]
 
 Question = _ext.Question
@@ -45,3 +47,5 @@ set_process_threads = _ext.set_process_threads
 sums = _ext.sums
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
+window_moments = _ext.window_moments
+window_scores = _ext.window_scores
