@@ -97,9 +97,10 @@ INCLUDES = {
     "planner": {"convolution", "planner", "problem"},
     "sums": {"convolution", "planner", "sums", "taps", "thread"},
     "fft": {"fft", "layout", "microkernels", "planner", "spec", "sums", "taps", "thread"},
+    "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
-    "bindings": {"arena", "bindings", "methods", "pooling", "taps", "thread"},
+    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
