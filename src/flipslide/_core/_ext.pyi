@@ -1,30 +1,49 @@
 from collections.abc import Sequence
 from typing import Any
 
+USUAL_THREADS: int
+
 class Taps: ...
 
-class Runner:
+class Question:
     def __init__(
         self,
         axes: Sequence[tuple[Any, ...]],
         loops: Sequence[tuple[Any, ...]],
         conj_x: bool,
         conj_w: bool,
-        types: tuple[int, int, int, int],
-        is_complex: bool,
+        types: tuple[str, str, str, str],
         saturate: bool,
-        checks_bound: bool,
-        needs_finite: bool,
-        guards: bool,
-        kernel: str,
-        tile: Sequence[int],
-        most_reach: int,
-        separates: int,
-        rank: int,
-        rank_error: float,
+        must_be_exact: bool,
         fill: bytes,
         fill_magnitude: int,
         fill_negative: bool,
+    ) -> None: ...
+    @property
+    def is_far(self) -> bool: ...
+    def choose(self, strict: bool) -> tuple[str | None, tuple[Any, ...], int]: ...
+    def refusal(self, method: str, strict: bool) -> str: ...
+    def estimates(self, method: str, most: int) -> list[tuple[Any, ...]]: ...
+    def count(
+        self, method: str, tile: Sequence[int], rank: int
+    ) -> tuple[list[float], list[float], list[float], float]: ...
+    def row(self, method: str) -> str: ...
+    def describe(self, method: str, tile: Sequence[int]) -> str: ...
+    def gamma(self, method: str, tile: Sequence[int]) -> float: ...
+    def most_reach(self, method: str, tile: Sequence[int]) -> int: ...
+    def least(self, method: str) -> float: ...
+    def most_rank(self, nanoseconds: float) -> int: ...
+
+class Runner:
+    def __init__(
+        self,
+        question: Question,
+        method: str,
+        tile: Sequence[int],
+        separates: int,
+        rank: int,
+        needs_finite: bool,
+        guards: bool,
     ) -> None: ...
     def pack(self, w: Any, threads: int) -> Taps: ...
     def run(
@@ -47,7 +66,33 @@ def outputs_redone() -> int: ...
 def isa() -> str: ...
 def vector_bytes() -> int: ...
 def isas() -> list[str]: ...
-def methods() -> list[str]: ...
+def methods() -> list[tuple[str, list[str], int, bool, str, bool]]: ...
+def set_prices(method: str, row: str, prices: Sequence[float]) -> None: ...
+def boundaries() -> list[str]: ...
+def sums() -> list[str]: ...
 def thread_limit() -> int: ...
 def set_process_threads(n: int) -> None: ...
 def set_own_threads(n: int) -> int: ...
+def window_moments(
+    x: Any,
+    spread: Any,
+    samples: float,
+    type: int,
+    rows: int,
+    columns: int,
+    sums: Any,
+    deviations: Any,
+    threads: int,
+) -> None: ...
+def window_scores(
+    x: Any,
+    spread: Any,
+    samples: float,
+    type: int,
+    rows: int,
+    columns: int,
+    correlations: Any,
+    kind: int,
+    templates: list[tuple[float, float, float, float, float]],
+    threads: int,
+) -> int: ...
