@@ -11,7 +11,7 @@
 #include <cmath>
 #include <vector>
 
-#include "../convolution.hpp"
+#include "../sums/sums.hpp"
 
 namespace flipslide {
 
