@@ -14,7 +14,7 @@ from ...show import Formula, Grid, Grids, Table, Text
 from ...show.numbers import is_complex
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, dilate, fill_zeros, indices, window_of, zeros
+from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
 from .chapter import Chapter, answer, as_rows, check_finite, grid_of, result_grids
 
 __all__ = ["chapter", "convolve", "fold", "transform"]
@@ -56,17 +56,11 @@ def points_of(shape: Shape, spans: Shape) -> Shape:
 def linear(x: Array, w: Array) -> Array:
     """The full convolution of x with w, through spectra."""
     points = points_of(x.shape, w.shape)
-    spectrum = transform_all(_widen(x, points)) * transform_all(_widen(w, points))
+    spectrum = transform_all(widen(x.astype(complex), points, 0j)) * transform_all(widen(w.astype(complex), points, 0j))
     back = transform_all(spectrum, 1) * (1 / math.prod(points))
     full = back[tuple(slice(0, n + k - 1) for n, k in zip(x.shape, w.shape, strict=True))]
     real = not any(is_complex(entry) for array in (x, w) for entry in array.flat)
     return np.asarray(np.frompyfunc(lambda value: value.real if real else value, 1, 1)(full), dtype=object)
-
-
-def _widen(array: Array, points: Shape) -> Array:
-    wide = np.full(points, 0j, dtype=object)
-    wide[tuple(slice(0, n) for n in array.shape)] = array.astype(complex)
-    return wide
 
 
 def fold(full: Array, n: int) -> Array:
@@ -90,17 +84,13 @@ def convolve(window: Window) -> Array:
     for k in range(window.filters):
         for c, channel in enumerate(window.channels(k)):
             full = linear(x[channel], taps[k, c])
-            sums[k] = sums[k] + full[tuple(_cut(axis) for axis in window.axes)]
+            sums[k] = sums[k] + full[kept_of(window)]
     return sums
 
 
 def turned(window: Window) -> Array:
     """The taps with which the full convolution gives the window's sums: v turned round, zeros between."""
     return np.flip(dilate(window.v, window.axes), tuple(range(2, 2 + len(window.axes))))
-
-
-def _cut(axis: Any) -> slice:
-    return slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride)
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -128,10 +118,8 @@ def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
 def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     x, w, name = _operands(trace, window)
     n, points = max(len(x), len(w)), points_of(x.shape, w.shape)[0]
-    exact = zeros((len(x) + len(w) - 1,))
-    for i, sample in enumerate(x):
-        exact[i : i + len(w)] = exact[i : i + len(w)] + sample * w
-    spectra = [transform(list(_widen(array, (points,)))) for array in (x, w)]
+    exact = full_sums(x, w)
+    spectra = [transform(list(widen(array.astype(complex), (points,), 0j))) for array in (x, w)]
     product = [a * b for a, b in zip(*spectra, strict=True)]
     wrapped = fold(exact, n)
     n_wrong = len(exact) - n
@@ -176,7 +164,7 @@ def _brief(value: complex) -> str:
 def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     x, w, name = _operands(trace, window)
     points = points_of(x.shape, w.shape)
-    spectra = [transform_all(_widen(array, points)) for array in (x, w)]
+    spectra = [transform_all(widen(array.astype(complex), points, 0j)) for array in (x, w)]
     grids = [_brief_grid(f"|F({label})|", array) for label, array in zip("xw", spectra, strict=True)]
     story: list[Any] = [
         Text(

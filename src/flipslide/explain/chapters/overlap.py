@@ -11,7 +11,7 @@ from ...show import Cell, Grid, Grids, Text
 from ...show.numbers import index_text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, dilate, fill_zeros, index_at, indices, window_of, zeros
+from ..window import Window, dilate, fill_zeros, index_at, indices, widen, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, result_grids
 
 __all__ = ["chapter", "circular", "convolve", "every_output", "tile_shape"]
@@ -51,9 +51,7 @@ def tiles_of(x: Array, taps: Array, points: Shape, wanted: Shape) -> list[Tile]:
     tiles = []
     for at in indices(tuple(-(-n // step) for n, step in zip(wanted, steps, strict=True))):
         first = tuple(i * step for i, step in zip(at, steps, strict=True))
-        tile = zeros(points)
-        piece = x[tuple(slice(f, f + n) for f, n in zip(first, points, strict=True))]
-        tile[tuple(slice(0, n) for n in piece.shape)] = piece
+        tile = widen(x[tuple(slice(f, f + n) for f, n in zip(first, points, strict=True))], points)
         tiles.append(Tile(first, tile, circular(tile, taps), steps))
     return tiles
 

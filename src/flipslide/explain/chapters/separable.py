@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
+from ...graph.exact import thaw, whole_numbers
 from ...show import Grids, Text
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
@@ -46,7 +47,7 @@ def factors_of(taps: Array) -> Factors:
 
 def _divide(row: Array, pivot: Any) -> Array:
     exact = isinstance(pivot, int | Fraction)
-    return np.array([Fraction(tap) / pivot if exact else tap / pivot for tap in row] + [None], dtype=object)[:-1]
+    return thaw(tuple(Fraction(tap) / pivot if exact else tap / pivot for tap in row), row.shape)
 
 
 def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
@@ -54,12 +55,8 @@ def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
     if not all(isinstance(entry, Fraction) for entry in row):
         return column, row
     scale = int(np.lcm.reduce([entry.denominator for entry in row]))
-    whole = np.array([_whole(entry * scale) for entry in row] + [None], dtype=object)[:-1]
-    return np.array([_whole(Fraction(entry) / scale) for entry in column] + [None], dtype=object)[:-1], whole
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if value.denominator == 1 else value
+    smaller = thaw(tuple(Fraction(entry) / scale for entry in column), column.shape)
+    return whole_numbers(smaller), whole_numbers(row * scale)
 
 
 def convolve(window: Window) -> Array:
