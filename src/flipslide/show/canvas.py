@@ -8,10 +8,23 @@ from typing import NamedTuple
 from .document import Cell, Grid
 from .scene import Item, Label, Line, Rect, Scene, text_width
 
-__all__ = ["Canvas", "Sheet", "cell_width", "text_width"]
+__all__ = ["Canvas", "Sheet", "cell_width", "lay_out", "text_width"]
 
 HEIGHT = 36
 MARGIN = 16
+
+
+def lay_out(start: float, gaps: Iterable[float], widths: Iterable[float]) -> list[float]:
+    """Where columns of these widths begin, with these gaps in front of them.
+
+    >>> lay_out(0, (16, 10), (50, 30))
+    [16, 76]
+    """
+    lefts: list[float] = []
+    for gap, width in zip(gaps, widths, strict=True):
+        lefts.append(start + gap)
+        start += gap + width
+    return lefts
 
 
 def cell_width(texts: Sequence[str], least: float = 38) -> float:

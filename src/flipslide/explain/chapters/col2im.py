@@ -42,7 +42,7 @@ def chapter(trace: Trace) -> Chapter:
     return Chapter(
         "col2im",
         "col2im: columns are added back",
-        [*_story(trace, coverage, again, back, dx), *pictures("adding back", draw_col2im(trace))],
+        [*_body(trace, coverage, again, back, dx), *pictures("adding back", draw_col2im(trace))],
         None,
         coverage=like_x(window, np.broadcast_to(coverage, window.x.shape)),
         again=like_x(window, again),
@@ -51,7 +51,7 @@ def chapter(trace: Trace) -> Chapter:
     )
 
 
-def _story(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
+def _body(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
     weights = "dy" if trace.gradients is not None else "dy = 1 everywhere"
     return [
         Text(

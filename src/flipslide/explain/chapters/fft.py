@@ -17,7 +17,7 @@ from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
 from .chapter import Chapter, answer, as_rows, check_finite, grid_of, result_grids
 
-__all__ = ["chapter", "convolve", "fold", "transform"]
+__all__ = ["chapter", "convolve", "wrap_around", "transform"]
 
 
 def transform(values: Sequence[complex], sign: int = -1) -> list[complex]:
@@ -63,10 +63,10 @@ def linear(x: Array, w: Array) -> Array:
     return np.asarray(np.frompyfunc(lambda value: value.real if real else value, 1, 1)(full), dtype=object)
 
 
-def fold(full: Array, n: int) -> Array:
+def wrap_around(full: Array, n: int) -> Array:
     """What a circle of n points makes of a sum that is longer: the end falls onto the beginning.
 
-    >>> fold(np.array([0, 1, 1, 3, 5, 2, 8], dtype=object), 5).tolist()
+    >>> wrap_around(np.array([0, 1, 1, 3, 5, 2, 8], dtype=object), 5).tolist()
     [2, 9, 1, 3, 5]
     """
     circle = zeros((n,))
@@ -101,11 +101,11 @@ def chapter(trace: Trace) -> Chapter:
     title = "fft: multiply spectra, and mind the circle"
     if not y.size:
         return Chapter("fft", title, [Text("There is no output to compute."), result_grids(window, y)], y)
-    story, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
+    body, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
     exact = np.array([step.value for step in trace.steps], dtype=object).reshape(y.shape)
     error = max((abs(a - b) for a, b in zip(y.flat, exact.flat, strict=True)), default=0.0)
     rounded = Text(f"The result; the transforms rounded it, by at most {float(error):.1g}:")
-    return Chapter("fft", title, [*story, _counts(), rounded, result_grids(window, exact)], y, error=error, **parts)
+    return Chapter("fft", title, [*body, _counts(), rounded, result_grids(window, exact)], y, error=error, **parts)
 
 
 def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
@@ -121,11 +121,11 @@ def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     exact = full_sums(x, w)
     spectra = [transform(list(widen(array.astype(complex), (points,), 0j))) for array in (x, w)]
     product = [a * b for a, b in zip(*spectra, strict=True)]
-    wrapped = fold(exact, n)
+    wrapped = wrap_around(exact, n)
     n_wrong = len(exact) - n
     short = f"circle of {n}: too short, the first {n_wrong} are wrong" if n_wrong else f"circle of {n}"
     taps = "w" if trace.operation == "convolve" and trace.dilation == (1,) else "w, as the full sum flips it,"
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "A Fourier transform turns the sum into products, frequency by frequency: transform both, multiply, "
             "transform back. But a transform of L points lives on a circle of L places: what goes over the end comes "
@@ -143,7 +143,7 @@ def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
         Grids((grid_of(f"circle of {len(exact)}: the full sum", exact, "y"),)),
         _spectra(points, spectra[0], spectra[1], product),
     ]
-    return story, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
+    return body, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
 
 
 def _spectra(points: int, x: list[complex], w: list[complex], product: list[complex]) -> Table:
@@ -166,7 +166,7 @@ def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     points = points_of(x.shape, w.shape)
     spectra = [transform_all(widen(array.astype(complex), points, 0j)) for array in (x, w)]
     grids = [_brief_grid(f"|F({label})|", array) for label, array in zip("xw", spectra, strict=True)]
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "Along two axes the transform is done for every row, then for every column. On a torus of "
             f"{' by '.join(map(str, points))} places nothing of {name} ({' by '.join(map(str, x.shape))}) wraps onto "
@@ -176,8 +176,8 @@ def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
         Grids((grid_of(name, x, "x"), grid_of("w, as the full sum flips it", w, "w"))),
     ]
     if max(points) <= 12:
-        story.append(Grids(tuple(grids)))
-    return story, {"spectra": tuple(spectra)}
+        body.append(Grids(tuple(grids)))
+    return body, {"spectra": tuple(spectra)}
 
 
 def _brief_grid(title: str, spectrum: Array) -> Grid:

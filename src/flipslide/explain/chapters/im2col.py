@@ -59,11 +59,11 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, sums)
     product = sums.reshape(window.filters, -1)
     title = "im2col: loops become one product of matrices"
-    story = _story(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
-    return Chapter("im2col", title, story, y, columns=columns, rows=rows, copies=copies)
+    body = _body(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
+    return Chapter("im2col", title, body, y, columns=columns, rows=rows, copies=copies)
 
 
-def _story(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
+def _body(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
     n_columns = columns.shape[1]
     ratio = columns.size / max(window.x.size, 1)
     bias = " plus the bias" if window.bias else ""

@@ -28,25 +28,25 @@ def chapter(trace: Trace) -> Chapter:
     matrix, offset = matrix_of(window, trace.fill_value)
     y = answer(window, (times(matrix, list(window.x.flat)) + offset).reshape(window.filters, *window.outputs))
     back = times(matrix.T, list(dy_of(trace, window).flat))
-    story = [*_story(window, matrix, offset, y), *pictures("rows", draw_matrix(trace)), *_gradient(trace, back)]
-    return Chapter("matrix", "The same as a matrix", story, y, matrix=matrix, offset=offset, dx=like_x(window, back))
+    body = [*_body(window, matrix, offset, y), *pictures("rows", draw_matrix(trace)), *_gradient(trace, back)]
+    return Chapter("matrix", "The same as a matrix", body, y, matrix=matrix, offset=offset, dx=like_x(window, back))
 
 
-def _story(window: Window, matrix: Array, offset: Array, y: Array) -> list[Any]:
+def _body(window: Window, matrix: Array, offset: Array, y: Array) -> list[Any]:
     shape = "one axis: every diagonal of T holds one tap, T is a Toeplitz matrix" if len(window.axes) == 1 else (
         "two axes: T is made of blocks of diagonals"
     )  # fmt: skip
-    story: list[Any] = [
+    body: list[Any] = [
         Formula("y = T·x", "y = T\\,x"),
         Text(
             f"The call is linear in x, so it is a matrix: a row for each output, a column for each sample. On {shape}; "
             "· is a zero that is never multiplied."
         ),
     ]
-    story.append(written_down([grid_of("T", matrix, "w"), grid_of("x", [[entry] for entry in window.x.flat], "x")]))
+    body.append(written_down([grid_of("T", matrix, "w"), grid_of("x", [[entry] for entry in window.x.flat], "x")]))
     if any(entry != 0 for entry in offset):
-        story.append(Text(f"The fill value outside x adds {texts_of(offset)}."))
-    return [*story, result_grids(window, y)]
+        body.append(Text(f"The fill value outside x adds {texts_of(offset)}."))
+    return [*body, result_grids(window, y)]
 
 
 def _gradient(trace: Trace, back: Array) -> list[Any]:

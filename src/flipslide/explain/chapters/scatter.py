@@ -28,9 +28,9 @@ def chapter(trace: Trace) -> Chapter:
     full = add_stamps(window, stamps)
     y = answer(window, full[kept_of(window)][None])
     rows = _rows if len(window.axes) == 1 else _planes
-    story: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
-    story += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
-    return Chapter("scatter", "Every sample stamps a copy of w", story, y, stamps=stamps, full=full)
+    body: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
+    body += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
+    return Chapter("scatter", "Every sample stamps a copy of w", body, y, stamps=stamps, full=full)
 
 
 WHY = {

@@ -91,13 +91,13 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     title = "separable: one axis after the other"
     if len(window.axes) == 1:
-        story = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
-        return Chapter("separable", title, [*story, result_grids(window, y)], y, factors=[])
+        body = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
+        return Chapter("separable", title, [*body, result_grids(window, y)], y, factors=[])
     factors = factors_of(taps_of(trace, window)[0, 0])
-    return Chapter("separable", title, [*_story(trace, window, factors), result_grids(window, y)], y, factors=factors)
+    return Chapter("separable", title, [*_body(trace, window, factors), result_grids(window, y)], y, factors=factors)
 
 
-def _story(trace: Trace, window: Window, factors: Factors) -> list[Any]:
+def _body(trace: Trace, window: Window, factors: Factors) -> list[Any]:
     of_all = (
         " (each filter and channel has factors of its own; shown are the first)" if window.v[..., 0, 0].size > 1 else ""
     )

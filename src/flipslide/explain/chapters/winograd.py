@@ -150,12 +150,12 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     kinds = [matrices(TILE, min(r, MAX_TAPS)) for r in window.taps]
     return Chapter(
-        "winograd", "winograd: fewer products for a few taps", [*_story(window, kinds), result_grids(window, y)], y,
+        "winograd", "winograd: fewer products for a few taps", [*_body(window, kinds), result_grids(window, y)], y,
         matrices=kinds,
     )  # fmt: skip
 
 
-def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
+def _body(window: Window, kinds: list[Matrices]) -> list[Any]:
     (_, taps), *more = _pieces(window.v[0, 0])
     n_axes = len(window.axes)
     direct = TILE**n_axes * taps.size
@@ -174,7 +174,7 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
         if more
         else ""
     )
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
             f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
@@ -189,11 +189,11 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
         shown = [("x of the first tile", first, "x"), ("G·v" + ("·Gᵀ" if transposed else ""), v, "w"),
                  ("Bᵀ·x" + ("·B" if transposed else ""), d, "x"), ("their products", product, ""),
                  ("y of the tile", sums, "y")]  # fmt: skip
-        story.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
+        body.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
     if any(axis.stride > 1 for axis in window.axes):
-        story.append(Text("Every output is computed; those between the strides are dropped afterwards."))
-    story.append(Text(_warning(g)))
-    return story
+        body.append(Text("Every output is computed; those between the strides are dropped afterwards."))
+    body.append(Text(_warning(g)))
+    return body
 
 
 def _every(window: Window) -> tuple[slice, ...]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ...show import Cell, Grid, Scene
-from ...show.canvas import Canvas, Sheet, cell_width, text_width
+from ...show.canvas import Canvas, Sheet, cell_width, lay_out, text_width
 from ..sentences import step_sentence
 from ..trace import Step, Trace
 from ..window import Window, window_of
@@ -64,13 +64,11 @@ def _sizes(window: Window, width: float) -> Sizes:
     return Sizes(x, taps, y, width)
 
 
-def _lefts(sizes: Sizes) -> tuple[float, ...]:
+def _lefts(sizes: Sizes) -> list[float]:
     """Where the columns of the picture begin."""
     grid = max(sizes.taps[1] * sizes.width, text_width("filter w[0]"))
-    lefts = [16.0]
-    for width in (max(sizes.x[1] * sizes.width, 70), grid, max(sizes.taps[1] * sizes.width, 62), 96.0):
-        lefts.append(lefts[-1] + width + 34)
-    return tuple(lefts)
+    widths = max(sizes.x[1] * sizes.width, 70), grid, max(sizes.taps[1] * sizes.width, 62), 96.0, 0.0
+    return lay_out(16.0, (0, 34, 34, 34, 34), widths)
 
 
 def _draw_channel(canvas: Canvas, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
@@ -97,7 +95,7 @@ def _draw_window(
     window: Window,
     at: tuple[int, int],
     m: tuple[int, ...],
-    where: tuple[tuple[float, ...], float],
+    where: tuple[list[float], float],
     sizes: Sizes,
 ) -> None:
     """The window over one channel, the taps that lie there, and the products."""
@@ -125,7 +123,7 @@ def _draw_window(
     canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
 
 
-def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: tuple[float, ...], pitch: float, sizes: Sizes) -> None:
+def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
     """The sum of each channel, the bias, and what they make."""
     left, middles = lefts[3] + 24, []
     seen = sorted({term.position[0] for term in step.terms})

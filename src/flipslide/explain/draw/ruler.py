@@ -97,8 +97,8 @@ _KEEPS = {
 
 def _compare(traces: Sequence[Trace], low: int, high: int) -> Iterator[Frame]:
     for n in range(len(traces)):
-        told = "; ".join(f"{_KEEPS[t.mode]}: {len(t.steps)}" for t in traces[: n + 1])
-        yield Frame(_draw_compare(traces, n, low, high, f"{told}."), f"{told}.", 2.0)
+        sentence = "; ".join(f"{_KEEPS[t.mode]}: {len(t.steps)}" for t in traces[: n + 1]) + "."
+        yield Frame(_draw_compare(traces, n, low, high, sentence), sentence, 2.0)
 
 
 def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, sentence: str) -> Scene:
