@@ -23,7 +23,8 @@ struct Block {
 };
 
 ForkLock lock;
-std::vector<Block> kept;  // the one given back last is at the end: it is the warmest
+// Never destroyed: threads may outlive the end of main.
+std::vector<Block>& kept = *new std::vector<Block>;  // the one given back last is at the end: it is the warmest
 std::size_t bytes_kept = 0;
 
 // Blocks are whole pages (huge ones from their size on), so that results of nearly one size share them.

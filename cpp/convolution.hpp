@@ -30,6 +30,12 @@ struct PackedTaps {
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;
 
+  // Gives large pieces back.
+  void trim() {
+    storage.trim();
+    spectrum_storage.trim();
+    if (factors.capacity() > std::size_t(1) << 20) std::vector<std::byte>().swap(factors);
+  }
   std::size_t n_bytes() const {
     return static_cast<std::size_t>(storage.capacity() + spectrum_storage.capacity()) + factors.size();
   }

@@ -86,11 +86,11 @@ const FsMicrokernel* InstructionSet::find(const std::string& kernel) const {
 }
 
 const std::vector<InstructionSet>& supported_isas() {
-  static const std::vector<InstructionSet> supported = [] {
-    std::vector<InstructionSet> found;
+  static const std::vector<InstructionSet>& supported = *[] {
+    auto& found = *new std::vector<InstructionSet>;  // never destroyed: threads may outlive the end of main
     for (const InstructionSet& isa : compiled_isas())
       if (isa.is_supported()) found.push_back(isa);
-    return found;
+    return &found;
   }();
   return supported;
 }

@@ -28,6 +28,8 @@ html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+# Their pages are made without them.
+autodoc_mock_imports = ["jax", "torch"]
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 

@@ -75,8 +75,8 @@ def signals(draw: st.DrawFn, operations: tuple[str, ...] = ("convolve", "correla
         "boundary": tuple(draw(st.sampled_from(BOUNDARIES)) for _ in range(n_axes)),
         "stride": tuple(draw(st.integers(1, 3)) for _ in range(n_axes)),
         "dilation": dilation,
-        "fill_value": draw(st.sampled_from([0, 3])),
     }
+    keywords["fill_value"] = draw(st.sampled_from([0, 3])) if "constant" in keywords["boundary"] else 0
     if mode == "same":
         keywords["center"] = tuple(draw(st.sampled_from([None, "upper", "lower", 0, 2, -1])) for _ in range(n_axes))
     return Call(draw(_numbers(tuple(sizes))), draw(_numbers(tuple(taps))), None, keywords)

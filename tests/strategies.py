@@ -99,8 +99,8 @@ def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool =
         "stride": strides,
         "dilation": dilations,
         "boundary": tuple(draw(st.sampled_from(BOUNDARIES)) for _ in range(n_axes)),
-        "fill_value": draw(st.sampled_from([0, 1, 2])),
     }
+    keywords["fill_value"] = draw(fills([0, 1, 2], keywords["boundary"]))
     if mode == "same":
         centers = st.sampled_from([None, "lower", "upper", 0, 2, -1])
         keywords["center"] = tuple(draw(centers) for _ in range(n_axes))
@@ -108,6 +108,11 @@ def calls(draw: st.DrawFn, dtypes: tuple[str, ...] = COMPILED, correlate: bool =
     x = draw(values(tuple(shape), x_dtype))
     w = draw(values(tuple(w_shape), w_dtype))
     return Call(draw(in_memory(x)), draw(in_memory(w)), keywords)
+
+
+def fills(values: list[int], boundaries: tuple[str, ...]) -> st.SearchStrategy[int]:
+    """Fill values, where a rule puts them anywhere."""
+    return st.sampled_from(values) if "constant" in boundaries else st.just(0)
 
 
 @st.composite
@@ -126,7 +131,8 @@ def narrow_calls(draw: st.DrawFn) -> Call:
         some = rng.integers(low, high, array.shape, endpoint=True)
         return np.where(rng.random(array.shape) < draw(st.sampled_from([0, 0.5])), ends, some).astype(array.dtype)
 
-    keywords = call.keywords | {"stride": 1, "dilation": 1, "fill_value": draw(st.sampled_from([0, 200, -5, 70_000]))}
+    fill = draw(fills([0, 200, -5, 70_000], call.keywords["boundary"]))
+    keywords = call.keywords | {"stride": 1, "dilation": 1, "fill_value": fill}
     if keywords["mode"] == "valid":
         keywords["mode"] = "full"
     return Call(draw(in_memory(stretch(call.x))), draw(in_memory(stretch(call.w))), keywords)

@@ -531,7 +531,8 @@ def test_a_sound_can_be_the_kernel(tmp_path: Path) -> None:
     np.testing.assert_allclose(read(str(tmp_path / "y.npy")).array, wanted, atol=1e-15)
     other = save(tmp_path / "k8.wav", sound(hall, 8000))
     assert "resample" in call("apply", source, "-k", f"@{other}", code=4).stderr
-    assert "one row" in call("apply", source, "-k", "laplacian", code=4).stderr
+    assert "one row" in call("apply", source, "-k", "sobel", code=4).stderr
+    assert call("apply", source, "-k", "laplacian", "-o", str(tmp_path / "z.npy")).exit_code == 0
 
 
 def test_sound_through_a_pipe() -> None:
@@ -553,6 +554,7 @@ def test_a_missing_extra_is_5(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
 @pytest.mark.parametrize("boundary", ["zero", "edge", "symmetric", "mirror", "wrap", "constant"])
 @pytest.mark.parametrize("flip", [True, False])
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(
     ("x_shape", "w_shape", "axes"),
     [
@@ -564,17 +566,66 @@ def test_a_missing_extra_is_5(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     ],
 )
 def test_blocks_change_nothing(
-    monkeypatch: pytest.MonkeyPatch, mode: str, boundary: str, flip: bool, x_shape: Any, w_shape: Any, axes: Any
+    monkeypatch: pytest.MonkeyPatch,
+    mode: str,
+    boundary: str,
+    flip: bool,
+    x_shape: Any,
+    w_shape: Any,
+    axes: Any,
+    stride: int,
 ) -> None:
     x, w = RNG.integers(-9, 9, x_shape), RNG.integers(-9, 9, w_shape)
-    job = blocks.Job(axes, mode, boundary, 7, flip, None)
+    fill = 7 if boundary == "constant" else 0
+    job = blocks.Job(axes, mode, boundary, fill, flip, None, stride=stride)
     seen: list[tuple[int, int]] = []
     monkeypatch.setattr(blocks, "BLOCK_PRODUCTS", 1)
     got = blocks.run(x, w, job, lambda done, total: seen.append((done, total)))
     verb: Callable[..., Any] = fs.convolve if flip else fs.correlate
-    np.testing.assert_array_equal(got, verb(x, w, mode, axes=axes, boundary=boundary, fill_value=7))
+    np.testing.assert_array_equal(got, verb(x, w, mode, axes=axes, boundary=boundary, fill_value=fill, stride=stride))
     assert len(seen) > 1
     assert seen[-1] == (got.shape[axes[0]], got.shape[axes[0]])
+
+
+def test_centers_axes_and_strides(tmp_path: Path) -> None:
+    x = RNG.integers(-9, 9, (7, 6))
+    source = save(tmp_path / "x.csv", Content(x, "table"))
+    for words, keywords in (
+        (["--axis", "0"], {"axes": 0}),
+        (["--axis", "0", "--center", "0"], {"axes": 0, "center": 0}),
+        (["--stride", "2", "--center", "upper"], {"axes": 1, "stride": 2, "center": "upper"}),
+    ):
+        wanted = fs.convolve(x, [1, 2, 3, 4], "same", **keywords)
+        np.testing.assert_array_equal(
+            decode(call("apply", source, "-k", "1,2,3,4", *words).stdout_bytes, ".csv").array, wanted
+        )
+    wanted = fs.convolve(x, [[1, 2], [3, 4]], "valid", stride=(2, 1))
+    result = call("apply", source, "-k", "1,2;3,4", "-m", "valid", "--stride", "2x1")
+    np.testing.assert_array_equal(decode(result.stdout_bytes, ".csv").array, wanted)
+    assert "--axis" in call("apply", source, "-k", "1", "--axis", "2", code=4).stderr
+    assert "is no axis" in call("apply", source, "-k", "1", "--axis", "time", code=2).stderr
+    assert "is no center" in call("apply", source, "-k", "1", "--center", "middle", code=2).stderr
+
+
+def test_a_reverb_keeps_its_beginning(tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    source = save(tmp_path / "x.wav", sound(RNG.integers(-99, 99, (60, 1)) / 32768))
+    assert (
+        "cuts off the first 2 samples; --center 0"
+        in call("apply", source, "-k", "1,0,0,1,1", "-m", "same", "-o", str(tmp_path / "y.wav"), "-q").stderr
+    )
+    result = call(
+        "apply", source, "-k", "1,0,0,1,1", "-m", "same", "--center", "0", "-o", str(tmp_path / "z.wav"), "-q"
+    )
+    assert result.stderr == ""
+    x = read(source).array[:, 0]
+    np.testing.assert_array_equal(read(str(tmp_path / "z.wav")).array[:, 0], np.convolve(x, [1, 0, 0, 1, 1])[:60])
+    call("apply", source, "-k", "1,1", "--stride", "4", "-o", str(tmp_path / "s.wav"))
+    assert read(str(tmp_path / "s.wav")).details["rate"] == 4000
+    assert (
+        "does not divide" in call("apply", source, "-k", "1", "--stride", "7", "-o", f"{tmp_path}/t.wav", code=4).stderr
+    )
+    assert "its time" in call("apply", source, "-k", "1", "--axis", "1", "-o", f"{tmp_path}/t.wav", code=4).stderr
 
 
 def test_the_bar_is_for_people_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from strategies import in_memory, values
 
 import flipslide as fs
+from flipslide.catalogue.refused import REFUSED
 from flipslide.errors import FlipslideError, NotAConvolutionError, ParameterError
-from flipslide.filters.refused import REFUSED
 
 #: Our word for a boundary rule and scipy.ndimage's.
 RULES = {"symmetric": "reflect", "edge": "nearest", "mirror": "mirror", "wrap": "wrap", "zero": "constant"}
@@ -59,6 +59,12 @@ def test_gaussian_of_wide_rows_goes_axis_by_axis_to_the_same_sums() -> None:
         y = fs.filters.gaussian(x, (40, 35, 0), boundary=rule)
         close(y, ndi.gaussian_filter(x, (40, 35, 0), mode=mode), x)
     y = fs.filters.gaussian(x, (40, 35), axes=(0, 1), order=(0, 1), boundary="constant", fill_value=3.0)
+    mixed = fs.filters.gaussian(x, (40, 35), axes=(0, 1), boundary=("constant", "edge"), fill_value=3.0)
+    close(
+        mixed,
+        fs.convolve(x, fs.taps.gaussian((40, 35)), "same", axes=(0, 1), boundary=("constant", "edge"), fill_value=3.0),
+        x,
+    )
     w = fs.taps.gaussian((40, 35), order=(0, 1))
     close(y, fs.convolve(x, w, "same", axes=(0, 1), boundary="constant", fill_value=3.0, method="direct"), x)
 

@@ -76,12 +76,14 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown mode": (
         lambda: fs.convolve(X, W, "circular"),
         ParameterError,
-        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count)",
+        "mode='circular' is not known; use one of 'full', 'same', 'valid', or a window (start, count); "
+        "'circular' is mode='same' with boundary='wrap' here",
     ),
     "unknown boundary": (
         lambda: fs.convolve(X, W, boundary="nearest"),
         ParameterError,
-        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'",
+        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; "
+        "'nearest' is 'edge' here",
     ),
     "ambiguous reflect": (
         lambda: fs.convolve(X, W, boundary="reflect"),
@@ -117,7 +119,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown center": (
         lambda: fs.convolve(X, W, "same", center="middle"),
         ParameterError,
-        "center='middle' is not known; use one of 'lower', 'upper' or an integer",
+        "center='middle' is not known; use one of 'lower', 'upper' or an integer; 'middle' is 'lower' or 'upper' here",
     ),
     "unknown method": (
         lambda: fs.convolve(X, W, method="magic"),
@@ -134,12 +136,12 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown accuracy": (
         lambda: fs.convolve(X, W, accuracy="high"),
         ParameterError,
-        "accuracy='high' is not known; use one of 'default', 'strict', 'fast'",
+        "accuracy='high' is not known; use one of 'default', 'strict', 'fast'; 'high' is 'strict' here",
     ),
     "unknown overflow": (
         lambda: fs.convolve([1], [1], overflow="clip"),
         ParameterError,
-        "overflow='clip' is not known; use one of 'raise', 'wrap', 'saturate'",
+        "overflow='clip' is not known; use one of 'raise', 'wrap', 'saturate'; 'clip' is 'saturate' here",
     ),
     "no threads": (
         lambda: fs.convolve(X, W, threads=0),
@@ -215,6 +217,18 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ParameterError,
         "fill_value='a' is not a number",
     ),
+    "fill that goes nowhere": (
+        lambda: fs.convolve(X, W, "same", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'zero'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
+    "pad with a fill that goes nowhere": (
+        lambda: fs.pad(X, 1, "edge", fill_value=9),
+        ParameterError,
+        "fill_value=9 goes with boundary='constant' and the boundary is 'edge'; "
+        "pass boundary='constant', or leave the fill value out",
+    ),
     "out of another shape": (
         lambda: fs.convolve(X, W, out=np.empty(5)),
         ShapeError,
@@ -265,12 +279,13 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown padding": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), padding="full"),
         ParameterError,
-        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or (lo, hi) pairs",
+        "padding='full' is not known; use one of 'valid', 'same', 'same_lower', 'causal', an integer or "
+        "(lo, hi) pairs; 'full' is padding=D − 1, with D the span of the taps here",
     ),
     "unknown layout": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((1, 1, 1)), layout="NHWC"),
         ParameterError,
-        "layout='NHWC' is not known; use one of 'channels_first', 'channels_last'",
+        "layout='NHWC' is not known; use one of 'channels_first', 'channels_last'; 'NHWC' is 'channels_last' here",
     ),
     "bias of another size": (
         lambda: fs.nn.conv(ONES((1, 1, 3)), ONES((2, 1, 1)), [1.0]),
@@ -305,7 +320,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "pad an unknown side": (
         lambda: fs.pad(X, 1, side="left"),
         ParameterError,
-        "side='left' is not known; use one of 'both', 'pre', 'post'",
+        "side='left' is not known; use one of 'both', 'pre', 'post'; 'left' is 'pre' here",
     ),
     "plan called without taps": (
         lambda: fs.plan((5,), (3,))(X),

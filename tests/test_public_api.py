@@ -42,7 +42,9 @@ def test_editors_and_type_checkers_see_the_same_names() -> None:
         if alias.asname == alias.name
     ]
     homes = [(home, name) for home, names in fs._HOMES.items() for name in names.split()]
-    assert sorted(seen, key=str) == sorted([*homes, (None, "filters"), (None, "nn"), (None, "taps")], key=str)
+    assert sorted(seen, key=str) == sorted(
+        [*homes, (None, "ext"), (None, "filters"), (None, "nn"), (None, "taps")], key=str
+    )
 
 
 def test_taps_answer_to_kernels_too() -> None:
@@ -131,7 +133,21 @@ def test_an_option_that_can_change_is_refused_by_name(option: str) -> None:
         fs.convolve([1, 2], [1, 1], **{option: {}})
 
 
-@pytest.mark.parametrize("command", [[], ["explain"], ["shape"], ["play"], ["worksheet"], ["apply"], ["doctor"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["explain"],
+        ["shape"],
+        ["play"],
+        ["worksheet"],
+        ["apply"],
+        ["filter"],
+        ["resample"],
+        ["deconvolve"],
+        ["doctor"],
+    ],
+)
 def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     shown = CliRunner().invoke(main, [*command, "--help"]).output
     assert "\\b" not in shown

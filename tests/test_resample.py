@@ -174,6 +174,7 @@ def test_nan_stays_in_its_windows() -> None:
         (lambda x: fs.resample(x, 10_000_019, 10_000_079), "simpler ratio"),
         (lambda x: fs.resample(x, 2, axis=(0, 1)), "one axis"),
         (lambda x: fs.resample(x, 2, boundary="reflect"), "two things"),
+        (lambda x: fs.resample(x, 2, fill_value=3), "goes with boundary='constant'"),
         (lambda x: fs.upfirdn(x, [[1, 2]]), "one row"),
         (lambda x: fs.upfirdn(x, [np.inf]), "finite"),
         (lambda x: fs.upfirdn(3.0, [1]), "single number"),

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../arena.hpp"
+#include "lock.hpp"
 #include "runner.hpp"
 
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
@@ -256,11 +257,28 @@ class Calls {
   // prepare(x, w, words) -> the fields of execute.CoreCall, or None for a call that the core cannot do alone;
   // otherwise(x, w, bias, words, out) does the whole call.
   Calls(nb::callable prepare, nb::callable otherwise, std::size_t n_words)
-      : prepare_(std::move(prepare)), otherwise_(std::move(otherwise)), n_words_(n_words) {}
+      : prepare_(std::move(prepare)), otherwise_(std::move(otherwise)), n_words_(n_words) {
+    const nb::ft_lock_guard hold(list_lock);
+    all().push_back(this);
+  }
+  ~Calls() {
+    const nb::ft_lock_guard hold(list_lock);
+    std::erase(all(), this);
+  }
+  Calls(const Calls&) = delete;
+  Calls& operator=(const Calls&) = delete;
+
+  // What calls are being made is not touched.
+  static void forget_all() {
+    ++age_of_plans;
+    const nb::ft_lock_guard hold(list_lock);
+    for (Calls* calls : all()) calls->forget();
+  }
 
   nb::object call(PyObject* x, PyObject* w, PyObject* bias, PyObject* out, Words words) {
     if (nb::object y = try_core(x, w, bias, out, words)) return y;
-    return otherwise_(nb::handle(x), nb::handle(w), nb::handle(bias), as_tuple(words), nb::handle(out));
+    const nb::object given = as_tuple(words);
+    return ask(otherwise_, {x, w, bias, given.ptr(), out});
   }
 
   std::size_t n_words() const { return n_words_; }
@@ -283,6 +301,31 @@ class Calls {
   std::size_t n_words_;
   std::vector<Bucket> buckets_{256};
   nb::ft_mutex lock_;  // where there is no interpreter lock
+  static inline nb::ft_mutex list_lock;
+
+  // Never destroyed: threads may outlive the end of main.
+  static std::vector<Calls*>& all() {
+    static std::vector<Calls*>& made = *new std::vector<Calls*>;
+    return made;
+  }
+
+  // Their objects are let go of after the lock.
+  void forget() {
+    std::vector<Bucket> gone(256);
+    const nb::ft_lock_guard hold(lock_);
+    std::swap(gone, buckets_);
+  }
+
+  static nb::object ask(const nb::object& function, std::initializer_list<PyObject*> arguments) {
+    PyObject* answer = call_python(function.ptr(), std::data(arguments), arguments.size());
+    if (!answer) throw nb::python_error();
+    return nb::steal(answer);
+  }
+
+  nb::object ask_to_prepare(const nb::object& x, const nb::object& w, Words words) const {
+    const nb::object given = as_tuple(words);
+    return ask(prepare_, {x.ptr(), w.ptr(), given.ptr()});
+  }
 
   static nb::object as_tuple(Words words) {
     nb::object tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(words.size())));
@@ -304,7 +347,7 @@ class Calls {
     if (!call) {
       for (PyObject* word : words)
         if (!is_constant(word)) return {};
-      call = add(key, words, prepare_(x_object, w_object, as_tuple(words)));
+      call = add(key, words, ask_to_prepare(x_object, w_object, words));
     }
     if (!call->runner) return {};
     if (!bias_object.is_none()) {
@@ -448,7 +491,7 @@ void define_calls(nb::module_& m) {
   nb::class_<Calls>(m, "Calls", nb::type_slots(calls_slots));
   m.def("remember", &remember, nb::arg("prepare"), nb::arg("otherwise"), nb::arg("n_words"),
         "A function call(x, w, bias, out, *words) that remembers what prepare(x, w, words) says.");
-  m.def("forget_calls", [] { ++age_of_plans; }, "Asks for what remembered calls say again.");
+  m.def("forget_calls", &Calls::forget_all, "Asks for what remembered calls say again.");
   m.def("new_result", &new_result, nb::arg("shape"), nb::arg("dtype"),
         "A new array, in memory that is used again if it is large.");
 }

@@ -5,6 +5,10 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <cstring>
 #include <optional>
 
@@ -86,8 +90,11 @@ std::vector<std::string> method_names() {
 
 // Blocks that taps give back are counted with the taps.
 std::size_t release_memory() {
-  const std::size_t released = release_blocks() + release_taps();
+  const std::size_t released = release_blocks() + release_taps() + release_tables();
   release_blocks();
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
   return released;
 }
 
@@ -95,6 +102,7 @@ std::size_t release_memory() {
 
 NB_MODULE(_ext, m) {
   m.doc() = "The compiled core of flipslide. Use the functions of `flipslide` instead.";
+  nb::set_leak_warnings(false);  // of what a daemon thread was using when the process ended
   chosen_isa();
 
   nb::class_<Taps>(m, "Taps");

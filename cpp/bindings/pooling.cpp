@@ -8,6 +8,7 @@
 #include "../pooling.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
+#include "lock.hpp"
 
 namespace nb = nanobind;
 
@@ -34,33 +35,34 @@ void largest(const Pooling& pooling, int type, nb::handle x, nb::handle y, nb::h
   if (!which.is_none()) places.emplace(which, true);
   Index* const at = places ? reinterpret_cast<Index*>(places->array().view.data) : nullptr;
   const View x_view = from.array().view, y_view = to.array().view;
-  const nb::gil_scoped_release release;
-  pooling.largest(read_type(type), x_view, y_view, at, count_threads(threads));
+  without_lock([&] { pooling.largest(read_type(type), x_view, y_view, at, count_threads(threads)); });
 }
 
 void mean(const Pooling& pooling, std::tuple<int, int> types, nb::handle x, nb::handle y, bool padded, int threads) {
   const Buffer from(x, false), to(y, true);
   const View x_view = from.array().view, y_view = to.array().view;
-  const nb::gil_scoped_release release;
-  pooling.mean(read_type(std::get<0>(types)), read_type(std::get<1>(types)), x_view, y_view, padded,
-               count_threads(threads));
+  without_lock([&] {
+    pooling.mean(read_type(std::get<0>(types)), read_type(std::get<1>(types)), x_view, y_view, padded,
+                 count_threads(threads));
+  });
 }
 
 void mean_back(const Pooling& pooling, std::tuple<int, int> types, nb::handle dy, nb::handle dx, bool padded,
                int threads) {
   const Buffer from(dy, false), to(dx, true);
   const View dy_view = from.array().view, dx_view = to.array().view;
-  const nb::gil_scoped_release release;
-  pooling.mean_back(read_type(std::get<0>(types)), read_type(std::get<1>(types)), dy_view, dx_view, padded,
-                    count_threads(threads));
+  without_lock([&] {
+    pooling.mean_back(read_type(std::get<0>(types)), read_type(std::get<1>(types)), dy_view, dx_view, padded,
+                      count_threads(threads));
+  });
 }
 
 void largest_back(const Pooling& pooling, int compute, nb::handle dy, nb::handle which, nb::handle dx, int threads) {
   const Buffer from(dy, false), places(which, false), to(dx, true);
   const View dy_view = from.array().view, dx_view = to.array().view;
   const Index* at = reinterpret_cast<const Index*>(places.array().view.data);
-  const nb::gil_scoped_release release;
-  pooling.largest_back(static_cast<FsCompute>(compute), dy_view, at, dx_view, count_threads(threads));
+  without_lock(
+      [&] { pooling.largest_back(static_cast<FsCompute>(compute), dy_view, at, dx_view, count_threads(threads)); });
 }
 
 }  // namespace

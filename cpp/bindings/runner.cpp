@@ -1,10 +1,9 @@
 #include "runner.hpp"
 
-#include <nanobind/nanobind.h>
-
 #include <stdexcept>
 
-#include "../thread/pool.hpp"
+#include "../taps/infinite.hpp"
+#include "lock.hpp"
 
 namespace flipslide {
 
@@ -23,8 +22,7 @@ Runner::Runner(Convolution convolution, bool checks_bound, bool needs_finite)
 template <class Work>
 Outcome Runner::unlocked(const Work& work) const {
   if (convolution_.products < 20000) return work();
-  const nanobind::gil_scoped_release released;
-  return work();
+  return without_lock(work);
 }
 
 void Runner::pack_into(Taps& taps, const Array& w, int threads) const {
@@ -39,11 +37,12 @@ Outcome Runner::run(const Array& x, const Array& w, const Bias& bias, const Arra
   return unlocked([&] {
     if (convolution_.packs_long())
       if (const SharedTaps kept = cache_.find(convolution_, w.view, threads))
-        return compute(x.view, *kept, bias, y.view, threads);
+        if (kept->is_finite || !needs_finite_) return compute(x.view, *kept, bias, y.view, threads);
     PackedTaps& packed = own_taps.packed;
     convolution_.pack(w.view, packed, threads);
-    const Outcome outcome = compute(x.view, packed, bias, y.view, threads);
-    packed.spectrum_storage.trim();
+    Outcome outcome = compute(x.view, packed, bias, y.view, threads);
+    if (outcome.refusal == Refusal::taps) outcome = contain(x.view, w.view, bias, y.view, threads);
+    packed.trim();
     return outcome;
   });
 }
@@ -61,6 +60,21 @@ Outcome Runner::compute(const View& x, const PackedTaps& w, const Bias& bias, co
   if (!bound.fits) return {Refusal::bound, bound};
   convolution_.run(x, w, bias.data, y, threads, bound.magnitude);
   return {};
+}
+
+// The sum without the taps that are not finite, and then those.
+Outcome Runner::contain(const View& x, const View& w, const Bias& bias, const View& y, int threads) const {
+  const std::vector<std::byte> finite = finite_taps(convolution_, w);
+  std::vector<Index> strides(static_cast<std::size_t>(w.ndim));
+  Index step = kTypeBytes[convolution_.types.w] * convolution_.parts;
+  for (int d = w.ndim; d-- > 0; step *= w.shape[d]) strides[static_cast<std::size_t>(d)] = step;
+  const View rest{const_cast<std::byte*>(finite.data()), w.ndim, w.shape, strides.data()};
+  const SharedTaps kept = convolution_.packs_long() ? cache_.find(convolution_, rest, threads) : nullptr;
+  PackedTaps packed;
+  if (!kept) convolution_.pack(rest, packed, threads);
+  const bool is_done = compute(x, kept ? *kept : packed, bias, y, threads).refusal == Refusal::none &&
+                       add_infinite_taps(convolution_, x, w, y, threads);
+  return {is_done ? Refusal::none : Refusal::taps};
 }
 
 void Runner::check(const Array& x, const Array& y) const {

@@ -49,6 +49,7 @@ class Runner {
   bool checks_bound_, needs_finite_;
   TapsCache cache_;
 
+  Outcome contain(const View& x, const View& w, const Bias& bias, const View& y, int threads) const;
   Outcome compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const;
   // Releasing the lock costs about 0.1 microseconds; below this much work it buys nothing.
   template <class Work>

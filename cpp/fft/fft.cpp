@@ -13,11 +13,10 @@
 //                  Neighbours across are few, so samples of another type, and outputs that become one, are
 //                  converted in long pieces beside the matrix.
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <tuple>
 
-#include "../thread/fork_lock.hpp"
+#include "tables.hpp"
 #include "transform.hpp"
 
 namespace flipslide {
@@ -64,6 +63,8 @@ class Roots {
     im = a.re * b.im + a.im * b.re;
   }
 
+  std::size_t n_bytes() const { return (low_.size() + high_.size()) * sizeof(Pair); }
+
  private:
   static constexpr Index kOne = 1;
   struct Pair {
@@ -100,7 +101,7 @@ class Split {
  public:
   Split(Index n, const FsButterflies& f, Index bytes, bool is_angled)
       : grid(split_rows(n, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
-    frequencies_ = frequencies(fft_of(grid.rows, bytes, f.max_radix));
+    frequencies_ = frequencies(*fft_of(grid.rows, bytes, f.max_radix));
     const Index blocks = (grid.rows + lanes_ - 1) / lanes_;
     if (blocks * size() * bytes > kMostKept) return;
     kept_.resize(static_cast<std::size_t>(blocks * size() * bytes));
@@ -111,6 +112,10 @@ class Split {
 
   static constexpr Index kFine = 32;
   const Grid grid;
+
+  std::size_t n_bytes() const {
+    return sizeof(Split) + kept_.size() + frequencies_.size() * sizeof(Index) + roots_.n_bytes();
+  }
 
   // For the lanes of a block: [c = 0 … kFine − 1][re, im][lane], then those of c = 0, kFine, 2·kFine …
   template <class T>
@@ -151,13 +156,16 @@ class Split {
   }
 };
 
-const Split& split_of(Index n, const FsButterflies& f, Index bytes, bool is_angled) {
-  static ForkLock lock;
-  static std::map<std::tuple<Index, int, Index, bool>, std::unique_ptr<Split>> all;
-  const Hold hold(lock);
-  std::unique_ptr<Split>& made = all[{n, f.lanes, bytes, is_angled}];
-  if (!made) made = std::make_unique<Split>(n, f, bytes, is_angled);
-  return *made;
+using Splits = Tables<std::tuple<Index, int, Index, bool>, Split>;
+
+Splits& splits() {
+  static Splits& all = *new Splits;
+  return all;
+}
+
+Splits::Shared split_of(Index n, const FsButterflies& f, Index bytes, bool is_angled) {
+  return splits().find({n, f.lanes, bytes, is_angled},
+                       [&] { return std::make_shared<const Split>(n, f, bytes, is_angled); });
 }
 
 // How a tile becomes a matrix. In its first form it is [group across][along][re, im][lane]; a block of its
@@ -168,13 +176,14 @@ struct Matrix {
   Index point, group, line;           // elements from one to the next
   int n_axes;                         // across
   Index n[kMaxAxes], step[kMaxAxes];  // in points across
+  SharedFft kept[kMaxAxes], kept_along;
   const FsFft* fft[kMaxAxes];
   const FsFft* along_fft;
-  const Split* split = nullptr;  // of a tile of one axis
+  Splits::Shared split;  // of a tile of one axis
 
   Matrix(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled) {
     if (tile.size() == 1) {
-      split = &split_of(tile[0], f, bytes, is_angled);
+      split = split_of(tile[0], f, bytes, is_angled);
       n_axes = 1;
       n[0] = split->grid.columns;
       along = split->grid.rows;
@@ -186,9 +195,11 @@ struct Matrix {
     for (int a = n_axes - 1; a >= 0; --a) {
       step[a] = across;
       across *= n[a];
-      fft[a] = &fft_of(n[a], bytes, f.max_radix);
+      kept[a] = fft_of(n[a], bytes, f.max_radix);
+      fft[a] = kept[a].get();
     }
-    along_fft = &fft_of(along, bytes, f.max_radix, is_angled);
+    kept_along = fft_of(along, bytes, f.max_radix, is_angled);
+    along_fft = kept_along.get();
     groups = (across + f.lanes - 1) / f.lanes;
     blocks = (along + f.lanes - 1) / f.lanes;
     point = 2 * f.lanes;
@@ -666,6 +677,8 @@ class FftCall : TransformCall {
 };
 
 }  // namespace
+
+std::size_t release_transforms() { return release_ffts() + splits().release(); }
 
 void pack_fft(const Convolution& c, const View& w, PackedTaps& packed, int threads) {
   FftTaps(c).pack(w, packed, threads);

@@ -13,6 +13,7 @@ struct Layout {
   int n_axes;
   Index n[kMaxAxes], step[kMaxAxes];  // points; elements between neighbours
   Index size;                         // elements
+  SharedFft kept[kMaxAxes];
   const FsFft* fft[kMaxAxes];
 
   Layout(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled)
@@ -21,7 +22,8 @@ struct Layout {
     Index at = 2 * lanes;
     for (int a = n_axes - 1; a >= 0; --a) {
       n[a] = tile[a];
-      fft[a] = &fft_of(n[a], bytes, f.max_radix, is_angled && a == n_axes - 1);
+      kept[a] = fft_of(n[a], bytes, f.max_radix, is_angled && a == n_axes - 1);
+      fft[a] = kept[a].get();
       step[a] = at;
       at = at * n[a] + (a == 0 ? 0 : 2 * lanes);
     }

@@ -1,12 +1,11 @@
 #include "radices.hpp"
 
 #include <cmath>
-#include <map>
 #include <memory>
 #include <tuple>
 #include <vector>
 
-#include "../thread/fork_lock.hpp"
+#include "tables.hpp"
 
 namespace flipslide {
 
@@ -37,6 +36,12 @@ struct Made {
   FsFft fft{};
   std::vector<std::vector<std::byte>> tables;
   std::vector<std::byte> angles;
+
+  std::size_t n_bytes() const {
+    std::size_t n = sizeof(Made) + angles.size();
+    for (const auto& table : tables) n += table.size();
+    return n;
+  }
 };
 
 // Appends e^(-2 pi i quarters / 4n).
@@ -69,8 +74,8 @@ std::vector<std::byte> angle_table(int radix) {
 }
 
 template <class T>
-std::unique_ptr<Made> make(Index n, int max_radix, bool is_angled) {
-  auto made = std::make_unique<Made>();
+std::shared_ptr<const Made> make(Index n, int max_radix, bool is_angled) {
+  auto made = std::make_shared<Made>();
   const std::vector<int> radices = radices_of(n, max_radix);
   made->fft.n = n;
   made->fft.n_levels = static_cast<int>(radices.size());
@@ -87,16 +92,23 @@ std::unique_ptr<Made> make(Index n, int max_radix, bool is_angled) {
   return made;
 }
 
+using Ffts = Tables<std::tuple<Index, Index, int, bool>, Made>;
+
+Ffts& ffts() {
+  static Ffts& all = *new Ffts;
+  return all;
+}
+
 }  // namespace
 
-const FsFft& fft_of(Index n, Index bytes, int max_radix, bool is_angled) {
-  static ForkLock lock;
-  static std::map<std::tuple<Index, Index, int, bool>, std::unique_ptr<Made>> all;
-  const Hold hold(lock);
-  std::unique_ptr<Made>& made = all[{n, bytes, max_radix, is_angled}];
-  if (!made) made = bytes == 4 ? make<float>(n, max_radix, is_angled) : make<double>(n, max_radix, is_angled);
-  return made->fft;
+SharedFft fft_of(Index n, Index bytes, int max_radix, bool is_angled) {
+  const auto found = ffts().find({n, bytes, max_radix, is_angled}, [&] {
+    return bytes == 4 ? make<float>(n, max_radix, is_angled) : make<double>(n, max_radix, is_angled);
+  });
+  return {found, &found->fft};
 }
+
+std::size_t release_ffts() { return ffts().release(); }
 
 bool is_fft_size(Index n) {
   for (const Index factor : {2, 3, 5})

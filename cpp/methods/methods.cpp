@@ -3,16 +3,20 @@
 
 #include <stdexcept>
 
+#include "../fft/tables.hpp"
+
 namespace flipslide {
 
 extern const Method direct_method, gemm_method, separable_method, box_method, overlap_method, fft_method;
 
 const std::vector<const Method*>& methods() {
-  static const std::vector<const Method*> all{
+  static const auto& all = *new std::vector<const Method*>{
       &direct_method, &gemm_method, &separable_method, &box_method, &overlap_method, &fft_method,
   };
   return all;
 }
+
+std::size_t release_tables() { return release_transforms(); }
 
 const Method& method_of(const std::string& name) {
   for (const Method* method : methods())

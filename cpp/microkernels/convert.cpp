@@ -66,6 +66,14 @@ static void load(void* to, const void* from, int64_t stride, int64_t n) {
   }
 }
 
+// Any byte but zero is true, and counts one.
+template <class To>
+static void load_bool(void* to, const void* from, int64_t stride, int64_t n) {
+  load<To, uint8_t>(to, from, stride, n);
+  To* out = (To*)to;
+  for (int64_t i = 0; i < n; ++i) out[i] = out[i] != 0;
+}
+
 template <class From, class To>
 static void store(void* to, int64_t stride, const void* from, int64_t n) {
   const From* in = (const From*)from;
@@ -152,6 +160,12 @@ static void range_unsigned(const void* from, int64_t stride, int64_t n, uint64_t
   if (high > *largest) *largest = high;
 }
 
+static void range_bool(const void* from, int64_t stride, int64_t n, uint64_t* largest, int* negative) {
+  uint64_t most = 0;
+  range_unsigned<uint8_t>(from, stride, n, &most, negative);
+  if (most > 0 && *largest == 0) *largest = 1;
+}
+
 // Bits of an infinity or a NaN: an exponent of ones.
 template <class Bits, Bits exponent>
 static int finite(const void* from, int64_t n) {
@@ -167,8 +181,8 @@ static int finite(const void* from, int64_t n) {
 
 }  // namespace
 
-#define FS_INTEGER_LOADS(To)                                                                                       \
-  load<To, uint8_t>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>, load<To, uint8_t>, \
+#define FS_INTEGER_LOADS(To)                                                                                   \
+  load_bool<To>, load<To, int8_t>, load<To, int16_t>, load<To, int32_t>, load<To, int64_t>, load<To, uint8_t>, \
       load<To, uint16_t>, load<To, uint32_t>, load<To, uint64_t>
 #define FS_INTEGER_STORES(From)                                                                            \
   store_bool<From>, store<From, int8_t>, store<From, int16_t>, store<From, int32_t>, store<From, int64_t>, \
@@ -189,7 +203,7 @@ extern "C" const struct FsConvert FS_SYMBOL(convert) = {
     {nullptr, store_saturated<int8_t>, store_saturated<int16_t>, store_saturated<int32_t>, store_saturated<int64_t>,
      store_saturated<uint8_t>, store_saturated<uint16_t>, store_saturated<uint32_t>, store_saturated<uint64_t>, nullptr,
      nullptr, nullptr},
-    {range_unsigned<uint8_t>, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
+    {range_bool, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
      range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr},
     {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr},
     round_whole};

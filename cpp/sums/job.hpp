@@ -18,6 +18,13 @@ struct Workspace {
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;  // [phase] of the innermost axis
   std::vector<std::vector<Blank>> blanks;
+
+  // Gives large pieces back, so that a thread does not sit on them between calls.
+  void trim() {
+    for (Scratch* scratch :
+         {&x, &y, &row, &halfway[0], &halfway[1], &line_buffer, &box_rows[0], &box_rows[1], &box_sums})
+      scratch->trim();
+  }
 };
 
 struct SumJob {

@@ -122,6 +122,14 @@ bool Replay::finish() {
   return is_usable_;
 }
 
+std::size_t Replay::n_bytes() const {
+  std::size_t n = sizeof(Replay) + stages_.capacity() * sizeof(Stage);
+  for (const Stage& stage : stages_)
+    n += stage.blanks.capacity() * sizeof(Blank) + (stage.loads.capacity() + stage.stores.capacity()) * sizeof(Rows) +
+         stage.taps.capacity() * sizeof(Index) + stage.runs.capacity() * sizeof(FsRun);
+  return n;
+}
+
 // ---------------------------------------------------------------------------- following
 
 bool Replay::lies_alike(const View& view, const std::vector<Index>& strides) {

@@ -26,6 +26,7 @@ class Replay {
   // False: the replay would be long, or a step is not known to it; following it gains nothing.
   bool finish();
   void give_up() { is_usable_ = false; }
+  std::size_t n_bytes() const;
 
   // ---- following
 
@@ -76,11 +77,16 @@ class Replay {
 };
 
 // The replays of a convolution, one for each way in which its arrays were seen to lie. They stay as long as it does.
+// Those of all convolutions take at most kMostBytes; what comes when there is no more room is not noted.
 class ReplayBook {
  public:
   ReplayBook() = default;
   ~ReplayBook() {
-    for (auto& replay : replays_) delete replay.load();
+    for (auto& replay : replays_)
+      if (const Replay* made = replay.load()) {
+        bytes_of_all -= made->n_bytes();
+        delete made;
+      }
   }
   ReplayBook(const ReplayBook&) = delete;
   ReplayBook& operator=(const ReplayBook&) = delete;
@@ -92,18 +98,20 @@ class ReplayBook {
     }
     return nullptr;
   }
-  bool is_full() const { return replays_[kMost - 1].load() != nullptr; }
+  bool is_full() const { return replays_[kMost - 1].load() != nullptr || bytes_of_all.load() > kMostBytes; }
   void add(std::unique_ptr<const Replay> replay) {
     for (auto& place : replays_) {
       const Replay* expected = nullptr;
       if (!place.compare_exchange_strong(expected, replay.get())) continue;
+      bytes_of_all += replay->n_bytes();
       replay.release();
       return;
     }
   }
 
  private:
-  static constexpr std::size_t kMost = 4;
+  static constexpr std::size_t kMost = 4, kMostBytes = std::size_t(32) << 20;
+  static inline std::atomic<std::size_t> bytes_of_all{0};
   std::array<std::atomic<const Replay*>, kMost> replays_{};
 };
 

@@ -47,8 +47,12 @@ Format format_of(const Problem& p, const FsMicrokernel& microkernel, int dot_wid
   // Sums that are stored in 16 bits need no more on their way.
   const bool is_short = p.types.y == FS_T_I16 || p.types.y == FS_T_U16, is_quad = dot_width == 4;
   const FsTileFn* run = is_quad ? microkernel.run_quads : microkernel.run_pairs;
-  return {{run[0], run[is_short]}, convert.load_narrow[is_quad][p.types.x], is_quad ? 1 : 2,
-          is_short ? 2 : bytes,    is_quad || p.types.x == FS_T_I16,        copies_y || is_short};
+  return {{run[0], run[is_short]},
+          convert.load_narrow[is_quad][p.types.x],
+          is_quad ? 1 : 2,
+          is_short ? 2 : bytes,
+          is_quad ? p.types.x == FS_T_U8 : p.types.x == FS_T_I16,
+          copies_y || is_short};
 }
 
 // A schedule in the making.

@@ -54,6 +54,7 @@ void run_sums(const Convolution& c, const View& x, const PackedTaps& w, const vo
   parallel_for(schedule.n_tasks(), is_small(c) ? 1 : threads, [&](Index task) {
     const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
     run_task(job, Do(job), task);
+    workspace.trim();
   });
 }
 
@@ -61,8 +62,10 @@ void run_region(const Convolution& c, const View& x, const PackedTaps& w, const 
                 const Region& region) {
   const Schedule schedule = schedule_of(c, x, w, bias, y, &region);
   const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
-  for (Index tile = 0; tile < schedule.n_tiles; ++tile)
+  for (Index tile = 0; tile < schedule.n_tiles; ++tile) {
+    Watch::look();
     run_tile(job, Do(job), {region.batch, region.group, region.out, region.out + 1}, tile);
+  }
 }
 
 }  // namespace flipslide

@@ -1,7 +1,12 @@
 #include "pool.hpp"
 
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +34,28 @@ inline void relax() {
 #endif
 }
 
+// Milliseconds, from a clock that is read in a few nanoseconds where there is one.
+std::int64_t coarse_time() {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return now.tv_sec * std::int64_t(1000) + now.tv_nsec / 1'000'000;
+#else
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
+#endif
+}
+
+// That this process may run on.
+int count_processors() {
+#if defined(__linux__)
+  cpu_set_t usable;
+  if (sched_getaffinity(0, sizeof usable, &usable) == 0) return CPU_COUNT(&usable);
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+thread_local Watch* watch = nullptr;
+
 // One call's tasks. Threads take the next number until none is left.
 struct Job {
   std::int64_t n_tasks;
@@ -42,6 +69,7 @@ struct Job {
     inside_task = true;
     for (std::int64_t task; (task = next.fetch_add(1)) < n_tasks;) {
       try {
+        Watch::look();
         run(context, task);
       } catch (...) {
         const std::lock_guard<std::mutex> hold(failure_lock);
@@ -61,7 +89,7 @@ class Pool {
   void run(Job& job, int helpers) {
     {
       const std::lock_guard<std::mutex> hold(lock_);
-      while ((int)n_workers_ < helpers) start_worker();
+      if (n_workers_ < helpers) start_workers(std::min(helpers, count_processors() - 1));
       job_ = &job;
       seats_ = helpers;
       generation_.fetch_add(1);
@@ -80,11 +108,14 @@ class Pool {
   }
 
  private:
-  void start_worker() {
-    // Detached: a worker owns nothing but its place in the queue, and the process may end
-    // at any time (the pool itself is never destroyed).
-    std::thread([this] { serve(); }).detach();
-    ++n_workers_;
+  // Detached: a worker owns nothing but its place in the queue, and the process may end at any time (the pool itself
+  // is never destroyed).
+  void start_workers(int wanted) {
+    try {
+      for (; n_workers_ < wanted; ++n_workers_) std::thread([this] { serve(); }).detach();
+    } catch (const std::exception&) {
+      // No thread, or no memory for its stack, is to be had now.
+    }
   }
 
   void serve() {
@@ -114,7 +145,7 @@ class Pool {
   std::condition_variable wake_, done_;
   Job* job_ = nullptr;
   int seats_ = 0;
-  unsigned n_workers_ = 0;
+  int n_workers_ = 0;
   std::atomic<int> working_{0};
   std::atomic<std::uint64_t> generation_{0};
 };
@@ -144,7 +175,10 @@ Pool& pool() {
 void run_tasks(std::int64_t n_tasks, int n_threads, TaskFn run, const void* context) {
   if (n_threads > n_tasks) n_threads = (int)n_tasks;
   if (n_threads <= 1 || inside_task) {
-    for (std::int64_t task = 0; task < n_tasks; ++task) run(context, task);
+    for (std::int64_t task = 0; task < n_tasks; ++task) {
+      Watch::look();
+      run(context, task);
+    }
     return;
   }
   Job job{n_tasks, run, context};
@@ -155,6 +189,21 @@ void run_tasks(std::int64_t n_tasks, int n_threads, TaskFn run, const void* cont
   else
     job.work();
   if (job.failure) std::rethrow_exception(job.failure);
+}
+
+Watch::Watch(Ask ask, void* context) : ask_(ask), context_(context), before_(watch), last_(coarse_time()) {
+  watch = this;
+}
+
+Watch::~Watch() { watch = before_; }
+
+void Watch::look() {
+  constexpr std::int64_t kInterval = 100;  // milliseconds
+  if (!watch) return;
+  const std::int64_t now = coarse_time();
+  if (now - watch->last_ < kInterval) return;
+  watch->last_ = now;
+  if (watch->ask_(watch->context_)) throw Interrupted();
 }
 
 int thread_limit() { return own_threads > 0 ? own_threads : process_threads.load(); }

@@ -1,4 +1,5 @@
-// Our own threads: a handful of workers that take numbered tasks.
+// Our own threads: a handful of workers that take numbered tasks, never more than there are processors for. Where the
+// system has no more to give, the call runs on those that there are.
 //
 // Which thread takes which task never changes a result: a task owns its outputs. A worker
 // waits about 50 microseconds for more before it sleeps. A second caller at the same time does
@@ -7,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 
 namespace flipslide {
 
@@ -20,6 +22,30 @@ void parallel_for(std::int64_t n_tasks, int n_threads, const Body& body) {
       n_tasks, n_threads, [](const void* context, std::int64_t task) { (*static_cast<const Body*>(context))(task); },
       &body);
 }
+
+// What a call ends with that is asked to end: see Watch.
+struct Interrupted : std::exception {
+  const char* what() const noexcept override { return "interrupted"; }
+};
+
+// While it lives, this thread asks between tasks, about ten times a second, whether its call should end.
+class Watch {
+ public:
+  using Ask = bool (*)(void* context);
+  Watch(Ask ask, void* context);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // Throws Interrupted if this thread has a watch that says so. Costs a few nanoseconds.
+  static void look();
+
+ private:
+  const Ask ask_;
+  void* const context_;
+  Watch* const before_;
+  std::int64_t last_;
+};
 
 // Threads that a call may use when it does not say: this thread's own setting, else the
 // process's.

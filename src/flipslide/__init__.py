@@ -32,12 +32,13 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 #: Modules that are public themselves; `fs.kernels` is another name of `fs.taps`.
-_MODULES = {"filters": "filters", "nn": "nn", "taps": "taps", "kernels": "taps"}
+_MODULES = {"ext": "ext", "filters": "filters", "nn": "nn", "taps": "taps", "kernels": "taps"}
 
 __all__ = sorted({*_HOME_OF, *_MODULES.values(), "__version__"})
 
 # The same names for type checkers and editors, which do not run the table; a test compares the two.
 if TYPE_CHECKING:
+    from . import ext as ext
     from . import filters as filters
     from . import nn as nn
     from . import taps as taps

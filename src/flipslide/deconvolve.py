@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ def deconvolve(
     iterations : int, optional
         At most so many; 100 unless given, 30 for "richardson_lucy".
     tolerance : float, optional
-        Stop when x changes by less than this share of itself; 1e-6 unless given, 1e-4 for "richardson_lucy".
+        Stop when x changes by less than this share of itself; 1e-4 unless given, 1e-6 for "lsqr".
     noise : float, optional
         The standard deviation of the noise. Stop as soon as A·x is as near to y as that (the discrepancy
         principle): what could be fitted after that is noise.
@@ -133,7 +134,7 @@ def deconvolve(
     many = method == "richardson_lucy"
     stop = _Stop(
         to_int((30 if many else 100) if iterations is None else iterations, "iterations", 0),
-        _not_negative((1e-4 if many else 1e-6) if tolerance is None else tolerance, "tolerance"),
+        _not_negative((1e-6 if method == "lsqr" else 1e-4) if tolerance is None else tolerance, "tolerance"),
         None if noise is None else _not_negative(noise, "noise"),
         callback,
     )
@@ -173,11 +174,12 @@ class _Problem(NamedTuple):
         return np.asarray(y if self.weight is None else y * self.weight)
 
     def residual(self, x: Array) -> float:
-        return self.rms(_norm(self.forward(x) - self.y))
+        return self.distance(self.forward(x))
 
-    def rms(self, norm: float) -> float:
+    def distance(self, expected: Array) -> float:
+        """The root mean square of A·x − y over what was measured."""
         n = self.y.size if self.weight is None else int(np.count_nonzero(self.weight))
-        return norm / math.sqrt(max(n, 1))
+        return _norm(expected - self.y) / math.sqrt(max(n, 1))
 
 
 def _read_blur(
@@ -244,21 +246,37 @@ def _norm(x: Array) -> float:
 
 def _dot(a: Array, b: Array) -> float:
     """Re Σ ā·b, in float64."""
-    wide = np.complex128 if a.dtype.kind == "c" else np.float64
-    return float(np.vdot(a.astype(wide, copy=False), b.astype(wide, copy=False)).real)
+    if a.dtype.kind == "c":
+        return _dot(a.real, b.real) + _dot(a.imag, b.imag)
+    return float(np.einsum("i,i->", a.ravel(), b.ravel(), dtype=np.float64))
 
 
-def _iterate(steps: Iterator[tuple[Array, float]], stop: _Stop, first: Array) -> Array:
-    """Take (x, residual) until one of the rules says that it is enough."""
+#: x, and its residual for those who want to know.
+Found = tuple[Array, Callable[[], float]]
+
+
+def _iterate(steps: Iterator[Found], stop: _Stop, first: Array) -> Array:
+    """Take one x after the other until one of the rules says that it is enough."""
     x = first
     for iteration, (found, residual) in zip(range(1, stop.iterations + 1), steps, strict=False):
-        length = _norm(found)
-        change = _norm(found - x) / length if length else 0.0
-        x = found
-        asked = stop.callback is not None and stop.callback(Step(iteration, x, residual, change)) is True
-        if asked or change <= stop.tolerance or (stop.noise is not None and residual <= stop.noise):
+        before, x = x, found
+        if _is_enough(stop, iteration, before, x, residual):
             break
     return x
+
+
+def _is_enough(stop: _Stop, iteration: int, before: Array, x: Array, residual: Callable[[], float]) -> bool:
+    """Nothing is measured that no rule asks for."""
+    told = stop.callback is not None
+    left = residual() if told or stop.noise is not None else math.inf
+    change = _change(before, x) if told or stop.tolerance else math.inf
+    asked = stop.callback is not None and stop.callback(Step(iteration, x, left, change)) is True
+    return asked or change <= stop.tolerance or (stop.noise is not None and left <= stop.noise)
+
+
+def _change(before: Array, x: Array) -> float:
+    length = _norm(x)
+    return _norm(x - before) / length if length else 0.0
 
 
 # ------------------------------------------------------------------------------- the methods
@@ -280,7 +298,7 @@ def _richardson_lucy(problem: _Problem, stop: _Stop) -> Array:
     return _iterate(_multiply(problem, x, gain), stop, x)
 
 
-def _multiply(problem: _Problem, x: Array, gain: Array) -> Iterator[tuple[Array, float]]:
+def _multiply(problem: _Problem, x: Array, gain: Array) -> Iterator[Found]:
     """x·Aᴴ(y/A·x)/Aᴴ1; a sample of x that no measured y has seen stays as it is."""
     expected = problem.forward(x)
     # Rounding makes tiny negative gains and sums out of zeros where a transform is used.
@@ -290,7 +308,7 @@ def _multiply(problem: _Problem, x: Array, gain: Array) -> Iterator[tuple[Array,
         factor = np.divide(problem.blur.adjoint(ratio), gain, out=np.ones_like(gain), where=gain > floor)
         x = x * np.maximum(factor, 0)
         expected = problem.forward(x)
-        yield x, problem.rms(_norm(expected - problem.y))
+        yield x, partial(problem.distance, expected)
 
 
 def _lsqr(problem: _Problem, stop: _Stop) -> Array:
@@ -299,7 +317,7 @@ def _lsqr(problem: _Problem, stop: _Stop) -> Array:
     return _iterate(_bidiagonalize(problem, x, damping), stop, x)
 
 
-def _bidiagonalize(problem: _Problem, x: Array, damping: float) -> Iterator[tuple[Array, float]]:
+def _bidiagonalize(problem: _Problem, x: Array, damping: float) -> Iterator[Found]:
     """LSQR: Golub and Kahan's bidiagonalization of A, its least squares by plane rotations, one a step.
 
     A start x₀ is a shift: what is found is the smallest change, so that the damping pulls towards x₀.
@@ -322,7 +340,7 @@ def _bidiagonalize(problem: _Problem, x: Array, damping: float) -> Iterator[tupl
         x = x + (cosine * phi_bar / rho) * direction
         direction = v - (sine * alpha / rho) * direction
         rho_bar, phi_bar = -cosine * alpha, sine * phi_bar
-        yield x, problem.rms(abs(phi_bar) if not damping else _norm(problem.forward(x) - problem.y))
+        yield x, partial(problem.residual, x)
 
 
 def _unit(x: Array, size: float = 0.0) -> tuple[Array, float]:
@@ -338,9 +356,10 @@ def _wiener(problem: _Problem, stop: _Stop) -> Array:
     spec = problem.blur.spec
     dims = tuple(axis.x_dim for axis in spec.axes)
     rough = _Blur(_laplace_spec(spec, dims), laplacian(len(dims)).astype(_real(problem.y.dtype)), problem.blur.threads)
-    power = _power(problem.blur, dims) + balance * _power(rough, dims)
+    real = problem.y.dtype.kind == "f"
+    power = _power(problem.blur, dims, real) + balance * _power(rough, dims, real)
     power = np.maximum(power, np.finfo(power.dtype).eps * power.max(initial=0) or 1.0)
-    solve = _on_a_circle(power, dims, problem.y.dtype)
+    solve = _on_a_circle(power, dims, spec.x_shape, problem.y.dtype)
     is_circular = all(axis.boundary == "wrap" and axis.y == axis.x for axis in spec.axes)
     right = problem.blur.adjoint(problem.y)
     if is_circular and problem.weight is None:
@@ -359,15 +378,15 @@ def _laplace_spec(spec: ConvSpec, dims: tuple[int, ...]) -> ConvSpec:
     return ConvSpec.of(spec.x_shape, (3,) * len(dims), mode="same", axes=dims, boundary=boundaries)
 
 
-def _power(blur: _Blur, dims: tuple[int, ...]) -> Array:
-    """|transfer function|² of the taps on a circle as long as x."""
+def _power(blur: _Blur, dims: tuple[int, ...], real: bool) -> Array:
+    """|transfer function|² of the taps on a circle as long as x; half of it where x is real."""
     shape = blur.spec.x_shape
     w = blur.w
     if w.ndim != len(shape):
         w = np.moveaxis(blur.w.reshape(*blur.w.shape, *[1] * (len(shape) - len(dims))), range(len(dims)), dims)
     for dim in dims:
         w = _fold(w, dim, shape[dim])
-    spectrum = np.fft.fftn(w, [shape[dim] for dim in dims], dims)
+    spectrum = (np.fft.rfftn if real else np.fft.fftn)(w, axes=dims)
     return np.asarray(np.abs(spectrum) ** 2)
 
 
@@ -378,19 +397,22 @@ def _fold(w: Array, dim: int, n: int) -> Array:
     return np.moveaxis(wide.reshape(*wide.shape[:-1], -1, n).sum(axis=-2), -1, dim)
 
 
-def _on_a_circle(power: Array, dims: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[Array], Array]:
+def _on_a_circle(
+    power: Array, dims: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Callable[[Array], Array]:
     """The solution of the normal equations if x were on a circle."""
+    sizes = [shape[dim] for dim in dims]
+    there, back = (np.fft.rfftn, np.fft.irfftn) if dtype.kind == "f" else (np.fft.fftn, np.fft.ifftn)
 
     def solve(x: Array) -> Array:
-        found = np.fft.ifftn(np.fft.fftn(x, axes=dims) / power, axes=dims)
-        return np.asarray((found if dtype.kind == "c" else found.real).astype(dtype))
+        return np.asarray(back(there(x, axes=dims) / power, sizes, dims).astype(dtype, copy=False))
 
     return solve
 
 
 def _conjugate(
     problem: _Problem, x: Array, right: Array, normal: Callable[[Array], Array], solve: Callable[[Array], Array]
-) -> Iterator[tuple[Array, float]]:
+) -> Iterator[Found]:
     """Preconditioned conjugate gradients."""
     rest = right - normal(x)
     step = better = solve(rest)
@@ -406,7 +428,7 @@ def _conjugate(
         better = solve(rest)
         slope, before = _dot(rest, better), slope
         step = better + step.dtype.type(slope / before) * step
-        yield x, problem.residual(x)
+        yield x, partial(problem.residual, x)
 
 
 METHODS: dict[str, Callable[[_Problem, _Stop], Array]] = {

@@ -56,7 +56,65 @@ class MissingExtraError(FlipslideError, ImportError):
     """An optional package that this call needs is not installed."""
 
 
+#: Words of other libraries, and what they are here, for each option.
+_SYNONYMS: dict[str, dict[str, str]] = {
+    "boundary": {
+        **dict.fromkeys(("nearest", "replicate", "extend", "clamp", "nearest-neighbor"), "'edge'"),
+        **dict.fromkeys(("periodic", "circular", "circ", "cyclic", "grid-wrap", "periodization"), "'wrap'"),
+        **dict.fromkeys(("grid-mirror", "symm", "half-sample", "half-symmetric"), "'symmetric'"),
+        **dict.fromkeys(("whole-sample", "reflect101", "reflect-101"), "'mirror'"),
+        **dict.fromkeys(("fill", "grid-constant", "value"), "'constant'"),
+        **dict.fromkeys(("zeros", "pad", "none"), "'zero'"),
+    },
+    "mode": {
+        "causal": "mode='same' with center=0",
+        "circular": "mode='same' with boundary='wrap'",
+        "linear": "'full'",
+        **{word: f"boundary={word!r}" for word in ("zero", "constant", "edge", "symmetric", "mirror", "wrap")},
+        **dict.fromkeys(("nearest", "replicate"), "boundary='edge'"),
+    },
+    "center": {
+        "causal": "center=0",
+        "left": "center=0",
+        "middle": "'lower' or 'upper'",
+        "center": "'lower' or 'upper'",
+    },
+    "padding": {
+        **dict.fromkeys(("circular", "wrap", "periodic"), "fs.pad(x, width, 'wrap') before a layer with padding=0"),
+        **dict.fromkeys(("replicate", "edge", "nearest"), "fs.pad(x, width, 'edge') before a layer with padding=0"),
+        **dict.fromkeys(("reflect", "mirror"), "fs.pad(x, width, 'mirror') before a layer with padding=0"),
+        "same-upper": "'same'",
+        "zeros": "an integer",
+        "full": "padding=D − 1, with D the span of the taps",
+    },
+    "layout": {
+        **dict.fromkeys(("nchw", "ncw", "ncl", "ncdhw", "first"), "'channels_first'"),
+        **dict.fromkeys(("nhwc", "nwc", "nlc", "ndhwc", "last"), "'channels_last'"),
+    },
+    "overflow": {
+        **dict.fromkeys(("clip", "clamp"), "'saturate'"),
+        **dict.fromkeys(("ignore", "modulo"), "'wrap'"),
+        **dict.fromkeys(("error", "exact"), "'raise'"),
+    },
+    "method": {"fftconvolve": "'fft'", **dict.fromkeys(("oaconvolve", "overlap-add", "overlap-save"), "'overlap'")},
+    "accuracy": {"high": "'strict'", "exact": "'strict'", "low": "'fast'"},
+    "side": {**dict.fromkeys(("left", "before"), "'pre'"), **dict.fromkeys(("right", "after"), "'post'")},
+}
+
+
 def unknown_word(name: str, given: object, known: Iterable[str], hint: str = "") -> ParameterError:
-    """The error for a word outside a list, naming the list."""
+    """The error for a word outside a list, naming the list, and ours for a word of another library."""
+    known = tuple(known)
     words = ", ".join(repr(word) for word in known)
-    return ParameterError(f"{name}={given!r} is not known; use one of {words}{hint}")
+    ours = _ours(name, given, known)
+    here = f"; {given!r} is {ours} here" if ours else ""
+    return ParameterError(f"{name}={given!r} is not known; use one of {words}{hint}{here}")
+
+
+def _ours(name: str, given: object, known: tuple[str, ...]) -> str:
+    """Our word for a word of another library, or for the same one in other letters."""
+    if not isinstance(given, str):
+        return ""
+    word = given.strip().lower().replace("_", "-")
+    same = next((ours for ours in known if ours.replace("_", "-") == word), "")
+    return repr(same) if same else _SYNONYMS.get(name, {}).get(word, "")

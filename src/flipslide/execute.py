@@ -14,9 +14,9 @@ from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import BOUNDARIES, to_int
-from .plan import METHODS, SEPARATIONS, Plan, choose, forgetters
+from .plan import METHODS, SEPARATIONS, Plan, choose, forget_plans, forgetters
 from .spec import ConvSpec
-from .threads import get_num_threads
+from .threads import MOST_THREADS, get_num_threads
 
 __all__ = [
     "CoreCall",
@@ -35,10 +35,6 @@ __all__ = [
 _TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
 _TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
 _SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
-
-
-#: More would only wait for each other.
-MOST_THREADS = 1024
 
 
 class CoreCall(NamedTuple):
@@ -87,7 +83,7 @@ class Program:
             w = w.astype(self.w_dtype)
         numbers = self.plan.arithmetic
         if self._runner is None:
-            y[...] = _run_numpy(self.plan, x, w, bias)
+            _assign(y, _run_numpy(self.plan, x, w, bias))
             return y
         magnitude, negative = 0, False
         if bias is not None:
@@ -110,7 +106,7 @@ class Program:
             )
         if self.plan.exchanged or self.plan.tile:
             return self._other()(x, w, bias, y, threads)
-        y[...] = _run_numpy(self.plan, x, w, bias)
+        _assign(y, _run_numpy(self.plan, x, w, bias))
         return y
 
     def pack(self, w: Array, threads: int = 0) -> Any:
@@ -159,14 +155,16 @@ def remember(
     return call
 
 
-forgetters.append(_core.forget_calls)
+forgetters += [program_of.cache_clear, _core.forget_calls]
 
 
 def release_memory() -> int:
-    """Give the memory that is kept for large results, and that of kept taps, back to the system.
+    """Give the memory that is kept for later calls back to the system.
 
-    Returns the number of bytes. At most 256 MB are kept for results, and at most 64 MB of taps that came
-    more than once, with their spectra or factors. Memory of arrays that are in use is not touched.
+    Returns the number of bytes. At most 256 MB are kept for results, 64 MB of taps that came
+    more than once, with their spectra or factors, 32 MB of tables of transforms, 32 MB of noted steps of small
+    calls, and the plans of the last few thousand shapes, which are made again. Memory of arrays that are in use is
+    not touched.
 
     >>> import flipslide as fs
     >>> y = fs.convolve([0.0] * 200_000, [1.0, 2.0])
@@ -176,6 +174,7 @@ def release_memory() -> int:
     >>> fs.release_memory()
     0
     """
+    forget_plans()
     return int(_core.release_memory())
 
 
@@ -326,6 +325,12 @@ def _is_finite(array: Array) -> bool:
 
 
 # --------------------------------------------------------------------- the method "numpy"
+
+
+def _assign(y: Array, total: Array) -> None:
+    """Rounded to y's type; what is beyond its range becomes an infinity without a word, as in the compiled kernels."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        y[...] = total
 
 
 def _run_numpy(plan: Plan, x: Array, w: Array, bias: Array | None) -> Array:

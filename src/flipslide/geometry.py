@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from numbers import Number
 from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
@@ -21,6 +22,7 @@ __all__ = [
     "MODES",
     "LayerAxis",
     "check_boundary",
+    "check_fill_used",
     "extend_index",
     "fit_count",
     "ints_per_axis",
@@ -158,6 +160,16 @@ def check_boundary(word: object, name: str = "boundary") -> str:
     if not isinstance(word, str) or word not in _EXTENSIONS:
         raise unknown_word(name, word, BOUNDARIES)
     return word
+
+
+def check_fill_used(fill: object, rules: Sequence[str]) -> None:
+    """An error for a fill value that no rule would put anywhere."""
+    is_zero = fill is None or (isinstance(fill, Number) and fill == 0)  # type: ignore[comparison-overlap]
+    if not is_zero and "constant" not in rules:
+        raise ParameterError(
+            f"fill_value={fill!r} goes with boundary='constant' and the boundary is {' and '.join(map(repr, rules))}; "
+            "pass boundary='constant', or leave the fill value out"
+        )
 
 
 def extend_index(i: int, n: int, boundary: str) -> int | None:

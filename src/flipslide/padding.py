@@ -9,7 +9,16 @@ import numpy as np
 from .arrays import Array, enter
 from .carried import check_fill, is_lost
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
-from .geometry import check_boundary, extend_index, is_sequence, listed, normalize_axes, per_axis, to_int
+from .geometry import (
+    check_boundary,
+    check_fill_used,
+    extend_index,
+    is_sequence,
+    listed,
+    normalize_axes,
+    per_axis,
+    to_int,
+)
 
 __all__ = ["pad"]
 
@@ -62,6 +71,7 @@ def pad(
     if side not in SIDES:
         raise unknown_word("side", side, SIDES)
     rules = per_axis(boundary, len(dims), "boundary", check_boundary)
+    check_fill_used(fill_value, rules)
     fill = _fill_like(x, fill_value) if "constant" in rules else 0
     for dim, (lo, hi), rule in zip(dims, _widths(width, len(dims), side), rules, strict=True):
         x = _pad_axis(x, dim, lo, hi, rule, fill)

@@ -27,7 +27,7 @@ from .catalogue.checks import MAX_TAPS, Bound, check_finite, read_number
 from .catalogue.smoothing import unit_sum
 from .errors import ParameterError, ShapeError
 from .execute import count_threads, program_of, read_threads
-from .geometry import check_boundary, normalize_axes, to_int
+from .geometry import check_boundary, check_fill_used, normalize_axes, to_int
 from .plan import Plan, choose
 from .spec import Axis, ConvSpec, Loop
 
@@ -86,7 +86,7 @@ def upfirdn(
     rates = to_int(up, "up", 1), to_int(down, "down", 1)
     n = x.shape[dim]
     count = -(-((n - 1) * rates[0] + taps.size) // rates[1]) if n else 0
-    rule = _Rule(check_boundary(boundary), fill_value, dtype, threads)
+    rule = _read_rule(boundary, fill_value, dtype, threads)
     return _run(x, dim, _phases(taps, *rates, 0, count, _most_at_once(x)), rule)
 
 
@@ -152,7 +152,7 @@ def resample(
     common = math.gcd(*rates)
     rates = rates[0] // common, rates[1] // common
     result = np.dtype(np.float64) if x.dtype.kind in "biu" else x.dtype
-    rule = _Rule(check_boundary(boundary), fill_value, result, threads)
+    rule = _read_rule(boundary, fill_value, result, threads)
     count = -(-x.shape[dim] * rates[0] // rates[1])
     if taps is None and rates == (1, 1):
         return np.asarray(leave(x.astype(result), given, given))
@@ -193,6 +193,12 @@ class _Rule(NamedTuple):
     fill_value: Any
     dtype: Any
     threads: int | None
+
+
+def _read_rule(boundary: Any, fill_value: Any, dtype: Any, threads: int | None) -> _Rule:
+    word = check_boundary(boundary)
+    check_fill_used(fill_value, (word,))
+    return _Rule(word, fill_value, dtype, threads)
 
 
 class _Group(NamedTuple):

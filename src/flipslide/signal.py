@@ -384,7 +384,7 @@ def _program_for(
     return _program(correlated, shapes, dtypes, fill_type, frozen(options))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _program(
     correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], fill_type: Any, options: SignalOptions
 ) -> tuple[Program, int]:

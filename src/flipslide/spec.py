@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from .errors import ParameterError, ShapeError, unknown_word
 from .geometry import (
     check_boundary,
+    check_fill_used,
     extend_index,
     ints_per_axis,
     layer_axes,
@@ -168,6 +169,7 @@ class ConvSpec(NamedTuple):
         n_axes = len(x_dims)
         modes = split_modes(mode, n_axes)
         boundaries = per_axis(boundary, n_axes, "boundary", check_boundary)
+        check_fill_used(fill_value, boundaries)
         centers = per_axis(center, n_axes, "center", lambda value, _: value)
         strides = ints_per_axis(stride, n_axes, "stride", 1)
         dilations = ints_per_axis(dilation, n_axes, "dilation", 1)

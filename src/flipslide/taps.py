@@ -21,14 +21,15 @@ from .carried import exact_array
 from .catalogue.bands import bandpass, bandstop, frequency_response, highpass, lowpass
 from .catalogue.edges import dog, gaussian_laplace, laplacian, prewitt, scharr, sharpen, sobel
 from .catalogue.fitting import savgol
-from .catalogue.smoothing import box, disk, gaussian, motion, unit_sum
+from .catalogue.refused import refusal
+from .catalogue.smoothing import blackman, box, disk, gaussian, hamming, hann, motion, unit_sum
 from .catalogue.waves import gabor
 from .errors import ParameterError, unknown_word
 
 __all__ = [
-    "CATALOGUE", "bandpass", "bandstop", "box", "disk", "dog", "frequency_response", "gabor", "gaussian",
-    "gaussian_laplace", "highpass", "laplacian", "log", "lowpass", "motion", "parse", "prewitt", "savgol", "scharr",
-    "sharpen", "sobel", "unit_sum",
+    "CATALOGUE", "bandpass", "bandstop", "blackman", "box", "disk", "dog", "frequency_response", "gabor", "gaussian",
+    "gaussian_laplace", "hamming", "hann", "highpass", "laplacian", "log", "lowpass", "motion", "parse", "prewitt",
+    "savgol", "scharr", "sharpen", "sobel", "unit_sum",
 ]  # fmt: skip
 
 log = gaussian_laplace
@@ -37,18 +38,18 @@ log = gaussian_laplace
 # ------------------------------------------------------------------- parameters of the names
 
 
-def _read_size(text: str) -> tuple[int, ...]:
+def read_size(text: str) -> tuple[int, ...]:
     return tuple(int(entry) for entry in text.split("x"))
 
 
-def _read_numbers(text: str) -> Any:
+def read_numbers(text: str) -> Any:
     """1.5, or one number per axis with x between them: 1x2x2."""
     entries = [float(entry) for entry in text.split("x")]
     return entries[0] if len(entries) == 1 else tuple(entries)
 
 
 def _read_orders(text: str) -> Any:
-    entries = _read_size(text)
+    entries = read_size(text)
     return entries[0] if len(entries) == 1 else entries
 
 
@@ -62,9 +63,9 @@ class Entry(NamedTuple):
 
 
 _SIZES: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "ndim": ("ndim", int), "truncate": ("truncate", float), "spacing": ("spacing", _read_numbers),
+    "ndim": ("ndim", int), "truncate": ("truncate", float), "spacing": ("spacing", read_numbers),
 }  # fmt: skip
-_SIGMA = {"sigma": ("sigma", _read_numbers)}
+_SIGMA = {"sigma": ("sigma", read_numbers)}
 _DESIGN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "rate": ("rate", float), "taps": ("taps", int), "width": ("width", float), "attenuation": ("attenuation", float),
 }  # fmt: skip
@@ -75,9 +76,10 @@ _EDGES = {"low": ("low", float), "high": ("high", float)}
 CATALOGUE: dict[str, Entry] = {
     "bandpass": Entry(bandpass, _EDGES | _DESIGN, "bandpass:0.1,0.2", 2),
     "bandstop": Entry(bandstop, _EDGES | _DESIGN, "bandstop:0.1,0.2", 2),
-    "box": Entry(box, {"size": ("size", _read_size)}, "box:5x5"),
+    "blackman": Entry(blackman, {"size": ("size", int)}, "blackman:9"),
+    "box": Entry(box, {"size": ("size", read_size)}, "box:5x5"),
     "disk": Entry(disk, {"radius": ("radius", float)}, "disk:3"),
-    "dog": Entry(dog, {"low": ("low", _read_numbers), "high": ("high", _read_numbers)} | _SIZES, "dog:1,1.6", 2),
+    "dog": Entry(dog, {"low": ("low", read_numbers), "high": ("high", read_numbers)} | _SIZES, "dog:1,1.6", 2),
     "gabor": Entry(
         gabor,
         {
@@ -91,6 +93,8 @@ CATALOGUE: dict[str, Entry] = {
         gaussian, _SIGMA | {"radius": ("radius", _read_orders), "order": ("order", _read_orders)} | _SIZES,
         "gaussian:sigma=1.5",
     ),
+    "hamming": Entry(hamming, {"size": ("size", int)}, "hamming:9"),
+    "hann": Entry(hann, {"size": ("size", int)}, "hann:9"),
     "highpass": Entry(highpass, _CUTOFF | _DESIGN, "highpass:0.2"),
     "laplacian": Entry(laplacian, {"ndim": ("ndim", int)}, "laplacian"),
     "log": Entry(gaussian_laplace, _SIGMA | _SIZES, "log:2"),
@@ -115,7 +119,7 @@ CATALOGUE: dict[str, Entry] = {
 def read_named(name: str, text: str, context: Mapping[str, Any] = {}) -> Array:
     """The taps of one name. What the text leaves open is taken from the context, as far as the name has it."""
     if name not in CATALOGUE:
-        raise unknown_word("kernel", name, CATALOGUE, ", or numbers such as 1,-1,2")
+        raise refusal(name) or unknown_word("kernel", name, CATALOGUE, ", or numbers such as 1,-1,2")
     entry = CATALOGUE[name]
     keywords = read_keywords(name, entry, text)
     known = {keyword for keyword, _ in entry.parameters.values()}

@@ -16,6 +16,9 @@ from .geometry import to_int
 
 __all__ = ["get_num_threads", "register_threadpoolctl", "set_num_threads", "threads"]
 
+#: More would only wait for each other. The pool starts no more than there are processors to run on.
+MOST_THREADS = 1024
+
 
 def get_num_threads() -> int:
     """How many threads a call made here and now would use at most.
@@ -37,7 +40,7 @@ def set_num_threads(n: int) -> None:
     >>> import flipslide as fs
     >>> fs.set_num_threads(fs.get_num_threads())
     """
-    _core.set_process_threads(to_int(n, "n", 1))
+    _core.set_process_threads(min(to_int(n, "n", 1), MOST_THREADS))
 
 
 @contextmanager
@@ -48,7 +51,7 @@ def threads(n: int) -> Iterator[None]:
     >>> with fs.threads(1):
     ...     y = fs.convolve([1, 2, 3], [1, 1])
     """
-    before = _core.set_own_threads(to_int(n, "n", 1))
+    before = _core.set_own_threads(min(to_int(n, "n", 1), MOST_THREADS))
     try:
         yield
     finally:
@@ -73,9 +76,9 @@ def _default_threads() -> int:
     asked = os.environ.get("FLIPSLIDE_NUM_THREADS", "")
     if not asked:
         return usable_processors()
-    if not asked.isdigit() or int(asked) < 1:
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 19 and int(asked) >= 1):
         raise ParameterError(f"FLIPSLIDE_NUM_THREADS={asked!r} is not a positive integer")
-    return int(asked)
+    return min(int(asked), MOST_THREADS)
 
 
 _core.set_process_threads(_default_threads())

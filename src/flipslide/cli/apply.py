@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from .options import BOUNDARY, MODE
+from .level import Level, check_level, level_options, set_level
+from .options import AXES, BOUNDARY, CENTER, MODE, SIZE, as_entries
 from .streams import Progress, check_output, note, read_content, read_taps, warn, write_bytes
 
 if TYPE_CHECKING:
     from flipslide.arrays import Array
     from flipslide.io import Content
 
-__all__ = ["command"]
+__all__ = ["DEFAULTS", "Target", "command", "read_target", "write_result"]
 
 
 class Defaults(NamedTuple):
@@ -43,6 +44,14 @@ DEFAULTS = {
     "-b", "--boundary", type=BOUNDARY,
     help="A rule such as mirror or constant=7.  [default: edge for pictures, else zero]",
 )  # fmt: skip
+@click.option(
+    "--axis", "axes", type=AXES, help="What to slide along: 0, or 0,1.  [default: time, rows and columns, the last]"
+)
+@click.option(
+    "--center", type=CENTER, help="In mode same, the tap over the output: 0 keeps a beginning.  [default: the middle]"
+)
+@click.option("--stride", type=SIZE, default="1", help="Keep every so many-th output: 2, or 2x1.")
+@level_options(mixes=True)
 @click.option("--no-flip", is_flag=True, help="Correlate: slide the kernel as it is.")
 @click.option(
     "--range", "policy", type=click.Choice(["clip", "error"]),
@@ -52,8 +61,10 @@ DEFAULTS = {
 @click.option("-f", "--force", is_flag=True, help="Overwrite an existing output.")
 @click.option("-q", "--quiet", is_flag=True, help="No notes and no progress; warnings stay.")
 def command(
-    file: str, kernel: str, output: str, mode: str | None, boundary: tuple[str, Any] | None, no_flip: bool,
-    policy: str | None, threads: int | None, force: bool, quiet: bool,
+    file: str, kernel: str, output: str, mode: str | None, boundary: tuple[str, Any] | None,
+    axes: tuple[int, ...] | None, center: Any, stride: tuple[int, ...], gain: float | None,
+    normalize: bool, mix: float | None, bits: str | None, no_flip: bool, policy: str | None,
+    threads: int | None, force: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Convolve what FILE holds with a kernel, and write it in the same format and depth.
 
@@ -73,18 +84,23 @@ def command(
     if file == kernel.strip() == "-":
         raise click.UsageError("FILE and the kernel cannot both come from stdin")
     content, extension = read_content(file)
-    taps, about = read_taps(kernel)
-    target = Target(output, _target(output, extension, content.kind), force, quiet)
+    check_level(content)
+    taps, about = read_taps(kernel, rate=content.details.get("rate"), ndim=1 if content.kind == "audio" else None)
+    target = Target(output, read_target(output, extension, content.kind), force, quiet)
     check_output(output, is_text=FORMATS[target.extension].is_text, force=force)
     check_writable(content, target.extension)
     usual = DEFAULTS[content.kind]
     rule, fill = boundary or (usual.boundary, 0)
-    job = Job(_axes(content, taps), mode or usual.mode, rule, fill, not no_flip, threads)
+    slid = _axes(content, taps, axes)
+    job = Job(slid, mode or usual.mode, rule, fill, not no_flip, threads, center, as_entries(stride))
     _check_rate(content, about)
+    _warn_of_a_cut(content, taps, job)
+    content = _thinned(content, job)
     with Progress("convolving", quiet) as progress:
         result = _convolve(content, taps, job, progress.advance)
+    content, result = set_level(content, result, Level(gain, normalize, mix, bits))
     note(_summary(content, result, job), quiet)
-    _write(content._replace(array=result), file, target, policy or usual.range)
+    write_result(content._replace(array=result), file, target, policy or usual.range)
 
 
 class Target(NamedTuple):
@@ -96,7 +112,7 @@ class Target(NamedTuple):
     quiet: bool
 
 
-def _target(output: str, extension: str, kind: str) -> str:
+def read_target(output: str, extension: str, kind: str) -> str:
     """The extension to write: the same kind of file as was read, or an array."""
     from flipslide.io import FORMATS, WriteError, extension_of
 
@@ -111,12 +127,17 @@ def _target(output: str, extension: str, kind: str) -> str:
     return target
 
 
-def _axes(content: Content, taps: Array) -> tuple[int, ...]:
+def _axes(content: Content, taps: Array, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
     """The axes of the file that the taps slide along."""
     from flipslide.errors import ShapeError
+    from flipslide.geometry import normalize_axes
 
     if taps.ndim == 0:
         raise ShapeError("the kernel is a bare number without an axis; write it as one tap, -k 2")
+    if wanted is not None:
+        named = normalize_axes(wanted, content.array.ndim, "--axis")
+        _check_axes(content, named)
+        return named
     if content.kind == "table":
         if taps.ndim > content.array.ndim:
             raise ShapeError(f"the kernel has {taps.ndim} axes, the array fewer: its shape is {content.array.shape}")
@@ -125,12 +146,57 @@ def _axes(content: Content, taps: Array) -> tuple[int, ...]:
         raise ShapeError(
             f"a complex kernel gives complex samples, which no {content.kind} file holds; apply it to a .npy"
         )
-    axes: tuple[int, ...] = content.details.get("axes", (0,))
-    per_channel = content.kind == "audio" and taps.ndim == 2 and taps.shape[1] in (1, content.array.shape[1])
-    if taps.ndim != len(axes) and not per_channel:
-        wanted = "one row, or one column per channel" if content.kind == "audio" else "rows and columns, 0,1;2,3"
-        raise ShapeError(f"a kernel for {content.kind} has {wanted}; this one has shape {taps.shape}")
-    return axes
+    usual: tuple[int, ...] = content.details.get("axes", (0,))
+    per_channel = content.kind == "audio" and taps.ndim == 2 and _fits_channels(taps.shape[1], content)
+    if taps.ndim != len(usual) and not per_channel:
+        form = "one row, or one column per channel" if content.kind == "audio" else "rows and columns, 0,1;2,3"
+        raise ShapeError(f"a kernel for {content.kind} has {form}; this one has shape {taps.shape}")
+    return usual
+
+
+def _fits_channels(n: int, content: Content) -> bool:
+    """One kernel for all channels, one for each, or as many as there are to be of a single one."""
+    channels = content.array.shape[1]
+    return n == 1 or channels in (1, n)
+
+
+def _check_axes(content: Content, axes: tuple[int, ...]) -> None:
+    from flipslide.errors import ShapeError
+
+    if content.kind == "audio" and axes != (0,):
+        raise ShapeError(f"--axis {_listed(axes)}: a sound has one axis to slide along, 0, its time")
+    if content.kind == "image" and content.details.get("color") in axes:
+        raise ShapeError(f"--axis {_listed(axes)} names the colours of a pixel; slide along the others")
+
+
+def _listed(axes: tuple[int, ...]) -> str:
+    return ",".join(map(str, axes))
+
+
+def _warn_of_a_cut(content: Content, taps: Array, job: Any) -> None:
+    """What sounds before the middle of a long kernel is gone in mode same: a reverb's beginning."""
+    cut = (taps.shape[0] - 1) // 2
+    if content.kind == "audio" and job.mode == "same" and job.center is None and cut:
+        warn(f"mode same cuts off the first {cut} samples; --center 0 keeps the beginning, -m full everything")
+
+
+def _thinned(content: Content, job: Any) -> Content:
+    """The rate, resolution and places of the result, where outputs are left out."""
+    from flipslide.errors import ParameterError
+    from flipslide.geometry import ints_per_axis
+    from flipslide.io import Marks
+
+    strides = ints_per_axis(job.stride, len(job.axes), "--stride", 1)
+    details = dict(content.details)
+    marks = details.get("marks", Marks())
+    if max(strides) > 1 and content.kind == "audio":
+        if details["rate"] % strides[0]:
+            raise ParameterError(f"--stride {strides[0]} does not divide the rate, {details['rate']} samples a second")
+        details["rate"] //= strides[0]
+    if max(strides) > 1 and content.kind == "image":
+        marks = marks.thinned(dict(zip(job.axes, strides, strict=True)), details["axes"])
+    details["marks"] = marks.without_places() if job.mode == "valid" or max(strides) > 1 else marks
+    return content._replace(details=details)
 
 
 def _check_rate(content: Content, about: dict[str, Any]) -> None:
@@ -171,7 +237,7 @@ def _widened(array: Array, taps: Array) -> Array:
 # ---------------------------------------------------------------------------------- writing
 
 
-def _write(content: Content, source: str, target: Target, policy: str) -> None:
+def write_result(content: Content, source: str, target: Target, policy: str) -> None:
     from flipslide.io import FORMATS, encode, left_out
 
     kind = FORMATS[target.extension].kind

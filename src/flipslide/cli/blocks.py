@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flipslide.arrays import Array
-from flipslide.geometry import mode_window
+from flipslide.geometry import fit_count, ints_per_axis, mode_window, per_axis
 from flipslide.padding import pad
 from flipslide.signal import convolve, correlate
 
@@ -39,26 +39,37 @@ class Job(NamedTuple):
     fill: Any
     flip: bool
     threads: int | None
+    center: Any = None
+    stride: Any = 1
+
+    def words(self) -> dict[str, Any]:
+        """The options of a call that does all of it at once."""
+        return dict(
+            mode=self.mode, axes=self.axes, boundary=self.boundary, fill_value=self.fill, threads=self.threads,
+            center=self.center, stride=self.stride,
+        )  # fmt: skip
 
 
 def run(x: Array, w: Array, job: Job, advance: Callable[[int, int], None]) -> Array:
     """The convolution (or correlation), reporting (outputs done, outputs in all) along axes[0]."""
     spans = _spans(x, w, job.axes)
+    centers = per_axis(job.center, len(job.axes), "center", lambda value, _: value)
+    strides = ints_per_axis(job.stride, len(job.axes), "stride", 1)
     windows = [
-        mode_window(job.mode, x.shape[dim], span, None, not job.flip) for dim, span in zip(job.axes, spans, strict=True)
+        mode_window(job.mode, x.shape[dim], span, center, not job.flip)
+        for dim, span, center in zip(job.axes, spans, centers, strict=True)
     ]
-    step, count = _step(x, windows, spans, job.axes), windows[0][1]
+    step, count = _step(x, windows, spans, job.axes), fit_count(windows[0][1], strides[0])
     # Where x̃'s zeros are written out an infinite tap would meet them and make NaN.
     if step >= count or 0 in x.shape or not np.isfinite(w).all():
-        return _verb(job)(
-            x, w, job.mode, axes=job.axes, boundary=job.boundary, fill_value=job.fill, threads=job.threads
-        )
+        return _verb(job)(x, w, **job.words())
     extended = _extend(x, windows, spans, job)
     parts = []
     for a in range(0, count, step):
         b = min(a + step, count)
-        block = extended[(slice(None),) * job.axes[0] + (slice(a, b + spans[0] - 1),)]
-        parts.append(_verb(job)(block, w, "valid", axes=job.axes, threads=job.threads))
+        samples = slice(a * strides[0], (b - 1) * strides[0] + spans[0])
+        block = extended[(slice(None),) * job.axes[0] + (samples,)]
+        parts.append(_verb(job)(block, w, "valid", axes=job.axes, stride=strides, threads=job.threads))
         advance(b, count)
     return np.concatenate(parts, axis=job.axes[0])
 

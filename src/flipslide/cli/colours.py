@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from flipslide.arrays import Array
+from flipslide.geometry import per_axis, read_center
 
 from .blocks import Job, run
 
@@ -71,7 +72,8 @@ def _around(job: Job, fill: Any) -> Job:
 def _delta(taps: Array, job: Job) -> Array:
     """A single 1 in the middle of as many taps: it cuts or pads as they do and changes nothing."""
     one = np.zeros(taps.shape, taps.dtype if taps.dtype.kind in "biu" else np.float64)
-    one[tuple((n - 1) // 2 if job.flip else n // 2 for n in taps.shape)] = 1
+    centers = per_axis(job.center, taps.ndim, "center", lambda value, _: value)
+    one[tuple(read_center(center, n, not job.flip) for center, n in zip(centers, taps.shape, strict=True))] = 1
     return one
 
 

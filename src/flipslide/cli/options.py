@@ -8,9 +8,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from flipslide.geometry import MODES, PADDINGS, check_boundary
+from flipslide.geometry import CENTERS, MODES, PADDINGS, check_boundary
 
-__all__ = ["BOUNDARY", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries", "refuse"]
+__all__ = ["AXES", "BOUNDARY", "CENTER", "INDEX", "MODE", "PADDING", "SIZE", "NumbersCommand", "as_entries", "refuse"]
 
 
 class NumbersCommand(click.Command):
@@ -90,6 +90,35 @@ class Index(click.ParamType[Any]):
         return index[0] if len(index) == 1 else index
 
 
+class Axes(click.ParamType[tuple[int, ...]]):
+    """One axis, or several: 0, -1, 0,1."""
+
+    name = "axis"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\s*-?\d+(,-?\d+)*", value):
+            self.fail(f"{value!r} is no axis; write 0, or 0,1 for several", param, ctx)
+        return tuple(int(entry) for entry in value.split(","))
+
+
+class Center(click.ParamType[Any]):
+    """lower, upper, or a place in the taps; x between axes."""
+
+    name = "center"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or value in CENTERS:
+            return value
+        if not re.fullmatch(r"\s*-?\d+(x-?\d+)*", value):
+            self.fail(f"{value!r} is no center; write lower, upper or a place such as 0, or 0x1", param, ctx)
+        places = tuple(int(entry) for entry in value.split("x"))
+        return places[0] if len(places) == 1 else places
+
+
+AXES = Axes()
+CENTER = Center()
 SIZE = Size()
 PADDING = Padding()
 INDEX = Index()

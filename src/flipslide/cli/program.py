@@ -22,6 +22,9 @@ COMMANDS = {
     "play": "play",
     "worksheet": "worksheet",
     "apply": "apply",
+    "filter": "filter",
+    "resample": "resample",
+    "deconvolve": "deconvolve",
     "doctor": "doctor",
 }
 

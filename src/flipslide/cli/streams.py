@@ -63,8 +63,11 @@ def _decode_stdin(data: bytes, extension: str) -> Content:
         raise ReadError(f"stdin, read as {extension}: {error}") from None
 
 
-def read_taps(text: str) -> tuple[Array, dict[str, Any]]:
-    """Numbers as the kernel grammar writes them, from `@FILE`, or from `-`; and their details."""
+def read_taps(text: str, rate: float | None = None, ndim: int | None = None) -> tuple[Array, dict[str, Any]]:
+    """Numbers as the kernel grammar writes them, from `@FILE`, or from `-`; and their details.
+
+    rate and ndim are of what will be convolved, for names that need them.
+    """
     from flipslide.errors import ParameterError
     from flipslide.io import ReadError
     from flipslide.taps import parse
@@ -78,7 +81,7 @@ def read_taps(text: str) -> tuple[Array, dict[str, Any]]:
             return _as_taps(_decode_stdin(data, extension))
         text = data.decode("utf-8", "replace")
     try:
-        return parse(text), {}
+        return parse(text, rate=rate, ndim=ndim), {}
     except ParameterError as error:
         raise ReadError(str(error)) from None
 

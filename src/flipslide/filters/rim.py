@@ -178,7 +178,7 @@ def _one_by_one(x: Array, steps: Mapping[int, tuple[Array, str]], rule: Rule, to
     """Outside x stands the fill value; after a pass, the fill value times the sum of its taps."""
     y, fill = x.astype(total), rule.fill_value
     for dim, (row, word) in steps.items():
-        y = _convolve(y, row, (dim,), rule._replace(boundary=word, fill_value=fill), total)
+        y = _convolve(y, row, (dim,), rule._replace(boundary=word, fill_value=fill if word == "constant" else 0), total)
         fill = fill * math.fsum(row)
     return y
 

@@ -182,7 +182,7 @@ def _spread(x: Array, sizes: tuple[int, ...], dims: tuple[int, ...], rule: Rule)
     x = x.astype(np.float64) - (_level(x, dims) if extends(rule) else 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         first = mean(x, sizes, dims, rule)
-        second = mean(x**2, sizes, dims, rule._replace(fill_value=np.square(rule.fill_value)))
+        second = mean(x**2, sizes, dims, rule._replace(fill_value=rule.fill_value**2))
         spread = second - first**2
         noise = 4 * np.finfo(np.float64).eps * (math.log2(n) + 4) * (second + first**2)
         return np.asarray(np.where(np.abs(spread) <= noise, 0.0, np.abs(spread)) * n**2)

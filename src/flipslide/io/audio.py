@@ -134,7 +134,7 @@ def _too_loud(whole: Array, low: float, top: float, scale: float, policy: str) -
     found = f"{count} of {whole.size} samples exceed full scale (peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB)"
     if policy == "error":
         raise RangeError(
-            f"{found}; multiply the kernel by {top / scale / peak:.3g} or less. "
+            f"{found}; multiply the kernel by {top / scale / peak:.3g} or less, or pass --normalize. "
             "--range clip cuts them off, -o OUT.npy keeps them"
         )
     return f"{found} and were clipped"

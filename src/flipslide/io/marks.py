@@ -11,6 +11,10 @@ __all__ = ["CENTIMETRES", "INCHES", "Marks", "left_out"]
 INCHES, CENTIMETRES = 0.0254, 0.01
 
 
+#: The pieces of a sound that name samples by their number.
+PLACES: dict[str, tuple[object, ...]] = {"wav": (b"cue ", b"smpl", b"plst"), "flac": (5,)}
+
+
 class Marks(NamedTuple):
     """Empty where the file said nothing."""
 
@@ -22,6 +26,27 @@ class Marks(NamedTuple):
     #: What only files of the same kind can hold: (the kind, its names for a person, the data).
     native: tuple[str, tuple[str, ...], Any] = ("", (), None)
     dropped: tuple[str, ...] = ()  # what was left out while reading
+
+    def thinned(self, strides: dict[int, int], axes: tuple[int, int]) -> Marks:
+        """The marks of a picture of which every so many-th row and column is kept."""
+        steps = strides.get(axes[1], 1), strides.get(axes[0], 1)
+        density = self.density and (self.density[0] / steps[0], self.density[1] / steps[1])
+        if self.native[0] != "tiff" or max(steps) == 1:
+            return self._replace(density=density)
+        said = self.native[2]
+        lost = () if density or not said.get("resolution") else ("the resolution",)
+        native = (*self.native[:2], {**said, "resolution": None})
+        return self._replace(density=density, native=native, dropped=(*self.dropped, *lost))
+
+    def without_places(self) -> Marks:
+        """Without what names samples by their number: the result counts them otherwise."""
+        kind, _, pieces = self.native
+        if kind not in PLACES:
+            return self
+        kept = [piece for piece in pieces if piece[0] not in PLACES[kind]]
+        lost = () if len(kept) == len(pieces) else ("cue points and loops",)
+        names = tuple(name for name in self.native[1] if name not in ("cue points", "loops", "the cue sheet"))
+        return self._replace(native=(kind, names, kept), dropped=(*self.dropped, *lost))
 
     def named(self) -> dict[str, str]:
         """Each mark that is there: its field and what a person calls it."""

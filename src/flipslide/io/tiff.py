@@ -205,7 +205,7 @@ def _resolution(marks: Marks, native: Mapping[str, Any]) -> dict[str, Any]:
     if native.get("resolution"):
         x, y, unit = native["resolution"]
         return {"resolution": (x, y), "resolutionunit": unit}
-    if marks.density and not native:
+    if marks.density:
         return {"resolution": tuple(n * CENTIMETRES for n in marks.density), "resolutionunit": 3}
     return {}
 

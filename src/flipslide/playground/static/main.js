@@ -2,13 +2,18 @@
 
 import { action, h, redraw } from "./dom.js";
 import { at, fold, mapNested, parse, shapeOf } from "./number.js";
+import { functionsRoom } from "./functions.js";
+import { layerRoom } from "./layer.js";
+import { planeRoom } from "./plane.js";
+import { soundRoom } from "./sound.js";
+import { wavesRoom } from "./waves.js";
 import { quizRoom } from "./quiz.js";
 import { LEVEL_NAMES } from "./exercises.js";
 import { History, START, fromAddress, readRows, toAddress } from "./state.js";
 import { BOUNDARIES, MODES, TraceError, makeTrace } from "./trace.js";
 import { TABS, windowRoom } from "./window.js";
 
-const ROOMS = { window: ["Window", windowRoom], exercises: ["Exercises", quizRoom] };
+const ROOMS = { window: ["Window", windowRoom], layer: ["Layer", layerRoom], plane: ["Picture", planeRoom], sound: ["Sound", soundRoom], waves: ["Waves", wavesRoom], functions: ["Functions", functionsRoom], exercises: ["Exercises", quizRoom] };
 const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES };
 const PAUSE = 900;
 
@@ -108,7 +113,7 @@ class App {
   }
 
   replaced(name, index, text) {
-    const rows = this.shown[name] ?? this.state[name] ?? fold(this.trace.steps.map(() => "1"), [this.trace.steps.length]);
+    const rows = (name in this.shown ? this.shown : this.state)[name] ?? fold(this.trace.steps.map(() => "1"), [this.trace.steps.length]);
     const copy = mapNested(rows, (entry) => entry);
     at(copy, index.slice(0, -1))[index.at(-1)] = text;
     return copy;

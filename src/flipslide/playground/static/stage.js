@@ -10,14 +10,14 @@ const CELL = "cell";
 // ------------------------------------------------------------------------------- cells
 
 // A number that can be written over. What is being typed stays as it is, right or wrong.
-export function numberField(app, name, index, text, style, extra = "") {
+export function numberField(app, name, index, text, style, extra = "", as = name) {
   const key = `${name} ${index.join(",")}`;
   return h("input", {
     type: "text",
-    class: `${CELL} ${name} ${extra}`,
+    class: `${CELL} ${as} ${extra}`,
     key,
-    [`data-${name}`]: index.join(","),
-    "aria-label": `${name}${indexText(index)}`,
+    [`data-${as}`]: index.join(","),
+    "aria-label": `${as}${indexText(index)}`,
     autocomplete: "off",
     spellcheck: "false",
     inputmode: "text",
@@ -50,9 +50,12 @@ function bounds(trace, axis) {
 // --------------------------------------------------------------------------- lighting up
 
 // A cell carries what it belongs to; each product ties one x, one w and one y together.
+// A tap of a layer belongs to the filter of its output.
+const filterOf = (step) => (step.partials.length ? step.y.slice(0, 1) : []);
+
 function linksOf(trace) {
   return trace.steps.flatMap((step) =>
-    step.terms.filter((term) => term.product !== null).map((term) => ({ x: (term.x ?? []).join(","), w: term.w.join(","), y: step.y.join(",") })),
+    step.terms.filter((term) => term.product !== null).map((term) => ({ x: (term.x ?? []).join(","), w: [...filterOf(step), ...term.w].join(","), y: step.y.join(",") })),
   );
 }
 
@@ -256,7 +259,7 @@ function gridOfX(app, trace, step) {
 }
 
 // Rows and columns count from the first sample; those of the padding are negative.
-function renumber(figure, top, left, rows, columns) {
+export function renumber(figure, top, left, rows, columns) {
   const rulers = figure.querySelectorAll(".ruler");
   const text = (value) => String(value).replace("-", "−");
   for (let c = 0; c < columns; ++c) rulers[c].textContent = text(c + left);

@@ -1,6 +1,17 @@
 // What is on the page is one plain object. It is the address too: only what differs from the
 // beginning stands there, so that a link is short and opens the same page.
 
+// The layer of `flipslide explain --demo cs231n`.
+const LX = [
+  [["0", "1", "0", "2", "1"], ["0", "0", "1", "0", "1"], ["2", "1", "2", "1", "2"], ["0", "1", "2", "2", "0"], ["2", "1", "1", "2", "0"]],
+  [["0", "0", "0", "0", "2"], ["0", "1", "0", "0", "1"], ["2", "2", "1", "2", "2"], ["1", "2", "1", "1", "2"], ["0", "2", "0", "2", "1"]],
+  [["0", "1", "1", "2", "0"], ["2", "0", "1", "2", "1"], ["1", "1", "2", "1", "2"], ["2", "1", "2", "1", "1"], ["2", "1", "1", "0", "1"]],
+];
+const LW = [
+  [[["1", "0", "0"], ["1", "1", "0"], ["0", "1", "1"]], [["0", "1", "0"], ["1", "1", "0"], ["-1", "1", "1"]], [["0", "0", "0"], ["0", "1", "1"], ["1", "-1", "-1"]]],
+  [[["0", "1", "1"], ["0", "1", "0"], ["0", "-1", "0"]], [["0", "-1", "-1"], ["-1", "1", "0"], ["-1", "0", "1"]], [["-1", "-1", "-1"], ["0", "0", "1"], ["0", "0", "0"]]],
+];
+
 export const START = {
   room: "window",
   x: ["0", "1", "2", "3", "4"],
@@ -18,6 +29,13 @@ export const START = {
   target: null,
   level: "flip",
   seed: 1,
+  view: "bricks",
+  lx: LX,
+  lw: LW,
+  lb: ["1", "0"],
+  lstride: 2,
+  lpad: 1,
+  lat: 0,
 };
 
 const MAX_UNDO = 200;
@@ -25,7 +43,25 @@ const MAX_ROWS = 64;
 
 // ----------------------------------------------------------------------------- numbers
 
-const writeRows = (rows) => (Array.isArray(rows[0]) ? rows.map((row) => row.join(",")).join(";") : rows.join(","));
+// What separates numbers, rows, planes and filters in an address.
+const SEPARATORS = [",", ";", "|", "~"];
+
+const depthOf = (nested) => (Array.isArray(nested) ? 1 + depthOf(nested[0]) : 0);
+
+function writeRows(nested, depth = depthOf(nested)) {
+  return Array.isArray(nested) ? nested.map((entry) => writeRows(entry, depth - 1)).join(SEPARATORS[depth - 1]) : nested;
+}
+
+// Numbers in the shape of the beginning; null where they have another.
+function readLike(text, like, parse) {
+  const read = (part, shape) => {
+    if (!Array.isArray(shape)) return parse(part) === null ? null : part;
+    const parts = part.split(SEPARATORS[depthOf(shape) - 1]);
+    const entries = parts.map((entry, i) => read(entry, shape[Math.min(i, shape.length - 1)]));
+    return parts.length !== shape.length || entries.includes(null) ? null : entries;
+  };
+  return read(text, like);
+}
 
 // Rows of number texts from what a person typed; null where it is no rectangle of numbers.
 export function readRows(text, parse) {
@@ -38,7 +74,7 @@ export function readRows(text, parse) {
 
 // ----------------------------------------------------------------------------- address
 
-const WRITE = { object: writeRows, number: String, string: String };
+const WRITE = { object: (rows) => writeRows(rows), number: String, string: String };
 const isRows = (name) => ["x", "w", "dy", "target"].includes(name);
 
 export function toAddress(state) {
@@ -48,6 +84,7 @@ export function toAddress(state) {
 }
 
 function readEntry(name, text, parse) {
+  if (["lx", "lw", "lb"].includes(name)) return readLike(text, START[name], parse);
   if (isRows(name)) return readRows(text, parse);
   if (typeof START[name] === "number") return /^\d{1,6}$/.test(text) ? Number(text) : null;
   return text;
@@ -69,7 +106,7 @@ export function fromAddress(address, parse, allowed = {}) {
 // -------------------------------------------------------------------------------- undo
 
 // Where the window stands is not worth a step back.
-const PASSING = ["at", "tab", "room"];
+const PASSING = ["at", "lat", "tab", "view", "room"];
 const lasting = (state) => JSON.stringify(Object.entries(state).filter(([name]) => !PASSING.includes(name)));
 
 export class History {

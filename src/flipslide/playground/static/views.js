@@ -152,7 +152,7 @@ function gradientLines(trace, gradients) {
     return h("li", null, `d${kind}${indexText(index)} = ${met.length ? `${met.join(" + ")} = ` : ""}${numberText(value)}`);
   };
   const list = (kind, nested) => flatten(nested).map((value, i) => line(kind, indexOf(i, shapeOf(nested)), value));
-  return h("div", { class: "gradient-lines" }, h("div", null, h("h3", null, "dw: the sample that the tap met, times dy"), h("ul", null, list("w", gradients.dw))), h("div", null, h("h3", null, "dx: the tap that the sample met, times dy"), h("ul", null, list("x", gradients.dx))));
+  return h("div", { class: "gradient-lines" }, h("div", null, h("h2", { class: "small" }, "dw: the sample that the tap met, times dy"), h("ul", null, list("w", gradients.dw))), h("div", null, h("h2", { class: "small" }, "dx: the tap that the sample met, times dy"), h("ul", null, list("x", gradients.dx))));
 }
 
 const onesLike = (y) => flatten(y).map(() => "1");
@@ -233,12 +233,12 @@ function learning(app) {
   const isComplex = [...flatten(trace.x), ...flatten(trace.w)].some((value) => typeof value === "object" && "real" in value);
   if (isComplex) return null;
   const target = app.state.target?.length === count ? app.state.target : null;
-  if (!target) return h("section", { class: "learn" }, h("h3", null, "Learn taps"), h("p", null, "Keep today's y as the target, change w, and let the gradient find the taps again."), action("Keep y as the target", () => app.change({ target: flatten(trace.y).map((value) => sourceText(value)) })));
+  if (!target) return h("section", { class: "learn" }, h("h2", { class: "small" }, "Learn taps"), h("p", null, "Keep today's y as the target, change w, and let the gradient find the taps again."), action("Keep y as the target", () => app.change({ target: flatten(trace.y).map((value) => sourceText(value)) })));
   const loss = lossOf(asFloats(trace.y), target.map((text) => toFloat(parse(text))));
   return h(
     "section",
     { class: "learn" },
-    h("h3", null, "Learn taps"),
+    h("h2", { class: "small" }, "Learn taps"),
     h("p", null, `Target: ${rowsText(target.map(parse))}. L = ½ Σ (y − target)² = ${loss.toPrecision(4)}. A step moves w against its gradient.`),
     h("div", { class: "bar" }, action("Forget w", () => app.change({ w: mapNested(app.state.w, () => "0.0") })), action("One step", () => learn(app, 1)), action("100 steps", () => learn(app, 100)), action("No target", () => { app.losses = []; app.change({ target: null }); })),
     app.losses?.length > 1 ? lossCurve(app.losses) : null,
