@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -180,3 +181,12 @@ def test_counting_does_not_import_numpy() -> None:
     code = "import sys; from flipslide.explain import explain_shape; print(explain_shape(5, 3))"
     code += "; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("mode", ["full", "same"])
+def test_an_axis_without_samples_is_not_counted_out(mode: str) -> None:
+    report = fs.explain_shape(0, 3, mode=mode)
+    assert report.outputs == (0,) == np.shape(fs.convolve(np.empty(0), np.ones(3), mode))
+    assert "o = 0, for there are no samples" in report.lines()
+    for number in re.findall(r"(\d+) \+ 1 = (\d+)$", str(report), re.MULTILINE):
+        assert int(number[0]) + 1 == int(number[1])
