@@ -3,6 +3,7 @@
     FlipslideError
     ├── ShapeError             ValueError      sizes or axes that do not fit together
     ├── ParameterError         ValueError      a word or number that means nothing here
+    │   └── UnknownKeywordError  TypeError      a keyword that a function does not have
     ├── DtypeError             TypeError       a dtype that cannot be convolved or returned
     ├── IntegerOverflowError   OverflowError   integers that would not be exact
     ├── NotAConvolutionError   AttributeError  a filter that is no sum of products, and where it is
@@ -24,6 +25,7 @@ __all__ = [
     "NotAConvolutionError",
     "ParameterError",
     "ShapeError",
+    "UnknownKeywordError",
     "unknown_word",
 ]
 
@@ -38,6 +40,10 @@ class ShapeError(FlipslideError, ValueError):
 
 class ParameterError(FlipslideError, ValueError):
     """A word or a number that means nothing here."""
+
+
+class UnknownKeywordError(ParameterError, TypeError):
+    """A keyword that a function does not have."""
 
 
 class DtypeError(FlipslideError, TypeError):
@@ -65,6 +71,9 @@ _SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("whole-sample", "reflect101", "reflect-101"), "'mirror'"),
         **dict.fromkeys(("fill", "grid-constant", "value"), "'constant'"),
         **dict.fromkeys(("zeros", "pad", "none"), "'zero'"),
+        **dict.fromkeys(("linear-ramp", "linear"), "'ramp' of fs.pad"),
+        **dict.fromkeys(("antireflect", "odd-reflect"), "'odd_mirror' of fs.pad"),
+        **{word: f"{word!r} of fs.pad" for word in ("mean", "median", "minimum", "maximum", "empty", "smooth", "line")},
     },
     "mode": {
         "causal": "mode='same' with center=0",

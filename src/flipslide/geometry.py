@@ -153,12 +153,12 @@ _REFLECT = (
 )
 
 
-def check_boundary(word: object, name: str = "boundary") -> str:
+def check_boundary(word: object, name: str = "boundary", known: tuple[str, ...] = BOUNDARIES) -> str:
     """The word of a boundary rule, or an error that names them all."""
     if word == "reflect":
         raise ParameterError(_REFLECT)
     if not isinstance(word, str) or word not in _EXTENSIONS:
-        raise unknown_word(name, word, BOUNDARIES)
+        raise unknown_word(name, word, known)
     return word
 
 
@@ -401,7 +401,7 @@ class LayerAxis(NamedTuple):
 
     @property
     def transposed_formula(self) -> str:
-        """The same of the transposed layer.
+        """The number of outputs of the transposed layer with this axis's integers.
 
         >>> LayerAxis(3, 3, 1, 1, stride=2, output_padding=1).transposed_formula
         '(3 − 1)·2 − 1 − 1 + 1·(3 − 1) + 1 + 1 = 6'

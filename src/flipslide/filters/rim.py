@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypedDict
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypedDict, cast
 
 import numpy as np
 
 from ..arrays import Array, enter
 from ..carried import axes_of, leave
 from ..catalogue.smoothing import outer, unit_sum
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, IntegerOverflowError, ShapeError
 from ..geometry import check_boundary, normalize_axes, per_axis
 from ..signal import convolve
 
@@ -64,13 +64,13 @@ def rim(run: Callable[Concatenate[Array, P], Array]) -> Callable[Concatenate[Any
     """A filter that takes any array, axes by name too, and gives the result back as x came."""
 
     @wraps(run)
-    def call(x: Any, /, *args: P.args, **keywords: P.kwargs) -> Any:
+    def call(x: Any, *args: P.args, **keywords: P.kwargs) -> Any:
         for word in ("axes", "axis"):
             if word in keywords:
                 keywords[word] = axes_of(x, keywords[word])
         return leave(run(enter(x, "x"), *args, **keywords), x, x)
 
-    return call
+    return cast(Callable[Concatenate[Any, P], Any], call)  # x may be named too, for which there is no notation
 
 
 def which_axes(x: Array, axes: Any) -> tuple[int, ...]:
@@ -147,7 +147,16 @@ def slide_whole(x: Array, w: Array, dims: tuple[int, ...], rule: Rule) -> Array:
     if x.dtype.kind not in "biu" or asked.kind in "fc":
         return slide(x, w, dims, rule)
     total = whole_dtype(x) if rule.dtype is None else asked
-    return _convolve(x, w.astype(np.int8), dims, rule, total)
+    return _convolve(_signed(x), w.astype(np.int8), dims, rule, total)
+
+
+def _signed(x: Array) -> Array:
+    """uint64 as int64, with which NumPy does not go to floats."""
+    if x.dtype != np.uint64:
+        return x
+    if x.max(initial=0) >= 2**63:
+        raise IntegerOverflowError(f"x reaches {x.max()}, beyond 64 bits with a sign; pass dtype=np.float64")
+    return x.astype(np.int64)
 
 
 def slide_rows(x: Array, rows: Mapping[int, Array], rule: Rule) -> Array:
@@ -184,6 +193,9 @@ def _one_by_one(x: Array, steps: Mapping[int, tuple[Array, str]], rule: Rule, to
 
 
 def _convolve(x: Array, w: Array, dims: tuple[int, ...], rule: Rule, total: np.dtype[Any], center: Any = None) -> Array:
+    if x.size == 0:  # nothing to extend, and nothing that could be asked about it
+        per_axis(rule.boundary, len(dims), "boundary", check_boundary)
+        return np.zeros(x.shape, total)
     y: Array = convolve(
         x, w, "same", axes=dims, boundary=rule.boundary, fill_value=rule.fill_value, center=center,
         dtype=None if total.kind == "O" else total, threads=rule.threads,
