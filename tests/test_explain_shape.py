@@ -183,10 +183,9 @@ def test_counting_does_not_import_numpy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("mode", ["full", "same"])
-def test_an_axis_without_samples_is_not_counted_out(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "outputs"), [("full", 2), ("same", 0)])
+def test_an_axis_without_samples_has_the_outputs_of_the_engine(mode: str, outputs: int) -> None:
     report = fs.explain_shape(0, 3, mode=mode)
-    assert report.outputs == (0,) == np.shape(fs.convolve(np.empty(0), np.ones(3), mode))
-    assert "o = 0, for there are no samples" in report.lines()
-    for number in re.findall(r"(\d+) \+ 1 = (\d+)$", str(report), re.MULTILINE):
-        assert int(number[0]) + 1 == int(number[1])
+    assert report.outputs == (outputs,) == np.shape(fs.convolve(np.empty(0), np.ones(3), mode))
+    counted = re.findall(r"(\d+) \+ 1 = (\d+)$", str(report), re.MULTILINE)
+    assert counted == ([("1", "2")] if outputs else [])

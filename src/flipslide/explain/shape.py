@@ -452,7 +452,7 @@ def _measure(
         sizes, taps, stride=stride, padding=0 if padding is None else padding, dilation=dilation,
         output_padding=output_padding, transposed=transposed,
     )  # fmt: skip
-    return tuple(_measure_axis(axis, transposed, mode is not None) for axis in axes)
+    return tuple(_measure_axis(axis, transposed, mode in ("full", "same")) for axis in axes)
 
 
 def _mode_pads(mode: str, taps: tuple[int, ...], dilations: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
@@ -464,8 +464,12 @@ def _mode_pads(mode: str, taps: tuple[int, ...], dilations: tuple[int, ...]) -> 
     return tuple(pads[mode](span) if mode in pads else (0, 0) for span in spans)
 
 
-def _measure_axis(axis: LayerAxis, transposed: bool, is_signal: bool) -> AxisShape:
-    outputs = axis.transposed_outputs if transposed else axis.outputs if axis.n or not is_signal else 0
+def _measure_axis(axis: LayerAxis, transposed: bool, always_fits: bool) -> AxisShape:
+    """`always_fits`: full and same have max(N + D − 1, 0) and N outputs also where the taps are the longer ones."""
+    if transposed:
+        outputs = axis.transposed_outputs
+    else:
+        outputs = axis.room // axis.stride + 1 if always_fits else axis.outputs
     given = axis.n, axis.taps, axis.stride, axis.dilation, axis.lo, axis.hi, axis.output_padding
     return AxisShape(*given, transposed, outputs)
 
