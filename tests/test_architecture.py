@@ -98,6 +98,7 @@ INCLUDES = {
     "fft": {"fft", "layout", "microkernels", "spec", "sums", "taps", "thread"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "methods": {"convolution", "fft", "methods", "sums"},
+    "wasm": {"fft", "methods", "thread"},
     "bindings": {"arena", "bindings", "methods", "pooling", "taps", "thread"},
 }
 
