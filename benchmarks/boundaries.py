@@ -46,7 +46,7 @@ CASES = (
 
 
 class Cost(NamedTuple):
-    """Of one rule: median seconds, and the quartiles of its ratio to "zero" in the same round."""
+    """The median seconds of one rule, and the quartiles of its ratio to "zero" in the same round."""
 
     seconds: float
     low: float

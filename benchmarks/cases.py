@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import flipslide as fs
+from flipslide.geometry import mode_window
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -50,7 +51,7 @@ class Case:
 
     @property
     def conv_axes(self) -> Shape:
-        """Of x, counted from 0."""
+        """The convolved axes of x, counted from 0."""
         n = len(self.w_shape) - 2 if self.is_layer else len(self.w_shape)
         return tuple(a % len(self.x_shape) for a in self.axes) or tuple(range(len(self.x_shape)))[-n:]
 
@@ -69,25 +70,30 @@ class Case:
         return math.prod(self.n_taps) * (self.w_shape[1] if self.is_layer else 1)
 
     @property
+    def sizes(self) -> Shape:
+        """The sizes of x along the convolved axes."""
+        return tuple(self.x_shape[a] for a in self.conv_axes)
+
+    @property
     def starts(self) -> Shape:
         """Where the window of outputs begins, along each convolved axis."""
         if self.is_layer:
             return tuple(-self.padding for _ in self.n_taps)
-        return tuple(0 if self.mode == "full" else (k - 1) // 2 for k in self.n_taps)
+        windows = (mode_window(self.mode, n, k, None, False) for n, k in zip(self.sizes, self.n_taps, strict=True))
+        return tuple(start for start, _ in windows)
 
     @property
     def y_shape(self) -> Shape:
         if self.is_layer:
-            sizes = (n + 2 * self.padding - k + 1 for n, k in zip(self.x_shape[2:], self.n_taps, strict=True))
-            return (self.x_shape[0], self.w_shape[0], *sizes)
+            return (self.x_shape[0], self.w_shape[0], *fs.output_shape(self.sizes, self.n_taps, padding=self.padding))
         shape = list(map(max, self.x_shape, self.w_shape)) if self.has_bank else list(self.x_shape)
-        for axis, k in zip(self.conv_axes, self.n_taps, strict=True):
-            shape[axis] = self.x_shape[axis] + (k - 1 if self.mode == "full" else 0)
+        for axis, size in zip(self.conv_axes, fs.output_shape(self.sizes, self.n_taps, mode=self.mode), strict=True):
+            shape[axis] = size
         return tuple(shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the result."""
+        """The dtype of the result."""
         return np.dtype(self.y_dtype or np.promote_types(self.x_dtype, self.w_dtype))
 
     @property
@@ -317,7 +323,7 @@ def boundaries() -> Iterator[Case]:
 
 
 def layers() -> Iterator[Case]:
-    """Of the shapes of ResNet: 3 by 3, 1 by 1, the first one; and a short audio layer."""
+    """Layers with the shapes of ResNet (3 by 3, 1 by 1, the first one), and a short audio layer."""
     for channels, size, filters, k in ((64, 56, 64, 3), (256, 14, 256, 1), (3, 224, 64, 7)):
         x, w = (8, channels, size, size), (filters, channels, k, k)
         yield Case("layer", x, w, padding=k // 2, scaling=k == 3, quick=k == 1)

@@ -27,7 +27,7 @@ from .cases import Case
 
 #: Bytes of both arrays, over all threads, at which copies are timed: the caches, then memory.
 SIZES = (1 << 15, 1 << 18, 1 << 20, 1 << 23, 1 << 26, 1 << 28)
-Runner = Callable[[int], float]  # so many rounds ↦ how much was done
+Runner = Callable[[int], float]  # the number of rounds ↦ the operations or bytes of all of them
 TRIAL_SECONDS = 0.006
 
 
@@ -78,7 +78,7 @@ class Roofline:
 
 
 def multiply_adds(case: Case) -> float:
-    """Of the cheapest way: every product, one axis after the other, or transforms."""
+    """The operations of the cheapest way: every product, one axis after the other, or transforms."""
     parts = 4 if np.dtype(case.x_dtype).kind == "c" else 1
     outputs = math.prod(case.y_shape)
     ways = [case.products * parts]

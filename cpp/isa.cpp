@@ -12,6 +12,7 @@ extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
+extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -19,6 +20,7 @@ extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
+extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -26,6 +28,7 @@ extern "C" const FsConvert FS_SYMBOL(convert);
 extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
+extern "C" const FsMoments FS_SYMBOL(moments)[2];
 #undef FS_ISA
 
 namespace flipslide {
@@ -53,6 +56,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
+       FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -62,6 +66,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
+       FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -72,6 +77,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(butterflies),
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
+       FS_SYMBOL(moments),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };

@@ -7,6 +7,7 @@
 #include "microkernels/box.hpp"
 #include "microkernels/microkernel.hpp"
 #include "microkernels/butterflies.hpp"
+#include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
 
 namespace flipslide {
@@ -18,6 +19,7 @@ struct InstructionSet {
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
+  const FsMoments* moments;  // in floats, in doubles
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -208,6 +208,10 @@ def takeover() -> Iterator[Any]:
         yield installed
 
 
+def strides_of(tensor: Any) -> list[int]:
+    return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+
+
 @given(call=layers((torch.float32, torch.float64)))
 def test_what_is_taken_is_torchs(call: Layer) -> None:
     given = [t.requires_grad_() for t in call.tensors if t is not None]
@@ -217,7 +221,10 @@ def test_what_is_taken_is_torchs(call: Layer) -> None:
     with ours.install(choose="always", smallest=0) as installed:
         y = call(functional)
         torch.testing.assert_close(y, expected)
-        torch.testing.assert_close(torch.autograd.grad(y, given, dy), gradients)
+        taken = torch.autograd.grad(y, given, dy)
+        torch.testing.assert_close(taken, gradients)
+        # Compiled code relies on how results lie.
+        assert [strides_of(t) for t in (y, *taken)] == [strides_of(t) for t in (expected, *gradients)]
         assert all(choice.ours for choice in installed.choices), installed.report()
         assert sum(choice.taken for choice in installed.choices) == 3
 
@@ -231,6 +238,15 @@ def test_reaches_modules_inference_and_second_derivatives(takeover: Any) -> None
     names = {choice.name for choice in takeover.choices}
     assert {"forward", "input gradient", "weight gradient"} <= names
     assert all(choice.left == 0 for choice in takeover.choices)
+
+
+def test_reaches_compiled_code(takeover: Any) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(2, 3, 3), torch.nn.ReLU(), torch.nn.Conv2d(3, 2, 3))
+    x = torch.randn(1, 2, 8, 8)
+    compiled = torch.compile(network, backend="aot_eager")
+    compiled(x).sum().backward()
+    assert {choice.name for choice in takeover.choices} == {"forward", "input gradient", "weight gradient"}
+    assert sum(choice.taken for choice in takeover.choices) == 5
 
 
 def test_removed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -160,7 +161,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "inhomogeneous shape after 1 dimensions. The detected shape was (2,) + inhomogeneous part.",
     ),
     "masked": (
-        lambda: fs.convolve(np.ma.masked_less(X, 2), W),
+        lambda: fs.pad(np.ma.masked_less(X, 2), 1),
         DtypeError,
         "x is a masked array and its mask would be ignored; pass x.filled(value) to say what stands there",
     ),
@@ -527,3 +528,25 @@ def test_numbers_out_of_proportion(name: str) -> None:
     with pytest.raises(ParameterError, match="out of all proportion"):
         fs.convolve(X, W, "same", **{name: 2**63})
     assert fs.convolve(X, W, threads=2.0).shape == (7,)  # type: ignore[arg-type]
+
+
+def test_taps_longer_than_the_last_axis_are_pointed_out() -> None:
+    time_first = ONES((600, 4))
+    with pytest.warns(UserWarning, match=r"axes=0 slides along the axis that is long enough") as caught:
+        fs.convolve(time_first, ONES(51), "same")
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fs.convolve(time_first, ONES(52), "same", axes=0)
+        fs.convolve(time_first, ONES(52), "same", axes=-1)
+        fs.convolve(time_first, ONES(3), "same")
+        fs.convolve(ONES((3, 4)), ONES(7))
+
+
+@pytest.mark.parametrize("verb", [fs.convolve, fs.correlate])
+def test_keywords_of_other_libraries_are_answered(verb: Any) -> None:
+    for word, answer in (("axis", "write axes="), ("cval", "fill_value="), ("nan_treatment", "nan='omit'")):
+        with pytest.raises(fs.UnknownKeywordError, match=rf"^{verb.__name__}\(\) has no keyword {word}=.*{answer}"):
+            verb(X, W, **{word: 0})
+    with pytest.raises(TypeError, match="has no keyword modus="):
+        verb(X, W, modus="full")

@@ -44,6 +44,25 @@ def test_upfirdn_of_scipy(signal: tuple[np.ndarray, int], n_taps: int, up: int, 
     np.testing.assert_allclose(y, wanted, rtol=1e-11, atol=1e-11 * (1 + np.abs(x).max()))
 
 
+@pytest.mark.parametrize(("up", "down"), [(1, 2), (1, 7), (2, 3), (3, 2), (5, 4), (1, 40)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+def test_many_taps_on_many_samples(up: int, down: int, dtype: str) -> None:
+    rng = np.random.default_rng(up)
+    x = (rng.normal(size=(20_000, 2)) + (1j * rng.normal(size=(20_000, 2)) if dtype == "complex64" else 0)).astype(
+        dtype
+    )
+    w = fs.taps.lowpass(0.4 / max(up, down), taps=1201).astype(x.real.dtype)
+    y = fs.upfirdn(x, w, up, down, axis=0)
+    tolerance = 1e-11 if dtype == "float64" else 1e-5
+    np.testing.assert_allclose(y, ss.upfirdn(w, x, up, down, 0), atol=tolerance)
+    x[5000, 1] = np.nan
+    bad = np.isnan(fs.upfirdn(x, w, up, down, axis=0))
+    assert not bad[:, 0].any()
+    places = np.flatnonzero(bad[:, 1]) * down - 5000 * up
+    assert 0 <= places.min() < down
+    assert w.size - down <= places.max() < w.size
+
+
 @given(
     signals(("int16", "float32", "complex64", "uint8")),
     st.lists(st.integers(-3, 3), min_size=1, max_size=20),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import windows
 
 import flipslide as fs
 from flipslide.errors import ParameterError
 from flipslide.taps import CATALOGUE, parse
 
-ONE_ROW = ("bandpass", "bandstop", "highpass", "lowpass", "savgol")
+ONE_ROW = ("bandpass", "bandstop", "blackman", "hamming", "hann", "highpass", "lowpass", "savgol")
 WHOLE = ("laplacian", "prewitt", "scharr", "sharpen", "sobel")
 
 
@@ -44,6 +45,7 @@ def test_numbers(text: str, taps: list[object]) -> None:
         ("1,2;3", "row 2 has 1 numbers"),
         ("1,2;;3,4", "row 2 is empty"),
         ("gaus:1", "'gaus'"),
+        ("hann:0", "at least one tap"),
         ("gaussian:sgma=1", "'sgma=1'"),
         ("gaussian:sigma=wide", "'wide'"),
         ("gaussian:sigma=", "'sigma='"),
@@ -117,3 +119,28 @@ def test_motion_rises_to_the_right_at_45_degrees() -> None:
     np.testing.assert_allclose(taps, taps[::-1, ::-1], atol=1e-15)
     assert taps[0, -1] > 0
     assert taps[0, 0] == 0
+
+
+def test_names_that_are_no_taps_are_refused_with_where_to_go() -> None:
+    with pytest.raises(fs.NotAConvolutionError, match="scipy.ndimage.median_filter"):
+        parse("median:3")
+
+
+def test_names_take_rate_and_axes_from_what_is_convolved() -> None:
+    np.testing.assert_array_equal(parse("lowpass:4000", rate=48000), fs.taps.lowpass(4000, 48000))
+    np.testing.assert_array_equal(parse("lowpass:0.1,rate=1", rate=48000), fs.taps.lowpass(0.1))
+    assert parse("gaussian:3", ndim=1).shape == (25,)
+    assert parse("gaussian:3,ndim=2", ndim=1).shape == (25, 25)
+    assert parse("gaussian:1x2", ndim=1).shape == (9, 17)
+    assert parse("sobel", ndim=1).shape == (3, 3)
+
+
+@pytest.mark.parametrize("name", ["hann", "hamming", "blackman"])
+def test_windows_sum_to_1_and_are_those_of_scipy(name: str) -> None:
+    for size in (1, 2, 9, 30):
+        w = getattr(fs.taps, name)(size)
+        assert w.shape == (size,)
+        assert w.sum() == 1
+        full = getattr(windows, name)(size if name == "hamming" else size + 2)
+        trimmed = full if name == "hamming" else full[1:-1]
+        np.testing.assert_allclose(w, trimmed / trimmed.sum(), atol=1e-15)

@@ -18,10 +18,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
-    "ShapeError",
+    "ShapeError UnknownKeywordError",
     "execute": "release_memory",
     "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
     "graph": "Graph graph graph_layer",
+    "match": "Match Matches match",
     "padding": "pad",
     "plan": "Plan",
     "resample": "resample upfirdn",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from .errors import NotAConvolutionError as NotAConvolutionError
     from .errors import ParameterError as ParameterError
     from .errors import ShapeError as ShapeError
+    from .errors import UnknownKeywordError as UnknownKeywordError
     from .execute import release_memory as release_memory
     from .explain import Explanation as Explanation
     from .explain import FunctionsReport as FunctionsReport
@@ -62,6 +64,9 @@ if TYPE_CHECKING:
     from .graph import Graph as Graph
     from .graph import graph as graph
     from .graph import graph_layer as graph_layer
+    from .match import Match as Match
+    from .match import Matches as Matches
+    from .match import match as match
     from .padding import pad as pad
     from .plan import Plan as Plan
     from .resample import resample as resample

@@ -15,7 +15,7 @@ from .errors import DtypeError, ParameterError, ShapeError
 
 __all__ = [
     "axes_of", "bare", "check_elements", "check_fill", "check_plain", "exact_array", "is_labelled", "is_lost",
-    "kind_of", "leave", "mask_of", "unit_of",
+    "kind_of", "leave", "mask_of", "unit_of", "with_mask",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -225,6 +225,15 @@ def leave(y: Array, x: Any, w: Any, out: Any = None) -> Any:
     if hasattr(x, "iloc"):
         return _relabel_table(y, x)
     return _relabel_axes(y, x) if _is_named(x) else y
+
+
+def with_mask(y: Array, mask: Array, x: Any) -> Any:
+    """The result with its mask, in the kind of masked array that x is."""
+    if not isinstance(x, np.ma.MaskedArray) and hasattr(type(x), "from_unmasked"):
+        return type(x).from_unmasked(y, mask=mask)
+    if hasattr(x, "uncertainty"):
+        return type(x)(y, mask=mask, meta=x.meta, wcs=x.wcs if y.shape == np.shape(x.data) else None)
+    return np.ma.MaskedArray(y, mask=mask)
 
 
 def _is_bfloat16(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
     y[m] = Σ_c Σ_j w[c, j] · x̃[c, start + stride·m ± dilation·j]  +  bias
 
-Every kernel is tested against `apply`. It imports none of them, it is slow, and it is
+Every method is tested against `apply`, which imports none of them. It is slow and
 exact: integers are Python integers, `Fraction` stays `Fraction`, narrow floats are
 summed in double. With boundary="zero" a tap that meets no sample adds nothing at all,
 so an infinite tap does not turn into NaN where it hangs over the edge.

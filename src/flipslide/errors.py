@@ -3,6 +3,7 @@
     FlipslideError
     ├── ShapeError             ValueError      sizes or axes that do not fit together
     ├── ParameterError         ValueError      a word or number that means nothing here
+    │   └── UnknownKeywordError  TypeError      a keyword that a function does not have
     ├── DtypeError             TypeError       a dtype that cannot be convolved or returned
     ├── IntegerOverflowError   OverflowError   integers that would not be exact
     ├── NotAConvolutionError   AttributeError  a filter that is no sum of products, and where it is
@@ -24,6 +25,7 @@ __all__ = [
     "NotAConvolutionError",
     "ParameterError",
     "ShapeError",
+    "UnknownKeywordError",
     "unknown_word",
 ]
 
@@ -38,6 +40,10 @@ class ShapeError(FlipslideError, ValueError):
 
 class ParameterError(FlipslideError, ValueError):
     """A word or a number that means nothing here."""
+
+
+class UnknownKeywordError(ParameterError, TypeError):
+    """A keyword that a function does not have."""
 
 
 class DtypeError(FlipslideError, TypeError):

@@ -1,4 +1,4 @@
-"""Run a plan on arrays. With `threads`, the only file that imports the compiled core."""
+"""Run a plan on arrays with the compiled core, or with NumPy where the core has no such dtype."""
 
 from __future__ import annotations
 

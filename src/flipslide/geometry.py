@@ -401,7 +401,7 @@ class LayerAxis(NamedTuple):
 
     @property
     def transposed_formula(self) -> str:
-        """The same of the transposed layer.
+        """The number of outputs of the transposed layer with this axis's integers.
 
         >>> LayerAxis(3, 3, 1, 1, stride=2, output_padding=1).transposed_formula
         '(3 − 1)·2 − 1 − 1 + 1·(3 − 1) + 1 + 1 = 6'

@@ -351,7 +351,7 @@ class Channels(NamedTuple):
         return ndim - 1 if self.last else 1
 
     def sizes(self, shape: Shape) -> Shape:
-        """Those of the spatial axes."""
+        """The sizes of the spatial axes."""
         return shape[1:-1] if self.last else shape[2:]
 
     def split(self, x: Array) -> Array:

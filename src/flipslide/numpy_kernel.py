@@ -1,7 +1,7 @@
 """The method "numpy": any spec, in any dtype that NumPy can multiply and add.
 
 For each tap, one multiplication of views of x and one sum: exact types (Fraction, Decimal,
-big integers), longdouble, and the cases in which a compiled kernel would have to multiply an
+big integers), longdouble, and the cases in which a compiled method would have to multiply an
 infinite tap by a zero that is not there. Slow, and the same spec.
 """
 
@@ -35,7 +35,7 @@ def apply(spec: ConvSpec, x: Array, w: Array, bias: Array | None, dtype: np.dtyp
         window = _gather(xs, n_loops, samples, outside, fill)
         at = np.ix_(*(range(size) for size in sizes), *outputs)
         at_tap: tuple[Any, ...] = (..., *(slice(tap, tap + 1) for tap in j))
-        # Infinities give NaN here as they do in the compiled kernels, without a word.
+        # ∞ − ∞ and 0·∞ give NaN, as in the compiled methods, and no warning.
         with np.errstate(over="ignore", invalid="ignore"):
             products = window * ws[at_tap]
             y[at] += products.sum(axis=summed, keepdims=True) if summed else products
@@ -73,7 +73,7 @@ def _terms_of_tap(axes: tuple[Axis, ...], j: tuple[int, ...]) -> tuple[list[Arra
 
 
 def _terms_of_axis(axis: Axis, tap: int) -> tuple[Array, Array, Array]:
-    """Axis.source for all outputs at once; the rule is asked only outside x, where few are."""
+    """Axis.source for all outputs at once. The boundary rule is evaluated only for those that read outside x."""
     m = np.arange(axis.y)
     samples, between = np.divmod(axis.position(0, tap) + axis.stride * m, axis.up)
     exists = between == 0

@@ -99,4 +99,4 @@ def _step(coefficients: Array, place: Array) -> Array:
     first = _differentiate(coefficients)
     slope, bend = _evaluate(first, place), _evaluate(_differentiate(first), place)
     step = np.divide(-slope, bend, out=np.zeros_like(slope), where=bend < 0)
-    return np.clip(place + step, -1, 1)
+    return np.asarray(np.clip(place + step, -1, 1))

@@ -58,7 +58,7 @@ def upfirdn(
         y[m] = Σ_j w[j] · x̂[down·m − j],   x̂[up·n] = x̃[n], 0 between,   ⌈((N − 1)·up + K)/down⌉ results
 
     The numbers of scipy.signal.upfirdn(w, x, up, down), with x first as everywhere here. No zero is
-    multiplied and no result computed that is not kept.
+    multiplied; results that are not kept are computed only where a transform is faster than direct sums of the others.
 
     Parameters
     ----------
@@ -279,17 +279,38 @@ def _run(x: Array, dim: int, phases: _Phases, rule: _Rule) -> Array:
     for first, w, place in phases.groups if y.size else ():
         spec = _spec(x.shape, dim, w.shape, place, phases.down, rounds, rule)
         out = y[(slice(None),) * (dim + 1) + (slice(first, first + len(w)),)]
-        program_of(_plan(spec, numbers, rule))(x, w, None, out, count_threads(rule.threads))
+        plan, step = _plan(spec, numbers, rule)
+        if step == 1:
+            program_of(plan)(x, w, None, out, count_threads(rule.threads))
+        else:
+            every = program_of(plan)(x, w, None, None, count_threads(rule.threads))
+            out[...] = every[(slice(None),) * dim + (slice(None, None, step),)]
     merged = y.reshape(*x.shape[:dim], rounds * phases.n_phases, *x.shape[dim + 1 :])
     return np.ascontiguousarray(merged[(slice(None),) * dim + (slice(0, phases.n_outputs),)])
 
 
-def _plan(spec: ConvSpec, numbers: Arithmetic, rule: _Rule) -> Plan:
+def _plan(spec: ConvSpec, numbers: Arithmetic, rule: _Rule) -> tuple[Plan, int]:
+    """The plan of a group, and the step between its outputs that are kept."""
     threads = read_threads(rule.threads)
-    if spec.loop_size("out") >= PHASES_FOR_GEMM and numbers.compiled and numbers.sum.kind == "f":
+    if not (numbers.compiled and numbers.sum.kind == "f"):
+        return choose(spec, numbers, threads), 1
+    if spec.loop_size("out") >= PHASES_FOR_GEMM:
         with suppress(ParameterError):
-            return choose(spec, numbers, threads, "gemm")
-    return choose(spec, numbers, threads)
+            return choose(spec, numbers, threads, "gemm"), 1
+    strided, down = choose(spec, numbers, threads), spec.axes[0].stride
+    dense = choose(_at_every_sample(spec), numbers, threads)
+    # No transform skips outputs. With many taps it makes all of them sooner than a direct sum makes those kept.
+    return (dense, down) if down > 1 and _time(dense) < _time(strided) else (strided, 1)
+
+
+def _at_every_sample(spec: ConvSpec) -> ConvSpec:
+    axis = spec.axes[0]
+    return spec._replace(axes=(axis._replace(y=max(axis.y - 1, 0) * axis.stride + min(axis.y, 1), stride=1),))
+
+
+def _time(plan: Plan) -> float:
+    """Nanoseconds on one thread, and half of one for each output that is written and read again."""
+    return plan.chosen.estimate.nanoseconds(1) + 0.5 * plan.spec.n_outputs
 
 
 def _spec(

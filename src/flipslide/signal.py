@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .execute import (
     run_spec,
 )
 from .geometry import extend_index, layer_axes, read_shape
+from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Shape
@@ -47,6 +49,7 @@ def convolve(
     dtype: Any = None,
     threads: int | None = None,
     out: Array | None = None,
+    **missing: Unpack[MissingWords],
 ) -> Array:
     """Convolve x with w: flip w, slide it over x, multiply and add.
 
@@ -62,7 +65,8 @@ def convolve(
     of which every stride-th is computed. A window (start, count) in place of the word asks for just these
     outputs: y[m] for m = 0 … count − 1, which may lie anywhere. Outside its samples x is `boundary`: "zero",
     "constant" (fill_value), "edge", "symmetric" (d c b a | a b c d | d c b a), "mirror"
-    (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis.
+    (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis. With "renormalize" nothing
+    stands there: an output is Σ w·x / Σ w over the samples in its window.
 
     Parameters
     ----------
@@ -94,10 +98,20 @@ def convolve(
     threads : int, optional
     out : ndarray, optional
         Where to write the result. It may not overlap an input.
+    nan : {"propagate", "omit", "zero", "raise"}
+        What a NaN does, and a sample that x's own mask hides: reach every output whose window it is in (a
+        masked result, where x is masked), be left out of the sums, count as 0, or be an error.
+    mask : array of bool, optional
+        True where a sample is not there; it is left out (or counts as 0). Of any shape that broadcasts to x's.
+        With nan="omit", mask= or boundary="renormalize" an output is Σ w·x / Σ w over what is there, and NaN
+        where nothing is.
+    min_weight : float
+        The part of Σ|w| that must be there, else the output is NaN.
 
     Returns
     -------
     ndarray
+        A masked array where x is one; a Series, DataFrame or DataArray where x is one and the labels still fit.
 
     Raises
     ------
@@ -119,11 +133,19 @@ def convolve(
     array([1, 3, 5])
     >>> fs.convolve([0, 1, 2, 3, 4], [1, -1, 2], (3, 2))
     array([3, 5])
+    >>> fs.convolve([1.0, float("nan"), 3.0], [1, 2, 1], "same", nan="omit")
+    array([0.66666667, 2.        , 2.        ])
 
     Notes
     -----
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
+    if missing:
+        options = SignalOptions(
+            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+        )
+        present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
+        return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
@@ -147,6 +169,7 @@ def correlate(
     dtype: Any = None,
     threads: int | None = None,
     out: Array | None = None,
+    **missing: Unpack[MissingWords],
 ) -> Array:
     """Correlate x with w: slide w over x as it is, multiply by its conjugate and add.
 
@@ -167,6 +190,12 @@ def correlate(
     >>> fs.correlate([0, 1, 2, 3, 4], [1, -1, 2], (-1, 3))  # lags −1, 0 and 1
     array([2, 3, 5])
     """
+    if missing:
+        options = SignalOptions(
+            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+        )
+        present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
+        return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
@@ -348,6 +377,9 @@ def output_shape(
 def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], out: Any) -> Array:
     """Any call at all. Those that the core knows already do not come here (see `remember`)."""
     options = SignalOptions(*given)
+    if are_asked_for(x, options.boundary):
+        present: Array = _sum_present(correlated, x, w, out, Rules(), options)
+        return present
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
         options = options._replace(axes=axes_of(x, options.axes))
@@ -361,13 +393,25 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
-    shapes, dtypes = (x.shape, w.shape), (x.dtype, w.dtype)
-    program, n_threads = _program_for(correlated, shapes, dtypes, SignalOptions(*given))
+    options = SignalOptions(*given)
+    if are_asked_for(x, options.boundary):
+        return None
+    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return program.core_call(x.dtype, w.dtype, n_threads)
 
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
 _correlate = remember(partial(_prepare, True), partial(_call, True), len(SignalOptions._fields))
+
+
+def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, options: SignalOptions) -> Any:
+    """A call over the samples that are there, made of plain ones."""
+    verb = _correlate if correlated else _convolve
+
+    def total(x: Array, w: Array, options: SignalOptions) -> Array:
+        return verb(x, w, None, None, *options)
+
+    return convolve_present(total, x, w, options, rules, out)
 
 
 def _program_for(
@@ -396,6 +440,7 @@ def _program(
     fractions. All other options mean the same when they are equal.
     """
     spec = options.spec(*shapes, correlated)
+    _warn_of_another_axis(*shapes, options)
     arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow)
     check_fill_fits(spec.fill, arithmetic.y)
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
@@ -403,6 +448,20 @@ def _program(
 
 
 forgetters.append(_program.cache_clear)
+
+
+def _warn_of_another_axis(x_shape: Shape, w_shape: Shape, options: SignalOptions) -> None:
+    """A word where one row of taps is longer than the last axis, and another axis would hold it."""
+    if options.axes is not None or len(w_shape) != 1 or len(x_shape) < 2 or x_shape[-1] < 2:
+        return
+    longer = [axis for axis, n in enumerate(x_shape[:-1]) if n >= w_shape[0] > x_shape[-1]]
+    if longer:
+        warnings.warn(
+            f"w has {w_shape[0]} taps and slides along the last axis of x, which has {x_shape[-1]} samples "
+            f"(x has shape {x_shape}); axes={longer[0]} slides along the axis that is long enough, and axes=-1 says "
+            "that the last one is meant",
+            stacklevel=6,
+        )
 
 
 # ------------------------------------------------------------------------------ gradients

@@ -21,14 +21,15 @@ from .carried import exact_array
 from .catalogue.bands import bandpass, bandstop, frequency_response, highpass, lowpass
 from .catalogue.edges import dog, gaussian_laplace, laplacian, prewitt, scharr, sharpen, sobel
 from .catalogue.fitting import savgol
-from .catalogue.smoothing import box, disk, gaussian, motion, unit_sum
+from .catalogue.refused import refusal
+from .catalogue.smoothing import blackman, box, disk, gaussian, hamming, hann, motion, unit_sum
 from .catalogue.waves import gabor
 from .errors import ParameterError, unknown_word
 
 __all__ = [
-    "CATALOGUE", "bandpass", "bandstop", "box", "disk", "dog", "frequency_response", "gabor", "gaussian",
-    "gaussian_laplace", "highpass", "laplacian", "log", "lowpass", "motion", "parse", "prewitt", "savgol", "scharr",
-    "sharpen", "sobel", "unit_sum",
+    "CATALOGUE", "bandpass", "bandstop", "blackman", "box", "disk", "dog", "frequency_response", "gabor", "gaussian",
+    "gaussian_laplace", "hamming", "hann", "highpass", "laplacian", "log", "lowpass", "motion", "parse", "prewitt",
+    "savgol", "scharr", "sharpen", "sobel", "unit_sum",
 ]  # fmt: skip
 
 log = gaussian_laplace
@@ -75,6 +76,7 @@ _EDGES = {"low": ("low", float), "high": ("high", float)}
 CATALOGUE: dict[str, Entry] = {
     "bandpass": Entry(bandpass, _EDGES | _DESIGN, "bandpass:0.1,0.2", 2),
     "bandstop": Entry(bandstop, _EDGES | _DESIGN, "bandstop:0.1,0.2", 2),
+    "blackman": Entry(blackman, {"size": ("size", int)}, "blackman:9"),
     "box": Entry(box, {"size": ("size", read_size)}, "box:5x5"),
     "disk": Entry(disk, {"radius": ("radius", float)}, "disk:3"),
     "dog": Entry(dog, {"low": ("low", read_numbers), "high": ("high", read_numbers)} | _SIZES, "dog:1,1.6", 2),
@@ -91,6 +93,8 @@ CATALOGUE: dict[str, Entry] = {
         gaussian, _SIGMA | {"radius": ("radius", _read_orders), "order": ("order", _read_orders)} | _SIZES,
         "gaussian:sigma=1.5",
     ),
+    "hamming": Entry(hamming, {"size": ("size", int)}, "hamming:9"),
+    "hann": Entry(hann, {"size": ("size", int)}, "hann:9"),
     "highpass": Entry(highpass, _CUTOFF | _DESIGN, "highpass:0.2"),
     "laplacian": Entry(laplacian, {"ndim": ("ndim", int)}, "laplacian"),
     "log": Entry(gaussian_laplace, _SIGMA | _SIZES, "log:2"),
@@ -115,7 +119,7 @@ CATALOGUE: dict[str, Entry] = {
 def read_named(name: str, text: str, context: Mapping[str, Any] = {}) -> Array:
     """The taps of one name. What the text leaves open is taken from the context, as far as the name has it."""
     if name not in CATALOGUE:
-        raise unknown_word("kernel", name, CATALOGUE, ", or numbers such as 1,-1,2")
+        raise refusal(name) or unknown_word("kernel", name, CATALOGUE, ", or numbers such as 1,-1,2")
     entry = CATALOGUE[name]
     keywords = read_keywords(name, entry, text)
     known = {keyword for keyword, _ in entry.parameters.values()}

@@ -30,7 +30,7 @@ MOST_WINDOWS = 16
 
 
 class Window(NamedTuple):
-    """The lags first, first + step, …, so many, along one axis."""
+    """The lags first, first + step, …, first + (number − 1)·step along one axis."""
 
     first: int
     number: int
@@ -78,13 +78,9 @@ def correlate_window(
     x: Array, y: Array, axes: Shape, windows: list[Window], dtype: Any = None, threads: int | None = None
 ) -> Array:
     """r at the lags of one window along each axis, for arrays placed in one frame."""
-    spec = ConvSpec.of(x.shape, y.shape, axes=axes, correlate=True)
-    placed = [
-        axis._replace(start=window.first, y=window.number, stride=window.step)
-        for axis, window in zip(spec.axes, windows, strict=True)
-    ]
-    arithmetic = arithmetic_of(x.dtype, y.dtype, dtype)
-    program = program_of(choose(spec._replace(axes=tuple(placed)), arithmetic, read_threads(threads)))
+    modes, steps = [(window.first, window.number) for window in windows], [window.step for window in windows]
+    spec = ConvSpec.of(x.shape, y.shape, mode=modes, stride=steps, axes=axes, correlate=True)
+    program = program_of(choose(spec, arithmetic_of(x.dtype, y.dtype, dtype), read_threads(threads)))
     return program(x, y, None, None, count_threads(threads))
 
 

@@ -1,4 +1,4 @@
-"""The compiled core. Only `execute`, `threads`, `costs` and `pooling` import it."""
+"""The compiled core. Only `execute`, `threads`, `costs`, `moments` and `pooling` import it."""
 
 from . import _ext as _ext
 
@@ -18,6 +18,8 @@ __all__ = [
     "set_process_threads",
     "thread_limit",
     "vector_bytes",
+    "window_moments",
+    "window_scores",
 ]
 
 Pooling = _ext.Pooling
@@ -35,3 +37,5 @@ set_own_threads = _ext.set_own_threads
 set_process_threads = _ext.set_process_threads
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
+window_moments = _ext.window_moments
+window_scores = _ext.window_scores

@@ -49,3 +49,26 @@ def methods() -> list[str]: ...
 def thread_limit() -> int: ...
 def set_process_threads(n: int) -> None: ...
 def set_own_threads(n: int) -> int: ...
+def window_moments(
+    x: Any,
+    spread: Any,
+    samples: float,
+    type: int,
+    rows: int,
+    columns: int,
+    sums: Any,
+    deviations: Any,
+    threads: int,
+) -> None: ...
+def window_scores(
+    x: Any,
+    spread: Any,
+    samples: float,
+    type: int,
+    rows: int,
+    columns: int,
+    correlations: Any,
+    kind: int,
+    templates: list[tuple[float, float, float, float, float]],
+    threads: int,
+) -> int: ...

@@ -14,7 +14,7 @@ from ..errors import ParameterError
 from ..geometry import ints_per_axis, is_sequence, to_int
 from .checks import MAX_TAPS, check_size, numbers_per_axis, read_number
 
-__all__ = ["box", "disk", "gaussian", "gaussian_rows", "motion", "outer", "unit_sum"]
+__all__ = ["blackman", "box", "disk", "gaussian", "gaussian_rows", "hamming", "hann", "motion", "outer", "unit_sum"]
 
 
 def unit_sum(w: Any, dtype: Any = np.float64) -> Array:
@@ -145,6 +145,41 @@ def box(size: Any = (3, 3)) -> Array:
     sizes = tuple(to_int(entry, "size") for entry in (size if is_sequence(size) else (size,)))
     check_size(sizes, "box")
     return np.full(sizes, 1 / math.prod(sizes))
+
+
+def hann(size: int = 9) -> Array:
+    """A raised cosine without its zeros at both ends: w[i] ∝ sin²(π(i + 1)/(size + 1)), summing to 1.
+
+    Source: Harris, *Proceedings of the IEEE* 66 (1978), p. 51.
+
+    >>> hann(3)
+    array([0.25, 0.5 , 0.25])
+    """
+    return unit_sum(np.hanning(_read_window(size, "hann") + 2)[1:-1])
+
+
+def hamming(size: int = 9) -> Array:
+    """A raised cosine on a pedestal: w[i] ∝ 0.54 − 0.46·cos(2πi/(size − 1)), summing to 1. Source as of `hann`.
+
+    >>> hamming(3).round(4)
+    array([0.069 , 0.8621, 0.069 ])
+    """
+    return unit_sum(np.hamming(_read_window(size, "hamming")))
+
+
+def blackman(size: int = 9) -> Array:
+    """Two cosines without the zeros at both ends, summing to 1: the lowest side lobes of these. Source as of `hann`.
+
+    >>> blackman(3).round(4)
+    array([0.2024, 0.5952, 0.2024])
+    """
+    return unit_sum(np.blackman(_read_window(size, "blackman") + 2)[1:-1])
+
+
+def _read_window(size: Any, name: str) -> int:
+    n = to_int(size, "size")
+    check_size((n,), name)
+    return n
 
 
 def disk(radius: float = 3.0) -> Array:

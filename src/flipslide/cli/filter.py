@@ -95,8 +95,8 @@ BANDS = ("lowpass", "highpass", "bandpass", "bandstop")
 
 
 def _read_filter(text: str, content: Content, axes: tuple[int, ...] | None) -> Wanted:
+    from flipslide.catalogue.refused import refusal
     from flipslide.errors import unknown_word
-    from flipslide.filters.refused import REFUSED, refuse
     from flipslide.io import ReadError
     from flipslide.taps import read_keywords
 
@@ -105,9 +105,7 @@ def _read_filter(text: str, content: Content, axes: tuple[int, ...] | None) -> W
     name, _, parameters = text.strip().partition(":")
     name = name.strip().replace("-", "_")
     if name not in FILTERS:
-        if name in REFUSED:
-            raise refuse(name, list(FILTERS))
-        raise unknown_word("filter", name, FILTERS)
+        raise refusal(name) or unknown_word("filter", name, FILTERS)
     entry = FILTERS[name]
     try:
         keywords = read_keywords(name, entry, parameters)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "check_output", "note", "read_content", "read_taps", "warn", "write_bytes"]
 
-#: Seconds of work that nobody needs a bar for.
+#: Work that takes fewer seconds than this shows no progress bar.
 PATIENCE = 0.5
 
 

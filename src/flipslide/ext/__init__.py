@@ -1,4 +1,4 @@
-"""flipslide inside other frameworks. Each is loaded when it is first named: `fs.ext.torch`."""
+"""flipslide inside other frameworks. Each is loaded when it is first named: `fs.ext.torch`, `fs.ext.jax`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import MissingExtraError
 #: `from flipslide.ext import *` loads none of them.
 __all__: list[str] = []
 
-_FRAMEWORKS = ["torch"]
+_FRAMEWORKS = ["jax", "torch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,10 +23,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..catalogue.bands import frequency_response
+from ..catalogue.refused import refuse
 from .bands import bandpass, bandstop, fir, highpass, lfilter, lowpass
 from .edges import gaussian_laplace, gradient_magnitude, laplace, prewitt, scharr, sobel
 from .fit import savgol
-from .refused import refuse
 from .smooth import box, dog, gaussian, local_mean, local_std, moving_average, sharpen
 from .waves import gabor, gabor_bank
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array, enter
 from ..carried import axes_of, leave
 from ..catalogue.smoothing import outer, unit_sum
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, IntegerOverflowError, ShapeError
 from ..geometry import check_boundary, normalize_axes, per_axis
 from ..signal import convolve
 
@@ -147,7 +147,16 @@ def slide_whole(x: Array, w: Array, dims: tuple[int, ...], rule: Rule) -> Array:
     if x.dtype.kind not in "biu" or asked.kind in "fc":
         return slide(x, w, dims, rule)
     total = whole_dtype(x) if rule.dtype is None else asked
-    return _convolve(x, w.astype(np.int8), dims, rule, total)
+    return _convolve(_signed(x), w.astype(np.int8), dims, rule, total)
+
+
+def _signed(x: Array) -> Array:
+    """uint64 as int64, with which NumPy does not go to floats."""
+    if x.dtype != np.uint64:
+        return x
+    if x.max(initial=0) >= 2**63:
+        raise IntegerOverflowError(f"x reaches {x.max()}, beyond 64 bits with a sign; pass dtype=np.float64")
+    return x.astype(np.int64)
 
 
 def slide_rows(x: Array, rows: Mapping[int, Array], rule: Rule) -> Array:
@@ -184,6 +193,9 @@ def _one_by_one(x: Array, steps: Mapping[int, tuple[Array, str]], rule: Rule, to
 
 
 def _convolve(x: Array, w: Array, dims: tuple[int, ...], rule: Rule, total: np.dtype[Any], center: Any = None) -> Array:
+    if x.size == 0:  # nothing to extend, and nothing that could be asked about it
+        per_axis(rule.boundary, len(dims), "boundary", check_boundary)
+        return np.zeros(x.shape, total)
     y: Array = convolve(
         x, w, "same", axes=dims, boundary=rule.boundary, fill_value=rule.fill_value, center=center,
         dtype=None if total.kind == "O" else total, threads=rule.threads,

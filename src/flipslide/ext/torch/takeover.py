@@ -36,6 +36,7 @@ class Choice:
         self.name, self.x_shape, self.w_shape = name, tuple(x_shape), tuple(w_shape)
         self.reason, self.ours = reason, ours  # None: not yet decided
         self.turns = self.taken = self.left = 0
+        self.memory_format: Any = None
         self.seconds = [float("inf"), float("inf")]  # the best of PyTorch, the best of flipslide
 
     def run(self, ours: Callable[[], Tensor], theirs: Callable[[], Tensor]) -> Tensor:
@@ -43,7 +44,7 @@ class Choice:
         mine = self.ours if self.ours is not None else self.turns % 2 == 0
         if mine:
             try:
-                result = self._timed(ours, 1)
+                result = self._timed(lambda: _in_format(ours(), self.memory_format), 1)
             except FlipslideError as error:
                 self.ours, self.reason = False, str(error)
             else:
@@ -125,6 +126,7 @@ class Takeover:
         if choice is None:
             outputs = _result_shape(x, w, *rest)
             choice = self._choices[key] = self._new_choice(key[0], (x, w, bias), x, w, outputs)
+            choice.memory_format = _memory_format(x, w, rest, bias=bias)
         if choice.ours is False:
             choice.left += 1
             return self._forward.call_boxed(KEYS, *call)
@@ -145,13 +147,14 @@ class Takeover:
         return *parts, dy.sum((0, *range(2, dy.ndim))) if mask[2] else None
 
     def _part_choice(self, part: int, given: list[Any]) -> Choice:
-        dy, x, w, _, *rest = given
+        dy, x, w, bias_sizes, *rest = given
         name = ("input gradient", "weight gradient")[part]
         key = name, x.shape, x.stride(), dy.stride(), x.dtype, w.shape, *map(str, rest)
         choice = self._choices.get(key)
         if choice is None:
             outputs = (x if rest[3] else dy).shape
             choice = self._choices[key] = self._new_choice(name, (dy, x, w), x, w, outputs)
+            choice.memory_format = _memory_format(x, w, rest, bias=None, bias_sizes=bias_sizes)
         return choice
 
     def _part_kernels(self, part: int, given: list[Any]) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
@@ -192,6 +195,24 @@ def _why_not(tensors: tuple[Any, ...]) -> str:
     if any(tensor.layout != torch.strided for tensor in given):
         return "a tensor is not strided"
     return ""
+
+
+# ------------------------------------------------------------------------------ formats
+
+
+def _memory_format(x: Tensor, w: Tensor, rest: list[Any], **bias: Any) -> Any:
+    """How PyTorch's kernel would lay its results out: compiled code relies on it."""
+    names = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
+    backend = torch._C._select_conv_backend(x, w, **dict(zip(names, rest, strict=True)), **bias)
+    if x.ndim == 3:  # one axis is computed as two
+        x, w = x.contiguous().unsqueeze(2), w.unsqueeze(2)
+    return torch._C._conv_determine_backend_memory_format(x, w, backend)
+
+
+def _in_format(result: Tensor, memory_format: Any) -> Tensor:
+    if result.ndim == 3:
+        return result.unsqueeze(2).contiguous(memory_format=memory_format).squeeze(2)
+    return result.contiguous(memory_format=memory_format)
 
 
 # ------------------------------------------------------------------------------ the sums

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from ..errors import NotAConvolutionError
 
-__all__ = ["REFUSED", "refuse"]
+__all__ = ["REFUSED", "refusal", "refuse"]
 
 _MEDIAN = (
     "picks a sample by its rank instead of adding up products",
@@ -54,11 +54,19 @@ REFUSED: dict[str, tuple[str, str]] = {
 }
 
 
+def refusal(name: str) -> NotAConvolutionError | None:
+    """The error for a filter that is no convolution; None for any other name."""
+    if name not in REFUSED:
+        return None
+    why, where = REFUSED[name]
+    return NotAConvolutionError(f"{name} {why}, so it is no convolution and not in flipslide; {where}")
+
+
 def refuse(name: str, known: list[str]) -> AttributeError:
     """The error for a name that is not among the filters."""
-    if name in REFUSED:
-        why, where = REFUSED[name]
-        return NotAConvolutionError(f"{name} {why}, so it is no convolution and not in flipslide; {where}")
+    refused = refusal(name)
+    if refused is not None:
+        return refused
     close = get_close_matches(name, known, 1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return AttributeError(f"module 'flipslide.filters' has no attribute {name!r}{hint}")
