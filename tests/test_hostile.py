@@ -309,9 +309,9 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "dy has shape (3,), the result that it is the gradient of has shape (7,)",
     ),
     "pad by less than nothing": (
-        lambda: fs.pad(X, -1),
-        ParameterError,
-        "width must be at least 0, not -1",
+        lambda: fs.pad(X, -3),
+        ShapeError,
+        "width=(-3, -3) cuts more off than the 5 samples of the axis",
     ),
     "pad with a fill that does not fit": (
         lambda: fs.pad(np.zeros(3, np.uint8), 1, "constant", fill_value=300),

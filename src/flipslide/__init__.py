@@ -25,6 +25,7 @@ _HOMES = {
     "match": "Match Matches match",
     "padding": "pad",
     "plan": "Plan",
+    "register": "Shift shift_between",
     "resample": "resample upfirdn",
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
     from .match import match as match
     from .padding import pad as pad
     from .plan import Plan as Plan
+    from .register import Shift as Shift
+    from .register import shift_between as shift_between
     from .resample import resample as resample
     from .resample import upfirdn as upfirdn
     from .signal import convolve as convolve

@@ -71,6 +71,9 @@ _SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("whole-sample", "reflect101", "reflect-101"), "'mirror'"),
         **dict.fromkeys(("fill", "grid-constant", "value"), "'constant'"),
         **dict.fromkeys(("zeros", "pad", "none"), "'zero'"),
+        **dict.fromkeys(("linear-ramp", "linear"), "'ramp' of fs.pad"),
+        **dict.fromkeys(("antireflect", "odd-reflect"), "'odd_mirror' of fs.pad"),
+        **{word: f"{word!r} of fs.pad" for word in ("mean", "median", "minimum", "maximum", "empty", "smooth", "line")},
     },
     "mode": {
         "causal": "mode='same' with center=0",

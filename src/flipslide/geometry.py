@@ -153,12 +153,12 @@ _REFLECT = (
 )
 
 
-def check_boundary(word: object, name: str = "boundary") -> str:
+def check_boundary(word: object, name: str = "boundary", known: tuple[str, ...] = BOUNDARIES) -> str:
     """The word of a boundary rule, or an error that names them all."""
     if word == "reflect":
         raise ParameterError(_REFLECT)
     if not isinstance(word, str) or word not in _EXTENSIONS:
-        raise unknown_word(name, word, BOUNDARIES)
+        raise unknown_word(name, word, known)
     return word
 
 
