@@ -26,13 +26,11 @@ docs: .venv/stamp-docs
 	  --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-# The core as the page computes with it, and its own test in the same instruction set, run by Node.
+# The core as the page computes with it, and its comparison with the native one under Node.
 wasm: .venv/stamp-wasm
-	$(PYTHON) cpp/wasm/build.py page src/flipslide/playground/static/flipslide.wasm
+	$(PYTHON) cpp/wasm/build.py src/flipslide/playground/static/flipslide.wasm
 
 test-wasm: wasm
-	$(PYTHON) cpp/wasm/build.py test build/wasm/test_core.wasm
-	node --no-warnings cpp/wasm/run.mjs build/wasm/test_core.wasm
 	$(PYTHON) -m pytest -q tests/test_wasm.py
 
 lint:

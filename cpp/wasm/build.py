@@ -1,8 +1,4 @@
-"""Compile the core for WebAssembly with zig from PyPI: `make wasm`.
-
-python cpp/wasm/build.py page FILE    the module of the page: fs_alloc, fs_free, fs_method_name, fs_convolve
-python cpp/wasm/build.py test FILE    tests/cpp/test_core.cpp, to be run by Node
-"""
+"""Compile the core for WebAssembly with zig from PyPI (`make wasm`): python cpp/wasm/build.py FILE."""
 
 from __future__ import annotations
 
@@ -49,14 +45,12 @@ def sources() -> list[Path]:
     return [*inside, CPP / "wasm/one_thread.cpp"]
 
 
-def build(kind: str, target: Path) -> None:
-    last = CPP / "wasm/entry.cpp" if kind == "page" else ROOT / "tests/cpp/test_core.cpp"
+def build(target: Path) -> None:
     OBJECTS.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(compile_file, [*sources(), last]))
-    options = REACTOR if kind == "page" else []
-    subprocess.run([*ZIG, "-O3", *options, *map(str, objects), "-o", str(target)], check=True)
+        objects = list(pool.map(compile_file, [*sources(), CPP / "wasm/entry.cpp"]))
+    subprocess.run([*ZIG, "-O3", *REACTOR, *map(str, objects), "-o", str(target)], check=True)
 
 
 if __name__ == "__main__":
-    build(sys.argv[1], Path(sys.argv[2]))
+    build(Path(sys.argv[1]))
