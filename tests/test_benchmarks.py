@@ -14,7 +14,19 @@ from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import boundaries, calibrate, cases, measure, reference, report, rivals, roofline, run, spectral
+from benchmarks import (
+    boundaries,
+    calibrate,
+    cases,
+    filters,
+    measure,
+    reference,
+    report,
+    rivals,
+    roofline,
+    run,
+    spectral,
+)
 from benchmarks.cases import Case
 from flipslide import definition
 from flipslide.spec import ConvSpec
@@ -284,3 +296,14 @@ def test_boundaries_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         "---",
         "RGB 20x20x3 by 7x7",
     ]
+
+
+def test_filters_agree_with_their_rivals() -> None:
+    for package in ("soxr", "skimage"):
+        pytest.importorskip(package)
+    rows = list(filters.duels(96, 2000))
+    for duel in rows:
+        filters.check(duel)
+    assert min(filters.measure(rows[0], 1)) > 0
+    with pytest.raises(AssertionError):
+        filters.check(rows[0]._replace(theirs=rows[2].theirs))

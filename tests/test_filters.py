@@ -69,6 +69,12 @@ def test_gaussian_of_wide_rows_goes_axis_by_axis_to_the_same_sums() -> None:
     close(y, fs.convolve(x, w, "same", axes=(0, 1), boundary="constant", fill_value=3.0, method="direct"), x)
 
 
+def test_rows_may_be_wide_along_many_axes() -> None:
+    x = RNG.normal(size=(3, 4, 5, 6))
+    close(fs.filters.gaussian(x, 200), ndi.gaussian_filter(x, 200), x)
+    np.testing.assert_array_equal(fs.filters.gaussian(x=x, sigma=1), fs.filters.gaussian(x, 1))
+
+
 def test_spacing_is_the_unit_of_sigma_and_of_derivatives() -> None:
     x = RNG.normal(size=(12, 40))
     y = fs.filters.gaussian(x, (0.6, 0.3), spacing=(0.3, 0.1), order=(0, 1))

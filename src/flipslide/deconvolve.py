@@ -101,7 +101,7 @@ def deconvolve(
     Returns
     -------
     ndarray
-        x. Floats and complex numbers keep their dtype, integers give float64.
+        x. Floats and complex numbers keep their dtype, float16 gives float32 and integers give float64.
 
     Errors: ShapeError, ParameterError, DtypeError.
     Sources: Richardson, *Journal of the Optical Society of America* 62 (1972), p. 55; Lucy, *Astronomical

@@ -94,7 +94,9 @@ def gaussian(
     ((9, 17, 17), 17)
     """
     n_axes = _count_axes((sigma, radius, order, spacing), ndim)
-    return outer(gaussian_rows(sigma, n_axes, radius=radius, order=order, truncate=truncate, spacing=spacing))
+    rows = gaussian_rows(sigma, n_axes, radius=radius, order=order, truncate=truncate, spacing=spacing)
+    check_size(tuple(row.size for row in rows), "gaussian")
+    return outer(rows)
 
 
 def _count_axes(values: tuple[Any, ...], ndim: int | None) -> int:
@@ -121,7 +123,8 @@ def gaussian_rows(
         if radius is None
         else ints_per_axis(radius, n_axes, "radius", 0)
     )
-    check_size(tuple(2 * r + 1 for r in radii), "gaussian")
+    for r in radii:
+        check_size((2 * r + 1,), "gaussian")
     rows = map(_gaussian_row, widths, radii, orders)
     return [row / step**n for row, step, n in zip(rows, spacings, orders, strict=True)]
 

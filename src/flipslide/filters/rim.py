@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypedDict
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypedDict, cast
 
 import numpy as np
 
@@ -64,13 +64,13 @@ def rim(run: Callable[Concatenate[Array, P], Array]) -> Callable[Concatenate[Any
     """A filter that takes any array, axes by name too, and gives the result back as x came."""
 
     @wraps(run)
-    def call(x: Any, /, *args: P.args, **keywords: P.kwargs) -> Any:
+    def call(x: Any, *args: P.args, **keywords: P.kwargs) -> Any:
         for word in ("axes", "axis"):
             if word in keywords:
                 keywords[word] = axes_of(x, keywords[word])
         return leave(run(enter(x, "x"), *args, **keywords), x, x)
 
-    return call
+    return cast(Callable[Concatenate[Any, P], Any], call)  # x may be named too, for which there is no notation
 
 
 def which_axes(x: Array, axes: Any) -> tuple[int, ...]:
