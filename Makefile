@@ -10,8 +10,9 @@ CORE := pyproject.toml CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*
 
 .PHONY: test demo bench docs lint install clean
 
+# Two workers, fewer generated problems and no slow tests: .ci/run makes up for both.
 test: .venv/stamp-test
-	$(PYTHON) -m pytest
+	FLIPSLIDE_TEST_PROFILE=$${FLIPSLIDE_TEST_PROFILE:-quick} $(PYTHON) -m pytest -m "not slow" -n 2 --dist worksteal
 
 demo: .venv/stamp-demo
 	$(PYTHON) examples/demo.py

@@ -185,6 +185,7 @@ def test_a_cell_that_we_cannot_run_is_lost() -> None:
     assert "not run: the plan predicts 90 s" in report.cells(row)
 
 
+@pytest.mark.slow
 def test_the_roof_is_above_what_is_reached() -> None:
     case = Case("1-D float32", (10_000,), (101,), mode="full")
     x, w = cases.make_x(case, "white"), cases.make_w(case)
@@ -193,6 +194,7 @@ def test_the_roof_is_above_what_is_reached() -> None:
     assert RATES.seconds(case) < 3 * best  # a neighbour may have slowed the rates
 
 
+@pytest.mark.slow
 def test_the_command_runs_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "set_threads", lambda n: None)  # it is for the whole process
     words = ["--only", "small 5 by 3", "--threads", "1", "--rivals", "numpy", "--seconds-per-case", "0.001"]

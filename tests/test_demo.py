@@ -115,6 +115,7 @@ def test_ticks_are_round_and_inside(demo: Any) -> None:
     assert demo.ticks(np.array([0.0, 0.891]), 8) == [0, 0.2, 0.4, 0.6, 0.8]
 
 
+@pytest.mark.slow
 def test_page_names_every_file_and_only_files_that_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r'src="([^"]+)"', text))

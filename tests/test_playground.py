@@ -8,13 +8,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import wave
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -358,11 +359,13 @@ def test_a_bad_question_is_refused(server: Server, body: str) -> None:
 
 def test_the_command_ends_quietly() -> None:
     command = [sys.executable, "-m", "flipslide", "play", "--no-browser"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:
+    # A shell's background jobs ignore the interrupt, and so would their children.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as program:
         assert program.stderr
         url = program.stderr.readline()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/\n", url)
-        program.send_signal(2)
+        program.send_signal(signal.SIGINT)
         rest = program.stderr.read()
         assert program.wait(20) == 0
     assert "Traceback" not in rest

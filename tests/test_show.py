@@ -145,6 +145,7 @@ def test_latex_is_balanced(shown: Shown) -> None:
     assert body.replace(r"\{", "").count("{") == body.replace(r"\}", "").count("}")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
 def test_latex_compiles(tmp_path: Path) -> None:
     """All of them in one file: TeX takes its time to start."""

@@ -84,6 +84,7 @@ def test_fork_while_another_thread_computes() -> None:
         worker.join()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_fork_while_another_thread_holds_a_lock() -> None:
