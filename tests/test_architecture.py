@@ -100,6 +100,7 @@ INCLUDES = {
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
+    "wasm": {"fft", "methods", "thread"},
     "bindings": {"arena", "bindings", "methods", "moments", "pooling", "taps", "thread"},
 }
 
