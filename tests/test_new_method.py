@@ -91,6 +91,6 @@ def test_a_file_and_a_row_are_a_method(tmp_path: Path) -> None:
     build(tmp_path, price="1e12", run=IDLE)
     assert not any(": toy" in line for line in printed(built))
     # Its results are compared with the definition as those of all methods are.
-    done = subprocess.run([built / "test_core"], capture_output=True, text=True)
+    done = subprocess.run([built / "test_core", "1", "50"], capture_output=True, text=True)
     assert done.returncode == 1
     assert {line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED")} == {"toy:"}

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 
+#include "../fft/tables.hpp"
+
 #define FS_FOR_EACH_METHOD(DO) \
   DO(direct)                   \
   DO(gemm)                     \
@@ -16,11 +18,14 @@ namespace flipslide {
 #define FS_DECLARE(name) extern const Method name##_method;
 FS_FOR_EACH_METHOD(FS_DECLARE)
 
+// Never destroyed: threads may outlive the end of main.
 #define FS_ENTRY(name) &name##_method,
 const std::vector<const Method*>& methods() {
-  static const std::vector<const Method*> all{FS_FOR_EACH_METHOD(FS_ENTRY)};
+  static const auto& all = *new std::vector<const Method*>{FS_FOR_EACH_METHOD(FS_ENTRY)};
   return all;
 }
+
+std::size_t release_tables() { return release_transforms(); }
 
 const Method& method_of(const std::string& name) {
   for (const Method* method : methods())

@@ -35,6 +35,6 @@ void print(const char* what, const Question& q) {
 }  // namespace
 
 int main() {
-  print("signal", Question(signal(), true));
-  print("layer", Question(layer(), true));
+  print("signal", Question(signal(), false));
+  print("layer", Question(layer(), false));
 }
