@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip -qq --disable-pip-version-check
 CORE := pyproject.toml CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 
-.PHONY: test demo bench docs lint install clean
+.PHONY: test demo bench docs lint wasm test-wasm install clean
 
 # Two workers, fewer generated problems and no slow tests: .ci/run makes up for both.
 test: .venv/stamp-test
@@ -25,6 +25,13 @@ docs: .venv/stamp-docs
 	$(PYTHON) -m sphinx --fresh-env --quiet --nitpicky --fail-on-warning --keep-going \
 	  --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+# The core as the page computes with it, and its comparison with the native one under Node.
+wasm: .venv/stamp-wasm
+	$(PYTHON) cpp/wasm/build.py src/flipslide/playground/static/flipslide.wasm
+
+test-wasm: wasm
+	$(PYTHON) -m pytest -q tests/test_wasm.py
 
 lint:
 	.ci/run lint

@@ -2,10 +2,10 @@
 
     python benchmarks/calibrate.py [--sets avx2,baseline]
 
-A formula is linear in its constants (src/flipslide/estimate.py): asked with one constant at 1 and the
-others at 0, it tells how often that step happens in a call. So the constants of each method and sum type
-are those, none below 0, that come closest to the measured times of some calls, by least squares of the
-relative error. To add a constant is to name it in `STEPS` and to have calls in `CALLS` that show it.
+A method counts its steps (`count` in cpp/methods), and its cost is their prices times the counts. So the prices
+of each method and sum type are those, none below 0, that come closest to the measured times of some calls, by
+least squares of the relative error. To add a step is to name it in the method's `steps` and to have calls in
+`CALLS` that show it.
 
 All calls of an instruction set take turns, in rounds, so that a phase of a slower machine meets all; of each
 the lower quartile counts.
@@ -16,6 +16,7 @@ those share what lies behind. It takes half a minute for each instruction set.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -32,12 +33,12 @@ import numpy as np
 from scipy.optimize import nnls
 
 from flipslide.arrays import Arithmetic
-from flipslide.estimate import SUMS, USUAL_THREADS, Constants, Estimate, Problem, example_of
 from flipslide.execute import Program, instruction_sets
+from flipslide.methods import EXAMPLES as SUMS
+from flipslide.methods import METHODS, USUAL_THREADS, Estimate, example_of
 from flipslide.plan import Candidate, Plan
+from flipslide.question import question_of
 from flipslide.spec import ConvSpec
-from flipslide.sums import estimate_box, estimate_direct, estimate_gemm, estimate_numpy, estimate_separable
-from flipslide.tiles import estimate_tile
 
 TARGET = Path(__file__).parent.parent / "src" / "flipslide" / "costs.json"
 ROUNDS = 40
@@ -68,21 +69,6 @@ class Call(NamedTuple):
             axes = tuple(range(3, 3 + n_axes))
             return ConvSpec.layer(self.x, self.w, stride=1, padding="same", dilation=1, x_axes=axes)
         return ConvSpec.of(self.x, self.w, mode="same", axes=self.axes)
-
-
-#: The constants of each formula: nanoseconds of which step.
-STEPS = {
-    method: tuple(steps.split())
-    for method, steps in {
-        "direct": "call taps tile row output far copied product load alone wide",
-        "gemm": "call taps tile row output far copied product load wide",
-        "separable": "call row pass far tap term term_tap",
-        "box": "call row pass far along across beyond",
-        "overlap": "call tile row level odd across far move stream pages again strided whole",
-        "fft": "call tile row level odd across collide far move stream pages again strided whole join",
-        "numpy": "call tap product",
-    }.items()
-}
 
 
 def square(n: int, k: int, tile: Shape = (), axes: int = 2, **words: Any) -> Call:
@@ -215,7 +201,7 @@ def rows() -> Iterator[tuple[str, str, list[Call]]]:
 
 
 class Ranked(Plan):
-    """A plan whose taps are a sum of products, as many as they are."""
+    """A plan whose taps are looked at for sums of products up to the largest rank."""
 
     @property
     def rank(self) -> int:
@@ -227,18 +213,18 @@ def numbers_of(name: str, call: Call) -> Arithmetic:
 
 
 def threads_of(name: str, call: Call) -> int:
-    is_far = Problem.of(call.spec(), numbers_of(name, call)).is_far
+    is_far = question_of(call.spec(), numbers_of(name, call)).is_far
     return USUAL_THREADS if is_far or call.must_share else 1
 
 
 def job_of(method: str, name: str, call: Call) -> Callable[[], Any]:
     """The call as the core gets it, into a result that is there."""
     spec, numbers = call.spec(), numbers_of(name, call)
-    chosen = Candidate(method, "", Estimate(0, 0, 1, 0, call.tile), 1.0)
+    chosen = Candidate(method, "", Estimate(0, 0, tile=call.tile), 1.0)
     x, w = small_numbers(spec.x_shape, numbers.x), taps_of(method, call.rank, spec.w_shape, numbers.w)
     if call.rank > 1:  # terms are looked for in the place of a transform
         tile = tuple(2 * (k + 1) for k in call.w)
-        chosen = Candidate("overlap", "", Estimate(0, 0, 1, 0, tile), 1.0)
+        chosen = Candidate("overlap", "", Estimate(0, 0, tile=tile), 1.0)
         program = Program(Ranked(spec, numbers, False, 1, chosen, separates="products"))
     else:
         program = Program(Plan(spec, numbers, False, 1, chosen))
@@ -268,21 +254,14 @@ def taps_of(method: str, rank: int, shape: Shape, dtype: np.dtype[Any]) -> Array
 
 
 def steps_of(method: str, name: str, call: Call) -> list[float]:
-    """How often each step of the method happens in a call."""
-    problem = Problem.of(call.spec(), numbers_of(name, call))
-    alone = ({s: float(s == step) for s in STEPS[method]} for step in STEPS[method])
-    return [estimate(method, problem, call, k).nanoseconds(threads_of(name, call)) for k in alone]
-
-
-def estimate(method: str, problem: Problem, call: Call, k: Constants) -> Estimate:
-    if call.tile:
-        return estimate_tile(method, problem, k, call.tile)
-    if method == "separable":
-        return estimate_separable(problem, k, call.rank)
-    return SINGLE[method](problem, k)
-
-
-SINGLE = {"direct": estimate_direct, "gemm": estimate_gemm, "box": estimate_box, "numpy": estimate_numpy}
+    """How often each step of the method happens in a call, in nanoseconds of the call for one of its own."""
+    spec, numbers, threads = call.spec(), numbers_of(name, call), threads_of(name, call)
+    if method == "numpy":
+        taps = math.prod(axis.w for axis in spec.axes)
+        return [1.0, taps, math.prod(spec.y_shape) * max(spec.n_taps, 1)]
+    *counts, tasks = question_of(spec, numbers).count(method, call.tile, call.rank)
+    steps = range(len(METHODS[method].steps))
+    return [Estimate(*(count[i] for count in counts), tasks=tasks).nanoseconds(threads) for i in steps]
 
 
 # ------------------------------------------------------------------------------ measuring
@@ -324,16 +303,16 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def measure_section(rounds: int = ROUNDS) -> dict[str, dict[str, Constants]]:
+def measure_section(rounds: int = ROUNDS) -> dict[str, dict[str, dict[str, float]]]:
     """The constants of the instruction set that runs; says how well they fit."""
     table = list(rows())
     jobs = [job_of(method, name, call) for method, name, calls in table for call in calls]
     times = iter(np.split(measure(jobs, rounds), np.cumsum([len(calls) for *_, calls in table])[:-1]))
-    section: dict[str, dict[str, Constants]] = {method: {} for method in STEPS}
+    section: dict[str, dict[str, dict[str, float]]] = {method: {} for method in CALLS}
     for (method, name, calls), taken in zip(table, times, strict=True):
         steps = np.array([steps_of(method, name, call) for call in calls])
         constants = fit(steps, taken)
-        section[method][name] = dict(zip(STEPS[method], map(rounded, constants.tolist()), strict=True))
+        section[method][name] = dict(zip(METHODS[method].steps, map(rounded, constants.tolist()), strict=True))
         report(method, name, calls, steps @ constants / taken)
     return section
 

@@ -2,28 +2,14 @@
 
 namespace flipslide {
 
-namespace {
-
-// Samples and taps of 16 bits whose rows are read neighbour by neighbour. One number stands outside x.
-bool can_sum_dots(const Convolution& c) {
-  const Axis& axis = c.slides.back().axis;
-  const std::int64_t fill = c.whole_fill();
-  return !c.method.transforms && c.types.compute == FS_I32 && c.microkernel.run_pairs[0] && is_narrow(c.types.x) &&
-         is_narrow(c.types.w) && axis.stride == 1 && axis.dilation == 1 && axis.w > 0 &&
-         fill == static_cast<std::int16_t>(fill);
-}
-
-}  // namespace
-
-Convolution::Convolution(Problem problem, const Method& by, std::vector<Index> points, Separation wanted,
-                         std::uint64_t reach)
+Convolution::Convolution(Problem problem, const Method& by, std::vector<Index> points, Separate which, Index rank)
     : Problem(std::move(problem)),
       method(by),
       microkernel(*isa.find(method.microkernel)),
       tile(std::move(points)),
-      separation(must_separate() ? Separation{method.separates} : wanted),
-      most_reach(reach),
-      sums_dots(can_sum_dots(*this)),
+      separation(must_separate() ? Separation{method.separates} : Separation{which, rank, method.gamma(*this, tile)}),
+      most_reach(method.most_reach && sums_integers() ? method.most_reach(tile) : 0),
+      sums_dots(!method.transforms && can_sum_dots(*this, microkernel)),
       replays(method.open_replays ? method.open_replays(*this) : nullptr) {}
 
 bool Convolution::rounds() const { return method.transforms && sums_integers(); }

@@ -1,6 +1,7 @@
 // A problem with the method that computes it: its taps packed, integers bounded, the sum run.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,7 +12,14 @@
 namespace flipslide {
 
 struct Convolution;
+struct Counts;
+struct Estimate;
+class Question;
 class ReplayBook;
+enum Sum : int;
+inline constexpr int kMaxSteps = 16;
+// How often each step of a method happens, or the nanoseconds that it takes once.
+using PerStep = std::array<double, kMaxSteps>;
 
 // Taps in the order in which microkernels read them, and what must be known of them.
 struct PackedTaps {
@@ -60,12 +68,35 @@ struct Separation {
   double error = 0;
 };
 
-// A way to compute any problem that it does not refuse: how it prepares taps and runs. One file of methods/ holds each.
+// A way to compute any problem that it does not refuse. One file of methods/ holds each.
 struct Method {
   const char* name;
   const char* microkernel;  // sums its tiles, or those of a transform that are done again
   Separate separates;       // the values that taps must have; Separate::never: any
   bool transforms;          // tiles of points; integers are rounded
+
+  // ---- what the planner asks
+
+  // Empty, or why not.
+  std::string (*refuses)(const Question&);
+  const char* steps;            // what its counts count, in their order; each has a price in costs.json
+  Sum (*row)(const Question&);  // of the prices
+  Counts (*count)(const Question&, const std::vector<Index>& tile, Index rank);
+  // The cheapest ways first, at most `most`, by nanoseconds for each step.
+  std::vector<Estimate> (*estimate)(const Question&, const PerStep& prices, int most);
+  // Nanoseconds that no way is below, told quickly; null: the price of the first step.
+  double (*least)(const Question&, const PerStep& prices);
+  // How it goes about a call, in words.
+  std::string (*describe)(const Question&, const std::vector<Index>& tile);
+  // |computed - exact| is at most gamma times what `bounded_by` names.
+  double (*gamma)(const Problem&, const std::vector<Index>& tile);
+  const char* bounded_by;
+  bool bounds_each_output;  // by its own terms
+  // Integers: up to which max|x| * sum |w| a call is transformed; null where nothing is rounded.
+  std::uint64_t (*most_reach)(const std::vector<Index>& tile);
+
+  // ---- what a call does
+
   // What is to be prepared beside the taps as they lie; null: nothing.
   void (*prepare_taps)(const Convolution&, const View& w, PackedTaps&, int threads);
   // `reach`: what max|x| * sum |w| is known to stay within.
@@ -76,17 +107,17 @@ struct Method {
 };
 
 struct Convolution : Problem {
-  // `tile`: points of a transform along each axis. Integers are transformed as long as max|x| * sum |w| is at most
-  // `most_reach`, and summed directly beyond.
-  Convolution(Problem problem, const Method& method, std::vector<Index> tile = {}, Separation separation = {},
-              std::uint64_t most_reach = 0);
+  // `tile`: points of a transform along each axis. Taps are applied axis by axis where their values allow `which`, also
+  // as sums of up to `rank` products.
+  Convolution(Problem problem, const Method& method, std::vector<Index> tile = {}, Separate which = Separate::never,
+              Index rank = 0);
 
   const Method& method;
   const FsMicrokernel& microkernel;  // a transform's does a tile again that is not finite
   std::vector<Index> tile;
   Separation separation;
-  std::uint64_t most_reach;
-  bool sums_dots;  // of narrow integers, if the taps' values allow
+  std::uint64_t most_reach;  // of max|x| * sum |w| of integers that are transformed; beyond, they are summed directly
+  bool sums_dots;            // of narrow integers, if the taps' values allow
   // The steps of a small direct sum, once they are known. Null where a call is too large to be repeated step by step.
   std::shared_ptr<ReplayBook> replays;
 

@@ -13,6 +13,8 @@
 namespace flipslide {
 
 inline constexpr int kMaxAxes = 16;
+inline constexpr const char* kTypeNames[FS_N_TYPES] = {"bool",   "int8",   "int16",  "int32",   "int64",   "uint8",
+                                                       "uint16", "uint32", "uint64", "float16", "float32", "float64"};
 inline constexpr Index kTypeBytes[FS_N_TYPES] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8};
 inline constexpr Index kComputeBytes[FS_N_COMPUTE] = {4, 8, 4, 8};
 inline constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();

@@ -342,11 +342,13 @@ class Rows {
   }
 
   // A row of outputs, in `to`.
-  void join(FsJoinFn join, const std::byte* x, std::byte* to) {
+  void join(FsJoinFn join, FsFoldFn fold, const std::byte* x, std::byte* to) {
     if (met.empty()) return fill(to, set_.blank, bytes_, last_.count * inner_);
     const std::byte* row = join_across(join, x, last_.is_still() ? to : joined_.data());
     if (last_.is_still()) {
       if (row != to) std::memcpy(to, row, size_of(last_.count * inner_));
+    } else if (!set_.channels_last && last_.is_whole()) {
+      fold(to, row, last_.n);
     } else if (set_.channels_last || is_sparse()) {
       join_channels(join, row, to);
     } else {
@@ -575,10 +577,11 @@ void Pooling::largest(FsType type, const View& x, const View& y, Index* which, i
   const Setting setting{axes_, stops_, channels_last_, type, compute, least(type), x};
   const Writer writer(setting, type, y);
   const FsJoinFn join = chosen_isa().reduce->largest[order];
+  const FsFoldFn fold = chosen_isa().reduce->fold_largest[order];
   const FsPickFn pick = chosen_isa().reduce->pick[order];
   for_rows(setting, threads, [&](Rows& rows, const std::byte* from, Index row) {
     writer.write(row, [&](std::byte* to) {
-      which ? rows.pick(pick, from, to, which + row * setting.row_size()) : rows.join(join, from, to);
+      which ? rows.pick(pick, from, to, which + row * setting.row_size()) : rows.join(join, fold, from, to);
     });
   });
 }
@@ -630,7 +633,7 @@ void Pooling::mean(FsType x_type, FsType y_type, const View& x, const View& y, b
   const FsReduce& reduce = *chosen_isa().reduce;
   for_rows(setting, threads, [&](Rows& rows, const std::byte* from, Index row) {
     writer.write(row, [&](std::byte* to) {
-      rows.join(reduce.sum[compute], from, to);
+      rows.join(reduce.sum[compute], reduce.fold_sum[compute], from, to);
       reduce.divide[compute](to, to, counts.of_row(), counts.scale(rows.odometer.at()), setting.row_size());
     });
   });
@@ -779,6 +782,12 @@ class MeanBack {
   }
 
   void spread_along(Work& scratch, const std::byte* summed, std::byte* dx) const {
+    if (last_.is_whole()) {
+      std::uint64_t share = 0;
+      std::memcpy(&share, summed + spread_.before * bytes_, static_cast<std::size_t>(bytes_));
+      fill(scratch.out.data(), share, bytes_, last_.n);
+      return store_(dx, x_bytes_, scratch.out.data(), last_.n);
+    }
     for (const Spread::Phase& phase : spread_.phases) {
       scratch.pointers.clear();
       for (const Index shift : phase.shifts)

@@ -16,6 +16,8 @@ struct PoolAxis {
 
   // Windows are the samples themselves.
   bool is_still() const { return taps == 1 && stride == 1 && lo == 0 && count == n; }
+  // There is one, of all samples.
+  bool is_whole() const { return count == 1 && taps == n && dilation == 1 && lo == 0; }
 };
 
 // n positions from `first` on, as far apart as the axis says; along the way forward, `tap` is the first one's.

@@ -58,4 +58,11 @@ std::int64_t Problem::whole_fill() const {
   return types.compute == FS_I32 ? narrow : wide;
 }
 
+bool can_sum_dots(const Problem& p, const FsMicrokernel& microkernel) {
+  const Axis& axis = p.slides.back().axis;
+  const std::int64_t fill = p.whole_fill();
+  return p.types.compute == FS_I32 && microkernel.run_pairs[0] && is_narrow(p.types.x) && is_narrow(p.types.w) &&
+         axis.stride == 1 && axis.dilation == 1 && axis.w > 0 && fill == static_cast<std::int16_t>(fill);
+}
+
 }  // namespace flipslide

@@ -53,6 +53,8 @@ struct Problem {
 
   bool has_outputs() const;
   Index n_channels() const { return n_groups * n_out; }
+  // Half the distance from 1 to the next number of the sum; 0 where sums are exact.
+  double unit_roundoff() const { return sums_integers() ? 0 : types.compute == FS_F32 ? 0x1p-24 : 0x1p-53; }
   bool sums_integers() const { return types.compute >= FS_I32; }
   // The fill value of integers.
   std::int64_t whole_fill() const;
@@ -60,5 +62,9 @@ struct Problem {
 
 // Calls of fewer products run on one thread, and are replayed: see replay.hpp.
 inline bool is_small(const Problem& problem) { return problem.products < kWorthSharing; }
+
+// Whether a microkernel sums narrow integers in dots: samples and taps of 16 bits whose rows are read neighbour by
+// neighbour. One number of 16 bits stands outside x.
+bool can_sum_dots(const Problem& problem, const FsMicrokernel& microkernel);
 
 }  // namespace flipslide

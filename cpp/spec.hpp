@@ -8,8 +8,8 @@ namespace flipslide {
 
 using Index = std::int64_t;
 
-// The numbering is the order of geometry.BOUNDARIES.
 enum class Boundary { zero, constant, edge, symmetric, mirror, wrap };
+inline constexpr const char* kBoundaryNames[] = {"zero", "constant", "edge", "symmetric", "mirror", "wrap"};
 
 // y[m] = sum_j w[j] x~[start + stride m + dilation j], positions in steps of 1/up sample.
 struct Axis {

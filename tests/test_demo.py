@@ -103,6 +103,21 @@ def test_hall_falls_by_60_decibels(demo: Any) -> None:
     assert 50 < 20 * np.log10(start / end) < 70
 
 
+def test_the_coin_is_found_where_it_was_cut(demo: Any) -> None:
+    coins = demo.load_coins()
+    peaks = demo.fs.match(coins, demo.cut_coin(coins), threshold=0.6).peaks
+    assert peaks[0].position == (170, 75)
+    assert len(peaks) > 10
+    marked = demo.mark_places(coins, [(170, 75)], (50, 55))
+    assert (marked[170:220, 75] == (0.88, 0.4, 0.0)).all()
+    np.testing.assert_array_equal(marked[172:218, 77:128, 1], coins[172:218, 77:128])
+
+
+def test_the_delay_is_found(demo: Any) -> None:
+    near, far = demo.hear_twice(*demo.load_voice())
+    assert demo.fs.xcorr(far, near, maxlag=200).peak.lag == demo.DELAY
+
+
 def test_race_refuses_a_rival_that_computes_something_else(demo: Any) -> None:
     x = np.arange(5.0)
     assert demo.run_race("task", lambda: x, "rival", lambda: x + 2**-50).difference == 2**-50
@@ -121,7 +136,7 @@ def test_page_names_every_file_and_only_files_that_exist(page: Path) -> None:
     named = set(re.findall(r'src="([^"]+)"', text))
     assert named == {path.name for path in page.parent.iterdir()} - {"index.html"}
     assert {name.rsplit(".")[-1] for name in named} == {"png", "wav"}
-    assert text.count("<svg") == 6
+    assert text.count("<svg") == 7
     assert "http" not in text
 
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 import flipslide as fs
-from flipslide import sums, tiles
+from flipslide import _core
 from flipslide.arrays import arithmetic_of
 from flipslide.costs import costs, section_of
-from flipslide.estimate import SUMS, USUAL_THREADS, Problem, example_of
 from flipslide.execute import instruction_sets
+from flipslide.geometry import BOUNDARIES
+from flipslide.methods import COMPILED, EXAMPLES, USUAL_THREADS, Estimate, example_of, load_prices
 from flipslide.plan import METHODS, choose, forget_plans, near_ties
+from flipslide.question import question_of
 from flipslide.spec import ConvSpec
 
 TABLE = json.loads(files("flipslide").joinpath("costs.json").read_text("utf-8"))
@@ -100,8 +102,17 @@ def test_the_choice_does_not_depend_on_threads() -> None:
 # ------------------------------------------------------------------------------ constants
 
 
-def problem_of(x: Any, w: Any, dtype: str = "float32", **words: Any) -> Problem:
-    return Problem.of(ConvSpec.of(x, w, mode="same", **words), example_of(dtype))
+def question(x: Any, w: Any, dtype: str = "float32", **words: Any) -> Any:
+    load_prices()
+    return question_of(ConvSpec.of(x, w, mode="same", **words), example_of(dtype))
+
+
+def layer_question(x: Any, w: Any, dtype: str = "float32") -> Any:
+    return question_of(fs.nn.plan(x, w, dtype).spec, example_of(dtype))
+
+
+def test_python_and_the_core_number_boundaries_alike() -> None:
+    assert _core.boundaries() == list(BOUNDARIES)
 
 
 @pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline"])
@@ -109,19 +120,21 @@ def test_every_instruction_set_has_every_constant(isa: str) -> None:
     section = TABLE["sets"][isa]
     assert set(section) == set(METHODS) | {"measured"}
     for method in METHODS:
-        rows = {METHODS[method].constants_of(problem_of((9,), (3,), name)) for name in SUMS}
-        wanted = rows if method not in ("separable", "overlap", "fft") else {"float32", "float64"}
-        assert set(section[method]) == wanted
-        for constants in section[method].values():
-            assert all(0 <= value < 1e6 for value in constants.values())
-            assert any(value > 0 for value in constants.values())
+        rows = {"any"} if method == "numpy" else {question((9,), (3,), name).row(method) for name in EXAMPLES}
+        if method in ("separable", "overlap", "fft"):
+            rows = {"float32", "float64"}
+        assert rows <= set(section[method])
+        for prices in section[method].values():
+            assert list(prices) == METHODS[method].steps
+            assert all(0 <= value < 1e6 for value in prices.values())
+            assert any(value > 0 for value in prices.values())
 
 
 def test_sections_differ_as_vectors_do() -> None:
     """Sums of four times as many lanes take a fraction of the time."""
-    problem = problem_of((200_000,), (15,), "complex64")
-    rows = [TABLE["sets"][isa]["direct"]["complex64"] for isa in ("avx512", "baseline")]
-    fast, slow = (sums.estimate_direct(problem, row).work for row in rows)
+    _, counts, _, _ = question((200_000,), (15,), "complex64").count("direct", (), 1)
+    rows = [TABLE["sets"][isa]["direct"]["complex64"].values() for isa in ("avx512", "baseline")]
+    fast, slow = (sum(n * price for n, price in zip(counts, row, strict=False)) for row in rows)
     assert slow > 1.5 * fast
 
 
@@ -138,44 +151,58 @@ def test_an_unknown_set_takes_the_plainest_constants() -> None:
     assert section_of(TABLE, "avx2") == TABLE["sets"]["avx2"]
 
 
-@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_sums_have_an_example(name: str) -> None:
-    assert METHODS["direct"].constants_of(problem_of((9,), (3,), name)) == name
+    assert question((9,), (3,), name).row("direct") == name
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method not in ("overlap", "fft")])
-def test_formulas_are_linear_in_their_constants(method: str) -> None:
-    """Which is what they are fitted by."""
-    problem = (
-        problem_of((3, 90, 1), (1, 7, 5), axes=(1, 2)) if method != "gemm" else problem_of((1, 90), (4, 7), axes=-1)
-    )
-    k = costs()[method][METHODS[method].constants_of(problem)]
-    check_linear(lambda k: METHODS[method].estimates(problem, k, 1)[0].nanoseconds(1), k)
+# --------------------------------------------------------------------------------- counts
 
 
-@pytest.mark.parametrize(("method", "dtype"), [("overlap", "complex64"), ("fft", "int32"), ("fft", "float64")])
-def test_tilings_are_linear_in_their_constants(method: str, dtype: str) -> None:
-    problem = problem_of((90, 200, 300, 3), (3, 4, 5, 1), dtype, axes=(0, 1, 2))
-    k = costs()[method][METHODS[method].constants_of(problem)]
-    check_linear(lambda k: tiles.estimate_tile(method, problem, k, (8, 64, 30)).nanoseconds(2), k)
+def steps(found: Any, method: str, tile: tuple[int, ...] = (), rank: int = 1) -> dict[str, float]:
+    """How often each step happens in what threads share."""
+    return dict(zip(METHODS[method].steps, found.count(method, tile, rank)[1], strict=False))
 
 
-def check_linear(formula: Any, k: dict[str, float]) -> None:
-    alone = [formula({name: float(name == one) for name in k}) for one in k]
-    together = sum(value * time for value, time in zip(k.values(), alone, strict=True))
-    assert formula(k) == pytest.approx(together, rel=1e-9)
+def test_samples_are_counted_as_they_are_copied() -> None:
+    """Long rows are read where they lie, all but their ends; halves are widened, with the ends of tiles twice."""
+    far = steps(question((100_000,), (31,)), "direct")
+    assert 0 < far["copied"] <= 4 * 31
+    half = np.dtype("float16")
+    widened = steps(question_of(ConvSpec.of((100_000,), (31,), mode="same"), arithmetic_of(half, half)), "direct")
+    assert widened["copied"] == 100_000 + 30 * widened["tile"]
+    assert widened["row"] == widened["tile"]
+
+
+def test_rows_of_a_line_buffer_are_counted_once_for_each_band() -> None:
+    found = question((1000, 1000), (15, 15))
+    assert "line buffer" in found.describe("direct", ())
+    counted = steps(found, "direct")
+    bands = counted["tile"]
+    assert counted["copied"] == (1000 + 14 * bands) * (1000 + 14)
+
+
+def test_an_extent_of_a_batch_or_a_channel_multiplies_the_counts() -> None:
+    one, many = (steps(layer_question((n, 8, 20, 20), (16, 8, 3, 3)), "gemm") for n in (1, 7))
+    assert {step: 7 * n for step, n in one.items() if step != "far" and n} == {k: n for k, n in many.items() if n}
+
+
+def test_products_of_a_transform_are_counted_by_tile() -> None:
+    found = question((1000,), (17,))
+    counted = steps(found, "overlap", (64,))
+    lanes = _core.vector_bytes() // 4
+    groups = -(-21 // lanes)  # 1000 outputs, 48 of each tile
+    assert counted["tile"] == groups
+    assert counted["move"] == 32 * groups
+    assert counted["level"] == 32 * groups * 6
 
 
 @pytest.mark.parametrize("method", ["overlap", "fft"])
-def test_arrays_of_tilings_are_weighed_as_each_alone(method: str) -> None:
-    problem = problem_of((90, 100, 300), (3, 4, 50))
-    k = costs()[method]["float32"]
-    ranked = tiles.rank_tiles(method, problem, k, most=5)
+def test_tilings_come_cheapest_first(method: str) -> None:
+    ranked = [Estimate(*e) for e in question((90, 100, 300), (3, 4, 50)).estimates(method, 5)]
     times = [estimate.nanoseconds(USUAL_THREADS) for estimate in ranked]
     assert times == sorted(times)
-    assert len(times) == 5
-    again = [tiles.estimate_tile(method, problem, k, estimate.tile).nanoseconds(USUAL_THREADS) for estimate in ranked]
-    assert again == times
+    assert len(times) == len({estimate.tile for estimate in ranked}) == 5
 
 
 @pytest.mark.parametrize("dtype", ["float32", "complex128", "int32"])
@@ -187,38 +214,53 @@ def test_no_tiling_is_below_the_bound(method: str, dtype: str) -> None:
         for _ in range(30):
             x = tuple(int(n) for n in 10 ** rng.uniform(0, 5 / n_axes, n_axes))
             w = tuple(int(rng.integers(1, n + 1)) for n in x)
-            problem = problem_of((2, *x), w, dtype)
-            k = costs()[method][METHODS[method].constants_of(problem)]
-            least = tiles.least_time(problem, k)
-            for found in tiles.rank_tiles(method, problem, k):
-                assert least <= found.nanoseconds(USUAL_THREADS) * (1 + 1e-9)
+            found = question((2, *x), w, dtype)
+            least = found.least(method)
+            for estimate in found.estimates(method, 1):
+                assert least <= Estimate(*estimate).nanoseconds(USUAL_THREADS) * (1 + 1e-9)
 
 
 # ----------------------------------------------------------------------------- candidates
 
 
-def test_small_calls_do_not_look_for_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not before the plan is printed; then every method has its time."""
-    looked = []
-    rank_tiles = tiles.rank_tiles
+@pytest.fixture
+def prices(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that changes the prices of a method's steps for one test."""
 
-    def look(method: str, *rest: Any) -> Any:
-        looked.append(method)
-        return rank_tiles(method, *rest)
+    def change(method: str, factor: float) -> None:
+        rows = {row: {step: factor * n for step, n in found.items()} for row, found in costs()[method].items()}
+        monkeypatch.setitem(costs(), method, rows)
+        load()
 
-    for name in ("overlap", "fft"):
-        row = METHODS[name]._replace(estimates=lambda *rest, name=name: look(name, *rest))
-        monkeypatch.setitem(METHODS, name, row)
-        monkeypatch.setitem(costs()[name]["float32"], "call", 2000.0)
-    forget_plans()
-    plan = fs.plan((9,), (3,), "float32")
-    assert not looked
-    rows = {line.split()[0]: line.split()[1:] for line in str(plan).splitlines() if line.startswith("    ")}
-    assert looked == ["overlap", "fft"]
-    assert {method for method in METHODS if rows[method][0] != "-"} == {"direct", "box", "overlap", "fft", "numpy"}
-    fs.plan((100_000,), (300,), "float32")
-    assert "overlap" in looked[2:]
-    forget_plans()
+    def load() -> None:
+        monkeypatch.setattr("flipslide.methods._loaded", None)
+        forget_plans()
+
+    yield change
+    monkeypatch.undo()
+    load()
+    load_prices()
+
+
+SIGNAL, LAYER = (((40, 3000), (1, 40)), ((2, 6, 40, 40), (5, 6, 3, 3)))
+
+
+@pytest.mark.parametrize("method", [name for name, row in COMPILED.items() if not row.is_for_some_taps])
+def test_any_row_can_win(method: str, prices: Any) -> None:
+    """`auto` asks every row that does not refuse: the one that costs nothing is taken, for signals and for layers."""
+    prices(method, 1e-9)
+    for plan in (fs.plan(*SIGNAL, axes=-1), fs.nn.plan(*LAYER)):
+        refused = next(c.refusal for c in plan.candidates if c.method == method)
+        assert bool(refused) == (plan.method != method)
+
+
+@pytest.mark.parametrize("method", [name for name, row in COMPILED.items() if row.is_for_some_taps])
+def test_any_row_for_some_taps_is_looked_for(method: str, prices: Any) -> None:
+    for other in COMPILED:
+        prices(other, 1e9 if COMPILED[other].is_for_some_taps else 1.0)
+    assert fs.plan((300, 300), (9, 9)).separates == ""
+    prices(method, 0.0)
+    assert COMPILED[method].separates == ("", "boxes", "products").index(fs.plan((300, 300), (9, 9)).separates)
 
 
 @pytest.mark.parametrize(
@@ -234,8 +276,8 @@ def test_the_choice_is_the_cheapest_candidate(x: Any, w: Any, dtype: str) -> Non
     """Of those that work for all taps, though most were not weighed to make it."""
     plan = fs.plan(x, w, dtype)
     times = {c.method: c.estimate.nanoseconds(USUAL_THREADS) for c in plan.candidates if not c.refusal}
-    for method in ("separable", "box"):
-        times.pop(method, None)
+    for method in [name for name in times if METHODS[name].is_for_some_taps]:
+        times.pop(method)
     assert plan.method == min(times, key=times.__getitem__)
     assert plan.chosen in plan.candidates
     assert [c.method for c in plan.candidates] == list(METHODS)

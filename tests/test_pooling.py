@@ -177,6 +177,22 @@ def test_exact_types() -> None:
     assert fs.nn.max_pool_grad(x[..., :2], x, 2).tolist() == [[[0, Fraction(1, 3), 0, Fraction(2, 3)]]]
 
 
+@pytest.mark.parametrize("dtype", [*REAL, *INTEGERS])
+@pytest.mark.parametrize("sizes", [(1,), (70,), (7, 9), (3, 4, 5)])
+def test_whole_channels(dtype: str, sizes: tuple[int, ...]) -> None:
+    x = np.random.default_rng(4).integers(0, 100, (2, 3, *sizes)).astype(dtype)
+    along = tuple(range(2, x.ndim))
+    for array in (x, np.asfortranarray(x)):
+        np.testing.assert_array_equal(fs.nn.max_pool(array, sizes), x.max(axis=along, keepdims=True))
+        mean = fs.nn.avg_pool(array, sizes)
+        np.testing.assert_allclose(mean.astype(float), x.astype(float).mean(axis=along, keepdims=True), rtol=1e-3)
+    dx = fs.nn.avg_pool_grad(mean, x.shape, sizes)
+    np.testing.assert_array_equal(dx, np.broadcast_to((mean / mean.dtype.type(x[0, 0].size)), x.shape))
+    if x.dtype.kind == "f":
+        x[0, 1].flat[-1] = np.nan
+        assert np.isnan(fs.nn.max_pool(x, sizes)).ravel().tolist() == [False, True, False, False, False, False]
+
+
 def test_padding_words() -> None:
     x = np.arange(1.0, 6.0).reshape(1, 1, 5)
     assert fs.nn.max_pool(x, 3, stride=2, padding="same").tolist() == [[[2, 4, 5]]]

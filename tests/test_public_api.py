@@ -145,6 +145,9 @@ def test_an_option_that_can_change_is_refused_by_name(option: str) -> None:
         ["filter"],
         ["resample"],
         ["deconvolve"],
+        ["xcorr"],
+        ["match"],
+        ["shift"],
         ["doctor"],
     ],
 )

@@ -13,10 +13,10 @@
 #include <optional>
 
 #include "../arena.hpp"
-#include "../methods/methods.hpp"
 #include "../thread/pool.hpp"
 #include "buffer.hpp"
 #include "calls.hpp"
+#include "planner.hpp"
 #include "pooling.hpp"
 #include "runner.hpp"
 #include "windows.hpp"
@@ -26,28 +26,6 @@ namespace nb = nanobind;
 namespace flipslide {
 
 namespace {
-
-using AxisTuple = std::tuple<Index, Index, Index, Index, Index, Index, Index, int, int, int, int>;
-using LoopTuple = std::tuple<Index, int, int, int>;
-
-Spec make_spec(const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x, bool conj_w) {
-  Spec spec;
-  for (const auto& [x, w, y, start, stride, dilation, up, boundary, x_dim, w_dim, y_dim] : axes)
-    spec.axes.push_back({x, w, y, start, stride, dilation, up, static_cast<Boundary>(boundary), x_dim, w_dim, y_dim});
-  for (const auto& [size, x_dim, w_dim, y_dim] : loops) spec.loops.push_back({size, x_dim, w_dim, y_dim});
-  spec.conj_x = conj_x;
-  spec.conj_w = conj_w;
-  return spec;
-}
-
-Fill make_fill(const nb::bytes& parts, Index part_bytes, std::uint64_t magnitude, bool negative) {
-  Fill fill;
-  for (Index part = 0; part * part_bytes < static_cast<Index>(parts.size()) && part < 2; ++part)
-    std::memcpy(fill.parts[part], parts.c_str() + part * part_bytes, static_cast<std::size_t>(part_bytes));
-  fill.magnitude = magnitude;
-  fill.negative = negative;
-  return fill;
-}
 
 // The call for arrays of any kind: their memory through the buffer protocol. None, or why not.
 nb::object run(const Runner& runner, nb::handle x, nb::handle w, nb::handle bias, nb::handle y, int threads,
@@ -83,12 +61,6 @@ std::vector<std::string> isa_names() {
   return names;
 }
 
-std::vector<std::string> method_names() {
-  std::vector<std::string> names;
-  for (const Method* method : methods()) names.emplace_back(method->name);
-  return names;
-}
-
 // Blocks that taps give back are counted with the taps.
 std::size_t release_memory() {
   const std::size_t released = release_blocks() + release_taps() + release_tables();
@@ -106,33 +78,18 @@ NB_MODULE(_ext, m) {
   nb::set_leak_warnings(false);  // of what a daemon thread was using when the process ended
   chosen_isa();
 
+  define_planner(m);
   nb::class_<Taps>(m, "Taps");
   nb::class_<Runner>(m, "Runner")
       .def(
           "__init__",
-          [](Runner* self, const std::vector<AxisTuple>& axes, const std::vector<LoopTuple>& loops, bool conj_x,
-             bool conj_w, std::tuple<int, int, int, int> types, bool is_complex, bool saturate, bool checks_bound,
-             bool needs_finite, const std::string& kernel, const std::vector<Index>& tile, std::uint64_t most_reach,
-             int separates, Index rank, double rank_error, const nb::bytes& fill, std::uint64_t fill_magnitude,
-             bool fill_negative) {
-            const auto [x, w, y, compute] = types;
-            const Types given{static_cast<FsType>(x),
-                              static_cast<FsType>(w),
-                              static_cast<FsType>(y),
-                              static_cast<FsCompute>(compute),
-                              is_complex,
-                              saturate};
-            new (self)
-                Runner(Convolution(Problem(make_spec(axes, loops, conj_x, conj_w), given,
-                                           make_fill(fill, kComputeBytes[compute], fill_magnitude, fill_negative)),
-                                   method_of(kernel), tile,
-                                   Separation{static_cast<Separate>(separates), rank, rank_error}, most_reach),
-                       checks_bound, needs_finite);
+          [](Runner* self, const Question& question, const std::string& method, const std::vector<Index>& tile,
+             int separates, Index rank, bool needs_finite) {
+            new (self) Runner(Convolution(question, method_of(method), tile, static_cast<Separate>(separates), rank),
+                              question.must_be_exact, needs_finite);
           },
-          nb::arg("axes"), nb::arg("loops"), nb::arg("conj_x"), nb::arg("conj_w"), nb::arg("types"),
-          nb::arg("is_complex"), nb::arg("saturate"), nb::arg("checks_bound"), nb::arg("needs_finite"),
-          nb::arg("kernel"), nb::arg("tile"), nb::arg("most_reach"), nb::arg("separates"), nb::arg("rank"),
-          nb::arg("rank_error"), nb::arg("fill"), nb::arg("fill_magnitude"), nb::arg("fill_negative"))
+          nb::arg("question"), nb::arg("method"), nb::arg("tile"), nb::arg("separates"), nb::arg("rank"),
+          nb::arg("needs_finite"))
       .def("pack", &pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));
@@ -145,7 +102,6 @@ NB_MODULE(_ext, m) {
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");
   m.def("isas", &isa_names, "The instruction sets that this processor can run, best first.");
   m.def("vector_bytes", [] { return 4 * chosen_isa().butterflies[0].lanes; }, "The size of its vectors.");
-  m.def("methods", &method_names, "The names of the compiled methods.");
   m.def("thread_limit", &thread_limit, "How many threads a call on this thread may use.");
   m.def("set_process_threads", &set_process_threads, nb::arg("n"));
   m.def("set_own_threads", &set_own_threads, nb::arg("n"));

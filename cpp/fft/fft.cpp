@@ -23,7 +23,6 @@ namespace flipslide {
 
 namespace {
 
-constexpr double kWorthSharing = 16e3;  // samples of all tiles, about 30 microseconds
 constexpr double kPi = 3.14159265358979323846;
 
 struct Grid {
@@ -345,7 +344,7 @@ class FftTaps : Transformer {
     T* to = packed.spectrum_storage.reserve<T>(channels() * each);
     packed.spectrum = reinterpret_cast<const std::byte*>(to);
     packed.exponents = tap_exponents<T>(w);
-    if (static_cast<double>(channels()) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
+    if (static_cast<double>(channels()) * static_cast<double>(samples_) < kFftWorthSharing) threads = 1;
     parallel_for(channels(), channels() >= threads ? threads : 1, [&](Index channel) {
       const auto& exponents = packed.exponents;
       const int exponent = exponents.empty() ? 0 : exponents[static_cast<std::size_t>(channel)];
@@ -433,7 +432,7 @@ class FftCall : TransformCall {
   // Tasks are tiles; the threads share each of those that are left over.
   void run(int threads) const {
     const Index n_tasks = n_groups() * n_tiles_;
-    if (static_cast<double>(n_tasks) * static_cast<double>(samples_) < kWorthSharing) threads = 1;
+    if (static_cast<double>(n_tasks) * static_cast<double>(samples_) < kFftWorthSharing) threads = 1;
     const Index n_own = n_tasks >= 8 * threads ? n_tasks : n_tasks / threads * threads;
     parallel_for(n_own, threads, [&](Index task) { run_task(task, 1); });
     for (Index task = n_own; task < n_tasks; ++task) run_task(task, threads);

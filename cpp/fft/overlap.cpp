@@ -5,8 +5,6 @@ namespace flipslide {
 
 namespace {
 
-constexpr double kWorthSharing = 40e3;  // vectors of points, about 30 microseconds
-
 // A tile's numbers in memory, row-major, in vectors of complex numbers. Rows of the outer axes are
 // one vector longer than needed: a step of a power of two would use few sets of the caches.
 struct Layout {
@@ -132,8 +130,8 @@ class OverlapCall : TransformCall {
 
   void run(int threads) const {
     const Index n_tasks = n_groups() * n_lane_groups_;
-    const bool is_short =
-        static_cast<double>(n_tasks) * static_cast<double>(points_) * static_cast<double>(n_out_) < kWorthSharing / 16;
+    const bool is_short = static_cast<double>(n_tasks) * static_cast<double>(points_) * static_cast<double>(n_out_) <
+                          kOverlapWorthSharing;
     parallel_for(n_tasks, is_short ? 1 : threads, [&](Index task) {
       const Index group = task / n_lane_groups_, lane_group = task % n_lane_groups_;
       bytes_ == 4 ? run_group<float>(group, lane_group) : run_group<double>(group, lane_group);

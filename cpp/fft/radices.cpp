@@ -1,5 +1,8 @@
 #include "radices.hpp"
 
+#include <algorithm>
+#include <bit>
+
 #include <cmath>
 #include <memory>
 #include <tuple>
@@ -116,9 +119,16 @@ bool is_fft_size(Index n) {
   return n == 1;
 }
 
+// Each product of threes and fives has one power of two that brings it there.
 Index next_fft_size(Index n) {
-  while (!is_fft_size(n)) ++n;
-  return n;
+  Index best = static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(std::max<Index>(n, 1))));
+  for (Index fives = 1; fives < best; fives *= 5)
+    for (Index odd = fives; odd < best; odd *= 3) {
+      Index size = odd;
+      while (size < n) size *= 2;
+      best = std::min(best, size);
+    }
+  return best;
 }
 
 }  // namespace flipslide

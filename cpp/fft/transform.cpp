@@ -9,14 +9,14 @@ TransformScratch& transform_scratch() {
   return scratch;
 }
 
-// What wraps around meets the first samples of the tile. Where they are zeros it does no harm, so that
-// one tile that holds all of x may give all outputs although it is shorter than their window (tiles.py
-// knows this too).
-static Index outputs_of(Index n, Index overhang, const Axis& axis) {
+Index whole_tile(Index overhang, const Axis& axis) {
   const Index window = axis.y + overhang;
   const Index zeros = axis.boundary == Boundary::zero ? std::clamp<Index>(-axis.start, 0, overhang) : 0;
-  const bool is_whole = n >= window - zeros && n >= std::min(window, axis.x - axis.start);
-  return is_whole ? std::max<Index>(1, axis.y) : n - overhang;
+  return std::max(window - zeros, std::min(window, axis.x - axis.start));
+}
+
+static Index outputs_of(Index n, Index overhang, const Axis& axis) {
+  return n >= whole_tile(overhang, axis) ? std::max<Index>(1, axis.y) : n - overhang;
 }
 
 Transformer::Transformer(const Convolution& c)

@@ -67,11 +67,13 @@ FS_INLINE void take_larger(Vec<T>* best, Vec<Index<T>>* which, Vec<T> x, Index<T
 template <class T>
 struct Largest {
   FS_INLINE void join(Vec<T>* total, Vec<T> x) { take_larger(total, x); }
+  FS_INLINE T join_one(T total, T x) { return x > total || x != x ? x : total; }
 };
 
 template <class T>
 struct Sum {
   FS_INLINE void join(Vec<T>* total, Vec<T> x) { *total = *total + x; }
+  FS_INLINE T join_one(T total, T x) { return total + x; }
 };
 
 // `vectors` vectors from `at` on, or the first `lanes` lanes of one.
@@ -100,6 +102,30 @@ static void join_rows(void* y, const void* const* from, int64_t n_rows, int64_t 
   for (; at + 4 * lanes <= n; at += 4 * lanes) join_block<Join, T, 4, false>((T*)y, rows, n_rows, at, 0);
   for (; at + lanes <= n; at += lanes) join_block<Join, T, 1, false>((T*)y, rows, n_rows, at, 0);
   if (at < n) join_block<Join, T, 1, true>((T*)y, rows, n_rows, at, (int)(n - at));
+}
+
+// Whole vectors are joined into one, whose lanes are joined in halves; the rest of the row follows one by one.
+template <class Join, class T>
+static void fold_row(void* y, const void* from, int64_t n) {
+  constexpr int lanes = Vec<T>::lanes;
+  const T* row = (const T*)from;
+  const T* pair[2] = {row, row};
+  T total = row[0];
+  int64_t at = 1;
+  if (n >= lanes) {
+    Vec<T> sum = load(row);
+    for (at = lanes; at + lanes <= n; at += lanes) Join::join(&sum, load(row + at));
+    T lane[2 * lanes] = {};
+    store(lane, sum);
+    for (int half = lanes / 2; half > 0; half /= 2) {
+      pair[0] = lane;
+      pair[1] = lane + half;
+      join_block<Join, T, 1, false>(lane, pair, 2, 0, 0);
+    }
+    total = lane[0];
+  }
+  for (; at < n; ++at) total = Join::join_one(total, row[at]);
+  *(T*)y = total;
 }
 
 template <class T, bool is_part>
@@ -131,8 +157,11 @@ static void divide_row(void* y, const void* sums, const void* counts, double sca
 #define FS_EACH_ORDERED(DO) {DO(float), DO(double), DO(int32_t), DO(int64_t), DO(uint64_t)}
 #define FS_LARGEST(T) join_rows<Largest<T>, T>
 #define FS_PICK(T) pick_rows<T>
+#define FS_FOLD(T) fold_row<Largest<T>, T>
 
 extern "C" const struct FsReduce FS_SYMBOL(reduce) = {FS_EACH_ORDERED(FS_LARGEST),
                                                       FS_EACH_ORDERED(FS_PICK),
                                                       {join_rows<Sum<float>, float>, join_rows<Sum<double>, double>},
+                                                      FS_EACH_ORDERED(FS_FOLD),
+                                                      {fold_row<Sum<float>, float>, fold_row<Sum<double>, double>},
                                                       {divide_row<float>, divide_row<double>}};

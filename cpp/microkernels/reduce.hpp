@@ -13,6 +13,8 @@ typedef void (*FsJoinFn)(void* y, const void* const* rows, int64_t n_rows, int64
 // The largest, and in `which`, integers as wide as the numbers, the row that has it: the first of equals, the last of
 // NaNs.
 typedef void (*FsPickFn)(void* y, void* which, const void* const* rows, int64_t n_rows, int64_t n);
+// y[0] = row[0] joined with row[1] …, for one number at least.
+typedef void (*FsFoldFn)(void* y, const void* row, int64_t n);
 // y[i] = sums[i] / (counts[i] * scale)
 typedef void (*FsDivideFn)(void* y, const void* sums, const void* counts, double scale, int64_t n);
 
@@ -20,5 +22,7 @@ struct FsReduce {
   FsJoinFn largest[FS_N_ORDERED];  // NaN where there is one
   FsPickFn pick[FS_N_ORDERED];
   FsJoinFn sum[2];  // of floats and doubles
+  FsFoldFn fold_largest[FS_N_ORDERED];
+  FsFoldFn fold_sum[2];
   FsDivideFn divide[2];
 };

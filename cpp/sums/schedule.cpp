@@ -67,6 +67,7 @@ class Scheduler {
     s.bytes = s.parts * s.part_bytes;
     s.taps = taps;
     if (region) s.taps.go_axis_by_axis = false;
+    if (!p.has_outputs()) return place_axes();
     lay_axes();
     s.dot_width = s.taps.go_axis_by_axis || s.axes[s.inner()].axis.dilation > 1 ? 0 : taps.dot_width;
     s.format = format_of(p, *s.microkernel, s.dot_width);
@@ -348,6 +349,21 @@ class Scheduler {
 };
 
 }  // namespace
+
+std::string Schedule::describe() const {
+  std::string text;
+  for (const Piece& piece : pieces) {
+    text +=
+        (text.empty() ? "" : "; ") + std::to_string(piece.n_tiles) + (piece.n_tiles == 1 ? " tile of " : " tiles of ");
+    for (int a = 0; a < n_axes; ++a) text += (a ? " by " : "") + std::to_string(piece.extent[a]);
+    constexpr const char* sources[] = {", x read in place", ", x packed", ", x through a line buffer"};
+    text += sources[static_cast<int>(piece.source)];
+  }
+  if (dot_width > 0) text += "; dots of " + std::to_string(dot_width);
+  if (shares_rows) text += "; rows share loads";
+  if (y_in_place) text += streams ? "; y past the caches" : "; y in place";
+  return text;
+}
 
 Index Schedule::channels_per_pass() const {
   return std::max<Index>(1, std::min(problem->n_in, kTapsPerPass / std::max<Index>(1, problem->taps_per_channel)));

@@ -93,6 +93,8 @@ struct Schedule {
     const Index lanes = 64 / bytes, pitch = (length + lanes - 1) / lanes * lanes;
     return pitch * bytes % 1024 == 0 ? pitch + lanes : pitch;
   }
+  // In words: "4 tiles of 256 by 1024, line buffer; direct, rows share loads; x packed".
+  std::string describe() const;
   // Input channels that are packed and summed at once.
   Index channels_per_pass() const;
   // Rows of outputs that leave the line buffer at once, and rows that come into it.

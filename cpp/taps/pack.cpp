@@ -241,7 +241,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
         each_tap_row(c, rows, [&](Index, Index offset) {
           std::uint64_t taps[256];
           for (Index j = 0; j < rows.n; j += std::ssize(taps)) {
-            const Index n = std::min(rows.n - j, std::ssize(taps));
+            const Index n = std::min<Index>(rows.n - j, std::ssize(taps));
             load(taps, from + offset + j * rows.step, rows.step, n);
             for (Index i = 0; i < n; ++i) {
               const bool is_below = is_signed && taps[i] >> 63;

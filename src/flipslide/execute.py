@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,8 +12,9 @@ import numpy as np
 from . import _core, numpy_kernel
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
-from .geometry import BOUNDARIES, to_int
-from .plan import METHODS, SEPARATIONS, Plan, choose, forget_plans, forgetters
+from .geometry import to_int
+from .plan import SEPARATIONS, Plan, choose, forget_plans, forgetters
+from .question import extent_of, question_of, read_fill
 from .spec import ConvSpec
 from .threads import MOST_THREADS, get_num_threads
 
@@ -31,10 +31,6 @@ __all__ = [
     "remember",
     "run_spec",
 ]
-
-_TYPES = "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()
-_TYPE_CODES = {name: code for code, name in enumerate(_TYPES)} | {"complex64": 10, "complex128": 11}
-_SUM_CODES = {"float32": 0, "float64": 1, "int32": 2, "int64": 3, "complex64": 0, "complex128": 1}
 
 
 class CoreCall(NamedTuple):
@@ -87,7 +83,7 @@ class Program:
             return y
         magnitude, negative = 0, False
         if bias is not None:
-            magnitude, negative = _extent(bias) if numbers.checks_bound else (0, False)
+            magnitude, negative = extent_of(bias) if numbers.checks_bound else (0, False)
             bias = np.ascontiguousarray(bias.astype(numbers.sum, copy=False))
         first, second = (w, x) if self.plan.exchanged else (x, w)
         problem = self._runner.run(first, second, bias, y, count_threads(threads), magnitude, negative)
@@ -244,80 +240,19 @@ def _check_planned(program: Program, x: Array, w: Any) -> None:
 
 
 def _runner(plan: Plan) -> Any:
-    spec, numbers = plan.run_spec, plan.arithmetic
-    x, w = (numbers.w, numbers.x) if plan.exchanged else (numbers.x, numbers.w)
-    given = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers)))
-    magnitude, negative = _extent(given) if numbers.checks_bound else (0, False)
-    fill = given.astype(numbers.sum)  # modulo 2^32 for integers; the bound knows the whole
     return _core.Runner(
-        axes=[(*axis[:7], BOUNDARIES.index(axis.boundary), *axis[8:]) for axis in spec.axes],
-        loops=[tuple(loop) for loop in spec.loops],
-        conj_x=spec.conj_x,
-        conj_w=spec.conj_w,
-        types=(_TYPE_CODES[x.name], _TYPE_CODES[w.name], _TYPE_CODES[numbers.y.name], _SUM_CODES[numbers.sum.name]),
-        is_complex=numbers.is_complex,
-        saturate=numbers.overflow == "saturate" and numbers.y.kind in "iu",
-        checks_bound=numbers.checks_bound,
-        needs_finite=_needs_finite_taps(plan),
-        kernel=plan.method,
+        question=question_of(plan.run_spec, plan.arithmetic, plan.exchanged),
+        method=plan.method,
         tile=plan.tile,
-        most_reach=plan.most_reach,
         separates=SEPARATIONS.index(plan.separates),
         rank=plan.rank,
-        rank_error=METHODS[plan.method].bound.gamma(spec, numbers, plan.tile),
-        fill=fill.tobytes(),
-        fill_magnitude=magnitude,
-        fill_negative=negative,
+        needs_finite=_needs_finite_taps(plan),
     )
 
 
 def _needs_finite_taps(plan: Plan) -> bool:
     """Whether an infinite tap would spoil outputs that it has no part in."""
     return plan.arithmetic.sum.kind in "fc" and (plan.run_spec.has_gaps or bool(plan.tile))
-
-
-def read_fill(fill: Any, numbers: Arithmetic) -> Any:
-    """The fill value, if the sum's dtype can hold it without loss of meaning."""
-    total = numbers.sum
-    if total.kind == "O":
-        return fill
-    value = _number(fill)
-    if total.kind in "if" and value.dtype.kind == "c":
-        raise DtypeError(f"fill_value={fill!r} is complex and the arrays are not; convert x to a complex dtype first")
-    if total.kind == "i":
-        whole = np.isfinite(value) and value == np.floor(value) if value.dtype.kind == "f" else value.dtype.kind != "O"
-        if not whole or not -(2**63) <= int(value) < 2**63:
-            raise DtypeError(
-                f"fill_value={fill!r} is not an integer of 64 bits and the arrays are integers; "
-                "convert x to a float dtype first"
-            )
-        return int(value)
-    return value[()]
-
-
-def _number(fill: Any) -> Array:
-    """Any number, also a Fraction or a Decimal, as an array of no axes."""
-    try:
-        value = np.asarray(fill)
-        if value.dtype.kind == "O" and not isinstance(fill, int):
-            value = np.asarray(float(fill))
-        elif value.dtype.kind == "O":
-            float(fill)
-    except (TypeError, ValueError, OverflowError):
-        raise ParameterError(f"fill_value={fill!r} is not a number that the arrays can hold") from None
-    if value.ndim != 0 or value.dtype.kind not in "biufcO":
-        raise ParameterError(f"fill_value={fill!r} is not a number")
-    return value
-
-
-def _extent(values: Array | None) -> tuple[int, bool]:
-    """The largest magnitude among finite numbers, rounded up, and whether one is negative."""
-    if values is None or values.size == 0:
-        return 0, False
-    if values.dtype.kind == "f":
-        values = np.array([math.copysign(math.ceil(abs(v)), v) for v in values.ravel() if math.isfinite(v)] or [0])
-    low, high = int(values.min()), int(values.max())
-    return max(abs(low), abs(high)), low < 0
 
 
 def _is_finite(array: Array) -> bool:
@@ -357,7 +292,7 @@ def _check_bound(spec: ConvSpec, numbers: Arithmetic, x: Array, w: Array, bias: 
     kept = [loop.w_dim for loop in spec.loops if loop.w_dim >= 0 and loop.y_dim >= 0]
     summed = tuple(dim for dim in range(w.ndim) if dim not in kept)
     sums = np.abs(w.astype(object)).sum(axis=summed) if w.size else np.zeros(1, dtype=object)
-    extents = [_extent(x), _extent(np.atleast_1d(spec.fill)), _extent(w), _extent(bias)]
+    extents = [extent_of(x), extent_of(np.atleast_1d(spec.fill)), extent_of(w), extent_of(bias)]
     magnitude = max(extents[0][0], extents[1][0]) * int(np.max(sums)) + extents[3][0]
     limits = np.iinfo(np.int64 if numbers.overflow == "saturate" else numbers.y)
     below_zero = limits.min == 0 and any(negative for _, negative in extents)

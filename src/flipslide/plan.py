@@ -1,8 +1,7 @@
 """Plan, then run: which method computes a spec, why, and what it costs.
 
-A method is a row of `METHODS`: what it supports, its cost, its error bound, its scratch
-memory. `choose` asks each, takes the cheapest and keeps the others, so that printing a plan
-shows what was weighed. Nothing here touches an array.
+Methods are rows of the core's registry (cpp/methods). The core asks each, cheap questions first, and takes the
+cheapest (cpp/planner); printing a plan asks all, so that it shows what was weighed. Nothing here touches an array.
 """
 
 from __future__ import annotations
@@ -10,16 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .arrays import Arithmetic, Array
-from .costs import costs
 from .errors import ParameterError, unknown_word
-from .estimate import IMPOSSIBLE, USUAL_THREADS, Constants, Estimate, Problem, direct_sum_of, part_of, sum_of
+from .methods import (
+    IMPOSSIBLE,
+    METHODS,
+    SEPARATIONS,
+    USUAL_THREADS,
+    Estimate,
+    estimate_numpy,
+    load_prices,
+)
+from .question import question_of
 from .spec import ConvSpec
-from .sums import estimate_box, estimate_direct, estimate_gemm, estimate_numpy, estimate_separable
-from .tiles import least_time, rank_tiles
 from .wisdom import Choice, recall
 
 __all__ = [
@@ -36,142 +41,69 @@ __all__ = [
 
 ACCURACIES = ("default", "strict", "fast")
 
-#: What cpp/convolution.cpp can slide over at once.
+#: What the core can slide over at once (kMaxAxes in cpp/layout.hpp).
 MAX_AXES = 16
 
-#: Predictions within this factor of the best are near-ties; so many tiles of one method at most.
+#: `tune=True` times what is predicted within NEAR times the best, at most MOST_NEAR tilings of a method.
 NEAR, MOST_NEAR = 1.5, 6
 
-#: A window of x that is never too large, in bytes.
-MOST_WINDOW = 64 << 20
 
-#: Taps of a higher rank are not looked for; looking costs so many nanoseconds for each tap and rank.
-MOST_RANK, RANK_TAP = 8, 1.0
+# ----------------------------------------------------------------------------------- asking
 
 
-# --------------------------------------------------------------------------------- methods
+class Asked:
+    """The core's question about a spec, as far as it has one, and the methods' answers."""
+
+    def __init__(self, spec: ConvSpec, numbers: Arithmetic, exchanged: bool, accuracy: str) -> None:
+        load_prices()
+        self.spec, self.numbers, self.is_strict = spec, numbers, accuracy == "strict"
+        self.barrier = _barrier(spec, numbers)
+        self.question: Any = None if self.barrier else question_of(spec, numbers, exchanged)
+
+    def refusal(self, method: str) -> str:
+        if method == "numpy":
+            return ""
+        return self.barrier or str(self.question.refusal(method, self.is_strict))
+
+    def estimates(self, method: str, most: int = 1) -> list[Estimate]:
+        if method == "numpy":
+            return [estimate_numpy(self.spec, self.numbers)]
+        return [Estimate(*found) for found in self.question.estimates(method, most)]
+
+    def weigh(self, method: str, most: int = 1) -> list[Candidate]:
+        """A method with its cheapest tiles; one candidate that says why not, if it cannot be used."""
+        refusal = self.refusal(method)
+        estimates = [] if refusal else self.estimates(method, most)
+        if not estimates:
+            return [Candidate(method, refusal or "the taps are too long for its tiles", IMPOSSIBLE, math.inf)]
+        return [self.candidate(method, estimate) for estimate in estimates]
+
+    def candidate(self, method: str, estimate: Estimate) -> Candidate:
+        # float16 results are summed in float32 and rounded once more.
+        last_rounding = 2.0**-11 if self.numbers.y.name == "float16" else 0.0
+        gamma = self.question.gamma(method, estimate.tile) if self.question and method != "numpy" else self._sum_gamma()
+        return Candidate(method, "", estimate, gamma + last_rounding)
+
+    def _sum_gamma(self) -> float:
+        """As the core bounds its direct sums (cpp/methods/sum.hpp), for any arithmetic."""
+        numbers = self.numbers
+        rounding = (self.spec.n_taps + 2) * numbers.unit_roundoff * (4 if numbers.is_complex else 1)
+        return math.inf if rounding >= 1 else rounding / (1 - rounding)
+
+    def choose(self) -> tuple[Candidate, str]:
+        """The cheapest method for any taps, and which taps would go axis by axis for less."""
+        if self.question is not None:
+            name, estimate, separates = self.question.choose(self.is_strict)
+            if name is not None:
+                return self.candidate(name, Estimate(*estimate)), SEPARATIONS[separates]
+        return self.weigh("numpy")[0], ""
 
 
-class Method(NamedTuple):
-    """One way to compute any spec it supports."""
-
-    supports: Callable[[Problem], str]  # "" or why not
-    estimates: Callable[[Problem, Constants, int], list[Estimate]]  # at most so many, the cheapest first
-    constants_of: Callable[[Problem], str]  # which row of costs.json
-    bound: ErrorBound
-    least: Callable[[Problem, Constants], float] = lambda problem, k: k["call"]  # nanoseconds, quickly told
-
-
-class ErrorBound(NamedTuple):
-    """|computed − exact| is at most `gamma` times `of`."""
-
-    gamma: Callable[[ConvSpec, Arithmetic, tuple[int, ...]], float]
-    of: str
-    is_strict: bool  # a bound of each output by its own terms
-
-
-def _sum_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
-    """Any order of n products and sums, each rounded once or twice, stays within n·u/(1 − n·u).
-
-    u is the unit roundoff (Higham 2002, section 3.1). A complex product counts four roundings.
-    """
-    rounding = (spec.n_taps + 2) * arithmetic.unit_roundoff * (4 if arithmetic.is_complex else 1)
-    return math.inf if rounding >= 1 else rounding / (1 - rounding)
-
-
-def _transform_gamma(spec: ConvSpec, arithmetic: Arithmetic, tile: tuple[int, ...]) -> float:
-    """Three transforms of log2(n) levels, of at most 7 roundings each (Higham 2002, section 24.1).
-
-    A real tile is transformed as half as many complex numbers: the level that this saves pays for
-    their turn by the angle e^(πi·k/n).
-    """
-    levels = sum(math.log2(n) for n in tile)
-    return (21 * levels + 8) * arithmetic.unit_roundoff
-
-
-def _most_reach(tile: tuple[int, ...]) -> int:
-    """Up to which max|x|·Σ|w| the integer nearest to each transformed sum is the sum itself.
-
-    The norm of a tile of n samples is at most √n·max|x|, so γ·√n·max|x|·Σ|w| bounds the error; a half
-    would do, a quarter leaves room for what γ neglects. No sum is beyond 2^48 then, and none is cut.
-    """
-    gamma = (21 * sum(math.log2(n) for n in tile) + 8) * 2.0**-53
-    return int(0.25 / (gamma * math.sqrt(math.prod(tile))))
-
-
-_BY_TERMS = ErrorBound(_sum_gamma, "the sum of |w|·|x|, for each output", True)
-_BY_TILE = ErrorBound(_transform_gamma, "Σ|w| times the norm √Σ|x|² of the tile", False)
-
-
-def _compiled(problem: Problem) -> str:
-    spec, numbers = problem.spec, problem.arithmetic
+def _barrier(spec: ConvSpec, numbers: Arithmetic) -> str:
+    """Why no compiled method can be asked."""
     if not numbers.compiled:
         return f"no compiled arithmetic for {numbers.sum}"
-    if len(spec.axes) > MAX_AXES:
-        return f"more than {MAX_AXES} axes"
-    window = math.prod(1 + abs(axis.dilation) * (axis.w - 1) for axis in spec.axes) * numbers.sum.itemsize
-    if window <= MOST_WINDOW:
-        return ""
-    arrays = (math.prod(spec.x_shape) + problem.outputs) * numbers.sum.itemsize
-    return f"one window of x would take {_human_bytes(window)} of scratch" if window > 2 * arrays else ""
-
-
-def _compiled_gemm(problem: Problem) -> str:
-    return "one output channel, nothing to share" if problem.out < 2 else _compiled(problem)
-
-
-def _compiled_transform(problem: Problem) -> str:
-    numbers = problem.arithmetic
-    if numbers.sum.kind == "f" and numbers.checks_bound:
-        return f"transforms round, and integers are exact also in {numbers.y}"
-    if problem.spec.conj_x:
-        return "x is conjugated"
-    return _compiled_lattice(problem)
-
-
-def _compiled_separable(problem: Problem) -> str:
-    if problem.arithmetic.sum.kind != "f":
-        return "only for real numbers"
-    if sum(axis.w > 1 for axis in problem.spec.axes) < 2:
-        return "one axis"
-    return _compiled_lattice(problem)
-
-
-def _compiled_box(problem: Problem) -> str:
-    return "only for real numbers" if problem.arithmetic.is_complex else _compiled_lattice(problem)
-
-
-def _compiled_lattice(problem: Problem) -> str:
-    if not problem.has_lattice:
-        return "strides other than 1"
-    return "several input channels" if problem.into > 1 else _compiled(problem)
-
-
-def _single(estimate: Callable[[Problem, Constants], Estimate]) -> Callable[[Problem, Constants, int], list[Estimate]]:
-    return lambda problem, k, most: [estimate(problem, k)]
-
-
-def _transform_part(problem: Problem) -> str:
-    """Integers are transformed as doubles."""
-    return "float64" if problem.arithmetic.sum.kind == "i" else part_of(problem)
-
-
-#: The name of a compiled method is that of its kernel or transform in cpp.
-METHODS: dict[str, Method] = {
-    "direct": Method(_compiled, _single(estimate_direct), direct_sum_of, _BY_TERMS),
-    "gemm": Method(_compiled_gemm, _single(estimate_gemm), sum_of, _BY_TERMS),
-    "separable": Method(_compiled_separable, _single(estimate_separable), part_of, _BY_TERMS),
-    "box": Method(_compiled_box, _single(estimate_box), part_of, _BY_TERMS),
-    "overlap": Method(_compiled_transform, partial(rank_tiles, "overlap"), _transform_part, _BY_TILE, least_time),
-    "fft": Method(_compiled_transform, partial(rank_tiles, "fft"), _transform_part, _BY_TILE, least_time),
-    "numpy": Method(lambda problem: "", _single(estimate_numpy), lambda problem: "any", _BY_TERMS),
-}
-
-#: What the core looks for in the values of the taps, in the order of its `Separate`.
-SEPARATIONS = ("", "boxes", "products")
-_SUMS, _TRANSFORMS = ("direct", "gemm"), ("overlap", "fft")
-#: Methods for some values of the taps; whether these are such shows when they are there.
-_BY_VALUES = ("separable", "box")
+    return f"more than {MAX_AXES} axes" if len(spec.axes) > MAX_AXES else ""
 
 
 # ----------------------------------------------------------------------------------- plans
@@ -220,10 +152,14 @@ class Plan:
         return self.chosen.method
 
     @property
+    def _asked(self) -> Asked:
+        return Asked(self.run_spec, self.arithmetic, self.exchanged, self.accuracy)
+
+    @property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every method as it is weighed; those that cannot win were not before somebody asked."""
-        problem, times = Problem.of(self.run_spec, self.arithmetic), dict(self.times)
-        weighed = (_weigh(name, problem, self.accuracy)[0] for name in METHODS if name != self.method)
+        asked, times = self._asked, dict(self.times)
+        weighed = (asked.weigh(name)[0] for name in METHODS if name != self.method)
         others = {c.method: c._replace(measured=times.get(c.method, 0.0)) for c in weighed}
         return tuple(others.get(name, self.chosen) for name in METHODS)
 
@@ -235,7 +171,7 @@ class Plan:
     @property
     def error_norm(self) -> str:
         """What the error is bounded by: the terms of each output, or the numbers of a tile."""
-        return METHODS[self.method].bound.of
+        return METHODS[self.method].bounded_by
 
     @property
     def rank(self) -> int:
@@ -243,17 +179,9 @@ class Plan:
 
         A sum of products is bounded like a transform, so none is looked for where a direct sum is planned.
         """
-        taps = [axis.w for axis in self.spec.axes if axis.w > 1]
-        if self.separates != "products" or not self.tile or len(taps) != 2:
+        if self.separates != "products" or not self.tile or sum(axis.w > 1 for axis in self.spec.axes) != 2:
             return 0
-        problem, best = Problem.of(self.spec, self.arithmetic), _usual_time(self.chosen.estimate)
-        scale, k = _scale_of("separable", problem), _constants_of("separable", problem)
-
-        def pays(rank: int) -> bool:
-            passes = estimate_separable(problem, k, rank).scaled(scale)
-            return passes.nanoseconds(USUAL_THREADS) + RANK_TAP * rank * math.prod(taps) < best
-
-        return max(filter(pays, range(1, MOST_RANK + 1)), default=0)
+        return int(self._asked.question.most_rank(_usual_time(self.chosen.estimate)))
 
     @property
     def tile(self) -> tuple[int, ...]:
@@ -266,12 +194,18 @@ class Plan:
 
         0 where nothing is rounded to the nearest integer.
         """
-        return _most_reach(self.tile) if self.tile and self.arithmetic.sum.kind == "i" else 0
+        return int(self._asked.question.most_reach(self.method, self.tile)) if self.tile else 0
 
     def as_direct(self) -> Plan:
         """The direct sum in its place, as the call was given."""
-        direct = _weigh("direct", Problem.of(self.spec, self.arithmetic), "default")[0]
+        direct = Asked(self.spec, self.arithmetic, False, "default").weigh("direct")[0]
         return replace(self, exchanged=False, chosen=direct)
+
+    @property
+    def schedule(self) -> str:
+        """How the method goes about the call, in words, for arrays that lie as they usually do."""
+        question = self._asked.question
+        return "" if question is None or self.method == "numpy" else str(question.describe(self.method, self.tile))
 
     @property
     def is_measured(self) -> bool:
@@ -299,8 +233,8 @@ class Plan:
             lines.append("taps that are all the same are summed as they run (box)")
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
-        if self.tile:
-            lines.append(f"tiles of {' by '.join(map(str, self.tile))} points")
+        if self.schedule:
+            lines.append(self.schedule)
         if self.most_reach:
             lines.append("transformed in float64 and rounded to whole numbers, which is exact while")
             lines.append(f"max|x|·Σ|w| is at most {self.most_reach:,}; summed directly where it is more")
@@ -341,52 +275,31 @@ def choose(
         raise unknown_word("accuracy", accuracy, ACCURACIES)
     if method != "auto" and method not in METHODS:
         raise unknown_word("method", method, ("auto", *METHODS))
-    exchanged = method not in _BY_VALUES and _is_exchange_cheaper(spec)
-    problem = Problem.of(spec.exchange() if exchanged else spec, arithmetic)
+    exchanged = not (method in METHODS and METHODS[method].is_for_some_taps) and _is_exchange_cheaper(spec)
+    asked = Asked(spec.exchange() if exchanged else spec, arithmetic, exchanged, accuracy)
     if method != "auto":
-        return Plan(spec, arithmetic, exchanged, threads, _weigh_named(method, problem, accuracy), accuracy)
-    name, estimate = _find_best(problem, accuracy)
-    separates = "" if exchanged else _separation_of(_find_cheaper(problem, accuracy, _usual_time(estimate)))
-    best = _candidate(name, problem, estimate)
-    predicted = Plan(spec, arithmetic, exchanged, threads, best, accuracy, separates=separates)
+        return Plan(spec, arithmetic, exchanged, threads, _weigh_named(method, asked), accuracy)
+    best, separates = asked.choose()
+    predicted = Plan(spec, arithmetic, exchanged, threads, best, accuracy, separates="" if exchanged else separates)
     choice = recall(spec, arithmetic, accuracy)
     return predicted if choice is None else _follow(choice, predicted)
 
 
-def _weigh_named(method: str, problem: Problem, accuracy: str) -> Candidate:
-    found = _weigh(method, problem, accuracy)[0]
+def _weigh_named(method: str, asked: Asked) -> Candidate:
+    found = asked.weigh(method)[0]
     if found.refusal:
-        usable = (name for name in METHODS if not _weigh(name, problem, accuracy)[0].refusal)
+        usable = (name for name in METHODS if not asked.weigh(name)[0].refusal)
         raise ParameterError(
             f"method={method!r} cannot do this: {found.refusal}; use one of {', '.join(map(repr, usable))}"
         )
     return found
 
 
-def _find_best(problem: Problem, accuracy: str) -> tuple[str, Estimate]:
-    """Of the methods that work for all taps. Looking for tiles is what takes long, so that comes last."""
-    best, found = "numpy", IMPOSSIBLE
-    for name in (*_SUMS, *_TRANSFORMS):
-        estimate = _estimate(name, problem, accuracy, _usual_time(found))
-        if _usual_time(estimate) < _usual_time(found):
-            best, found = name, estimate
-    return best, _estimate(best, problem, accuracy) if found is IMPOSSIBLE else found
-
-
-def _find_cheaper(problem: Problem, accuracy: str, time: float) -> list[str]:
-    """Methods for some values of the taps that would cost less than the best for all."""
-    return [name for name in _BY_VALUES if _usual_time(_estimate(name, problem, accuracy, time)) < time]
-
-
-def _separation_of(cheaper: list[str]) -> str:
-    return "products" if "separable" in cheaper else "boxes" if "box" in cheaper else ""
-
-
 def near_ties(plan: Plan) -> list[Plan]:
     """Plans for the same call, by every method and tile predicted to take little longer than the best."""
-    problem = Problem.of(plan.run_spec, plan.arithmetic)
-    methods = [name for name in METHODS if name not in _BY_VALUES]
-    weighed = [c for name in methods for c in _weigh(name, problem, plan.accuracy, MOST_NEAR)]
+    asked = plan._asked
+    methods = [name for name in METHODS if not METHODS[name].is_for_some_taps]
+    weighed = [c for name in methods for c in asked.weigh(name, MOST_NEAR)]
     usable = sorted((c for c in weighed if not c.refusal), key=lambda c: _usual_time(c.estimate))
     near = [c for c in usable if _usual_time(c.estimate) <= NEAR * _usual_time(usable[0].estimate)]
     return [replace(plan, chosen=candidate) for candidate in near]
@@ -404,10 +317,9 @@ forgetters: list[Callable[[], None]] = [choose.cache_clear]
 
 def _follow(choice: Choice, predicted: Plan) -> Plan:
     """The plan with what was measured, as long as that is among its near-ties."""
-    if choice.method not in METHODS or choice.method in _BY_VALUES:
+    if choice.method not in METHODS or METHODS[choice.method].is_for_some_taps:
         return predicted
-    problem = Problem.of(predicted.run_spec, predicted.arithmetic)
-    tilings = _weigh(choice.method, problem, predicted.accuracy, MOST_NEAR)
+    tilings = predicted._asked.weigh(choice.method, MOST_NEAR)
     found = [c for c in tilings if not c.refusal and c.estimate.tile == choice.tile]
     if not found:
         return predicted
@@ -417,60 +329,6 @@ def _follow(choice: Choice, predicted: Plan) -> Plan:
 
 def _usual_time(estimate: Estimate) -> float:
     return estimate.nanoseconds(USUAL_THREADS)
-
-
-def _weigh(name: str, problem: Problem, accuracy: str, most: int = 1) -> list[Candidate]:
-    """A method with its cheapest tiles; one candidate that says why not, if it cannot be used."""
-    refusal = _refusal(name, problem, accuracy)
-    estimates = [] if refusal else _estimates(name, problem, most)
-    if not estimates:
-        return [Candidate(name, refusal or "the taps are too long for its tiles", IMPOSSIBLE, math.inf)]
-    return [_candidate(name, problem, estimate) for estimate in estimates]
-
-
-def _candidate(name: str, problem: Problem, estimate: Estimate) -> Candidate:
-    arithmetic = problem.arithmetic
-    # float16 results are summed in float32 and rounded once more.
-    last_rounding = 2.0**-11 if arithmetic.y.name == "float16" else 0.0
-    bound = METHODS[name].bound.gamma(problem.spec, arithmetic, estimate.tile)
-    return Candidate(name, "", estimate, bound + last_rounding)
-
-
-def _estimate(name: str, problem: Problem, accuracy: str, limit: float = math.inf) -> Estimate:
-    """The cheapest, without the rest of a candidate; IMPOSSIBLE as well if it cannot be below the limit."""
-    if _refusal(name, problem, accuracy):
-        return IMPOSSIBLE
-    k, allowed = _constants_of(name, problem), limit / _scale_of(name, problem)
-    if k["call"] >= allowed or METHODS[name].least(problem, k) >= allowed:
-        return IMPOSSIBLE
-    estimates = _estimates(name, problem, 1)
-    return estimates[0] if estimates else IMPOSSIBLE
-
-
-def _refusal(name: str, problem: Problem, accuracy: str) -> str:
-    method = METHODS[name]
-    refusal = method.supports(problem)
-    if refusal or accuracy != "strict" or method.bound.is_strict or problem.arithmetic.unit_roundoff == 0:
-        return refusal
-    return "its error is not bounded output by output"
-
-
-def _estimates(name: str, problem: Problem, most: int) -> list[Estimate]:
-    scale = _scale_of(name, problem)
-    k = _constants_of(name, problem)
-    return [estimate.scaled(scale) for estimate in METHODS[name].estimates(problem, k, most)]
-
-
-def _constants_of(name: str, problem: Problem) -> Constants:
-    """The row of costs.json, which has none for what no kernel sums."""
-    rows: dict[str, Constants] = costs()[name]
-    return rows[METHODS[name].constants_of(problem)]
-
-
-def _scale_of(name: str, problem: Problem) -> float:
-    """How much longer this machine takes than the constants say."""
-    factors = costs()["scale"].get(name)
-    return float(factors.get(METHODS[name].constants_of(problem), 1.0)) if factors else 1.0
 
 
 def _is_exchange_cheaper(spec: ConvSpec) -> bool:

@@ -10,6 +10,7 @@ of those that exist. x is (N, C, *spatial), or (N, *spatial, C) with layout="cha
 from __future__ import annotations
 
 import itertools
+import math
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -268,6 +269,11 @@ class PoolAxis(NamedTuple):
     lo: int
     hi: int
 
+    @property
+    def is_whole(self) -> bool:
+        """There is one window, of all samples and nothing else."""
+        return (self.outputs, self.taps, self.dilation, self.lo, self.hi) == (1, self.n, 1, 0, 0)
+
     def samples(self, m: int) -> range:
         """The samples of output m."""
         places = range(self.stride * m - self.lo, self.stride * m - self.lo + self.dilation * self.taps, self.dilation)
@@ -292,6 +298,16 @@ class Geometry:
         self.y_shape = (x_shape[0], *counts, x_shape[-1]) if last else (*x_shape[:2], *counts)
         self.n_taps = int(np.prod([axis.taps for axis in axes]))
         self._core = _core.Pooling(axes, last)
+        # Windows of whole channels: their samples are one axis where they lie as one.
+        n = math.prod(axis.n for axis in axes)
+        is_whole = all(axis.is_whole for axis in axes) and not last and n > 0
+        self._whole = _core.Pooling([PoolAxis(n, 1, n, n, 1, 0, 0)], False) if is_whole else None
+
+    def _seen(self, x: Array, y: Array) -> tuple[Any, Array, Array]:
+        """The core's record, and both arrays with the axes that it has."""
+        if self._whole is None or not x.flags.c_contiguous:
+            return self._core, x, y
+        return self._whole, x.reshape(*x.shape[:2], math.prod(x.shape[2:])), y.reshape(*y.shape[:2], 1)
 
     def check_cotangent(self, dy: Array) -> None:
         if dy.shape != self.y_shape:
@@ -301,7 +317,8 @@ class Geometry:
         y = _core.new_result(self.y_shape, x.dtype)
         places = _core.new_result(self.y_shape, np.dtype(np.int64)) if with_places else None
         if x.dtype.name in _TYPE_CODES:
-            self._core.largest(_TYPE_CODES[x.dtype.name], x, y, places, count_threads(threads))
+            core, seen_x, seen_y = self._seen(x, y) if places is None else (self._core, x, y)
+            core.largest(_TYPE_CODES[x.dtype.name], seen_x, seen_y, places, count_threads(threads))
         else:
             self._largest_by_numpy(x, y, places)
         return y, places
@@ -310,7 +327,8 @@ class Geometry:
         y: Array = _core.new_result(self.y_shape, _mean_dtype(x.dtype))
         if x.dtype.name in _TYPE_CODES:
             codes = _TYPE_CODES[x.dtype.name], _TYPE_CODES[y.dtype.name]
-            self._core.mean(codes, x, y, padded, count_threads(threads))
+            core, seen_x, seen_y = self._seen(x, y)
+            core.mean(codes, seen_x, seen_y, padded, count_threads(threads))
         elif x.dtype.kind == "c" and x.dtype.itemsize <= 16:
             y.real, y.imag = self.mean(x.real, padded, threads), self.mean(x.imag, padded, threads)
         else:
@@ -321,7 +339,8 @@ class Geometry:
         dx: Array = _core.new_result(self.x_shape, _mean_dtype(dy.dtype))
         if dy.dtype.name in _TYPE_CODES:
             codes = _TYPE_CODES[dy.dtype.name], _TYPE_CODES[dx.dtype.name]
-            self._core.mean_back(codes, dy, dx, padded, count_threads(threads))
+            core, seen_dx, seen_dy = self._seen(dx, dy)
+            core.mean_back(codes, seen_dy, seen_dx, padded, count_threads(threads))
         elif dy.dtype.kind == "c" and dy.dtype.itemsize <= 16:
             dx.real, dx.imag = self.mean_back(dy.real, padded, threads), self.mean_back(dy.imag, padded, threads)
         else:

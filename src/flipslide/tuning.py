@@ -25,8 +25,8 @@ from . import cache
 from .arrays import Array
 from .costs import costs, machine_key, scale_file
 from .errors import ParameterError
-from .estimate import example_of
 from .execute import Program
+from .methods import example_of
 from .plan import Plan, choose, forget_plans, near_ties
 from .spec import ConvSpec
 from .wisdom import Choice, remember, take_over, write_all

@@ -552,8 +552,8 @@ int check_method(const Trial& problem, const Method& method, const Array& x, con
                  const std::vector<Number>& bias, const std::vector<Index>& tile = {}) {
   // Sums of these few small integers are far below it; every fourth is summed directly all the same.
   const std::uint64_t most_reach = problem.x_shape[0] % 4 ? std::uint64_t(1) << 30 : 0;
-  const Convolution convolution(Problem(problem.spec, problem.types, make_fill(problem)), method, tile, Separation{},
-                                most_reach);
+  Convolution convolution(Problem(problem.spec, problem.types, make_fill(problem)), method, tile);
+  if (convolution.rounds()) convolution.most_reach = most_reach;
   const long double allowed = transform_error(problem, tile);
   PackedTaps taps;
   convolution.pack(w.view(), taps, 3);

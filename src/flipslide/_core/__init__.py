@@ -1,11 +1,14 @@
-"""The compiled core. Only `execute`, `threads`, `costs`, `moments` and `pooling` import it."""
+"""The compiled core. Who may import it stands in the contracts of pyproject.toml."""
 
 from . import _ext as _ext
 
 __all__ = [
+    "Question",
     "Pooling",
     "Runner",
     "Taps",
+    "USUAL_THREADS",
+    "boundaries",
     "forget_calls",
     "isa",
     "isas",
@@ -15,16 +18,21 @@ __all__ = [
     "release_memory",
     "remember",
     "set_own_threads",
+    "set_prices",
     "set_process_threads",
+    "sums",
     "thread_limit",
     "vector_bytes",
     "window_moments",
     "window_scores",
 ]
 
+Question = _ext.Question
 Pooling = _ext.Pooling
 Runner = _ext.Runner
 Taps = _ext.Taps
+USUAL_THREADS = _ext.USUAL_THREADS
+boundaries = _ext.boundaries
 forget_calls = _ext.forget_calls
 isa = _ext.isa
 isas = _ext.isas
@@ -34,7 +42,9 @@ new_result = _ext.new_result
 release_memory = _ext.release_memory
 remember = _ext.remember
 set_own_threads = _ext.set_own_threads
+set_prices = _ext.set_prices
 set_process_threads = _ext.set_process_threads
+sums = _ext.sums
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
 window_moments = _ext.window_moments

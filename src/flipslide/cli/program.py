@@ -25,6 +25,9 @@ COMMANDS = {
     "filter": "filter",
     "resample": "resample",
     "deconvolve": "deconvolve",
+    "xcorr": "xcorr",
+    "match": "match",
+    "shift": "shift",
     "doctor": "doctor",
 }
 
@@ -81,5 +84,6 @@ def main() -> None:
     flipslide explain 0,1,2,3,4 1,-1,2       every step of a small convolution
     flipslide explain --demo cs231n -o layer.html
     flipslide shape 5x5 -k 3 -s 2 -p 1       how large the output of a layer is
+    flipslide match scene.png cup.png -o marked.png
     flipslide apply in.png -k sharpen -o out.png
     """

@@ -18,6 +18,8 @@ from importlib.resources import files
 __all__ = ["make_page", "policy_of", "read_static"]
 
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+)\.js";$', re.M)
+#: Made by `make wasm`; without it the page computes pixels in a plain loop.
+CORE = "flipslide.wasm"
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.M)
 
 
@@ -35,8 +37,16 @@ def make_page() -> str:
     """
     script = "\n".join(_wrap(name) for name in _in_order("main"))
     style = read_static("page.css")
-    filled = {"policy": policy_of(script, style), "style": style, "script": script}
-    return re.sub(r"\{(policy|style|script)\}", lambda match: filled[match[1]], read_static("page.html"))
+    filled = {"policy": policy_of(script, style), "style": style, "script": script, "core": _core_block()}
+    return re.sub(r"\{(policy|style|script|core)\}", lambda match: filled[match[1]], read_static("page.html"))
+
+
+def _core_block() -> str:
+    """The core compiled to WebAssembly as a block of data, where `make wasm` has been run."""
+    file = files("flipslide.playground") / "static" / CORE
+    if not file.is_file():
+        return ""
+    return f'<script type="text/plain" id="core">{base64.b64encode(file.read_bytes()).decode()}</script>\n'
 
 
 def policy_of(script: str, style: str) -> str:

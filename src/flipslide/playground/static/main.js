@@ -2,6 +2,7 @@
 
 import { action, h, redraw } from "./dom.js";
 import { at, fold, mapNested, parse, shapeOf } from "./number.js";
+import { openFromPage } from "./engine.js";
 import { functionsRoom } from "./functions.js";
 import { layerRoom } from "./layer.js";
 import { planeRoom } from "./plane.js";
@@ -166,3 +167,5 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   app.undo(event.shiftKey ? "forth" : "back");
 });
+// The core is ready a moment later than the page; what was computed without it stays right.
+openFromPage(document.querySelector("#core")).then(() => app.state.room === "plane" && app.draw(), () => {});

@@ -2,7 +2,7 @@
 // painted or chosen; and the window behind each pixel.
 
 import { action, choice, field, h } from "./dom.js";
-import { convolvePlane } from "./engine.js";
+import { convolvePlane, hasCore } from "./engine.js";
 import { numberText, factorText, parse, toFloat } from "./number.js";
 import { Random } from "./random.js";
 
@@ -225,7 +225,7 @@ export function planeRoom(app) {
     own.problem ? h("p", { class: "error", role: "alert" }, own.problem) : null,
     h("div", { class: "grids", ondragover: (event) => event.preventDefault(), ondrop: (event) => drop(app, event) }, h("figure", { class: "grid-figure" }, h("figcaption", null, "x (drop a picture here)"), own.source), h("figure", { class: "grid-figure" }, h("figcaption", null, "w"), editor), h("figure", { class: "grid-figure" }, h("figcaption", null, "y"), own.target)),
     controls,
-    h("p", { class: "faint" }, `${columns} × ${rows} pixels in three colours by ${own.size} × ${own.size} taps: ${own.milliseconds.toFixed(1)} ms. ${own.clipped} pixels beyond 0 … 255 are clipped where they are shown. Nothing leaves this page.`),
+    h("p", { class: "faint" }, `${columns} × ${rows} pixels in three colours by ${own.size} × ${own.size} taps: ${own.milliseconds.toFixed(1)} ms ${hasCore() ? "with the library's own core" : "in a plain loop"}. ${own.clipped} pixels beyond 0 … 255 are clipped where they are shown. Nothing leaves this page.`),
     sources(app, own),
     places(app, own),
     h("div", { class: "magnifier" }, magnifier(own)),

@@ -2,7 +2,7 @@
 // the echo anew. Everything is made here or comes from a file of one's own.
 
 import { action, choice, field, h } from "./dom.js";
-import { convolveSignals } from "./fourier.js";
+import { convolveLong } from "./engine.js";
 import { Plot } from "./plot.js";
 import { Random } from "./random.js";
 
@@ -143,7 +143,7 @@ function make(own) {
   own.samples = own.sounds[own.sound]();
   own.echo = own.rooms[own.room]();
   const began = performance.now();
-  own.wet = convolveSignals(own.samples, own.echo);
+  own.wet = convolveLong(own.samples, own.echo);
   own.milliseconds = performance.now() - began;
 }
 
