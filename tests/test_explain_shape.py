@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 
@@ -180,3 +181,11 @@ def test_counting_does_not_import_numpy() -> None:
     code = "import sys; from flipslide.explain import explain_shape; print(explain_shape(5, 3))"
     code += "; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(("mode", "outputs"), [("full", 2), ("same", 0)])
+def test_an_axis_without_samples_has_the_outputs_of_the_engine(mode: str, outputs: int) -> None:
+    report = fs.explain_shape(0, 3, mode=mode)
+    assert report.outputs == (outputs,) == np.shape(fs.convolve(np.empty(0), np.ones(3), mode))
+    counted = re.findall(r"(\d+) \+ 1 = (\d+)$", str(report), re.MULTILINE)
+    assert counted == ([("1", "2")] if outputs else [])

@@ -133,6 +133,8 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tu
 def check_fill_fits(fill: Any, dtype: np.dtype[Any]) -> None:
     """An error for a finite fill value that is infinite in the result's dtype."""
     number = np.asarray(fill)
+    if number.ndim:
+        raise ParameterError(f"fill_value={fill!r} is not a number")
     if dtype.kind not in "fc" or number.dtype.kind not in "iufc":
         return
     with np.errstate(over="ignore"):

@@ -212,8 +212,8 @@ def _fill_like(x: Array, fill_value: Any) -> Any:
     check_fill(fill_value)
     if x.dtype.kind == "O":
         return fill_value
-    fill = np.asarray(fill_value)
-    if fill.ndim != 0 or (x.dtype.kind in "biufc" and fill.dtype.kind not in "biufcO"):
+    fill = np.asarray(np.nan if fill_value is None else fill_value)
+    if fill_value is None or fill.ndim != 0 or (x.dtype.kind in "biufc" and fill.dtype.kind not in "biufcO"):
         raise ParameterError(f"fill_value={fill_value!r} is not a number")
     try:
         with np.errstate(all="ignore"):

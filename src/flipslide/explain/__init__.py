@@ -1,9 +1,11 @@
 """How a small convolution gets its numbers: every step, and every way to compute it.
 
 `trace.py` collects every number of a call and where it came from; everything else shows it.
-`story.py` and `text.py` tell it, `chapters/` has one chapter for each algorithm and each way
-to look at the sum, `draw` draws, `code/` writes the call down in other languages. `shape.py`
-counts sizes without any numbers in the arrays, `functions.py` is about continuous time.
+`document.py` puts it into blocks, which `text.py` sets tightly for a signal; `sentences.py` has the
+words of both. `window.py` has the call in the one form that all chapters compute with: `chapters/`
+has one for each algorithm and each way to look at the sum. `draw/` draws, `code/` writes the call
+down in other languages. `shape.py` counts sizes without any numbers in the arrays, `functions.py`
+is about continuous time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The blocks in which a trace is told: arrays, sizes, every step, the answers."""
+"""A trace as a document: arrays, sizes, every step, the answers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .sentences import (
     cell_text,
     length_formula,
     length_latex,
+    name_of,
     other_name,
     piece_name,
     product_text,
@@ -25,18 +26,22 @@ from .sentences import (
     why_equal,
     window_name,
 )
-from .text import legend_of
 from .trace import Nested, Step, Term, Trace
 
-__all__ = ["find_step", "make_document", "step_blocks", "step_table"]
+__all__ = ["answers_of", "find_step", "inputs_of", "legend_of", "make_document", "step_blocks", "step_table"]
 
 
 def make_document(trace: Trace) -> Document:
-    """The whole story."""
-    return Document(
-        title_of(trace),
-        (*_inputs(trace), *_lengths(trace), *_pictures(trace), step_table(trace), *_legend(trace), *_answers(trace)),
-    )
+    """Arrays, sizes, pictures, every step, the answers."""
+    blocks = [
+        *_inputs(trace),
+        *_lengths(trace),
+        *_pictures(trace),
+        step_table(trace),
+        *_legend(trace),
+        *_results(trace),
+    ]
+    return Document(title_of(trace), tuple(blocks))
 
 
 def _pictures(trace: Trace) -> Iterator[Block]:
@@ -56,15 +61,19 @@ def grid(title: str, nested: Nested, role: str) -> Grid:
 def _inputs(trace: Trace) -> Iterator[Block]:
     if trace.operation == "layer":
         yield from _layer_inputs(trace)
-        return
-    name = "x" if trace.is_whole else piece_name("x", trace.x, trace.x_origin)
-    grids = [grid(name, trace.x, "x"), grid("w", trace.w, "w")]
+    else:
+        yield inputs_of(trace)
+
+
+def inputs_of(trace: Trace) -> Grids:
+    """x, w, and w as it lies over x."""
+    grids = [grid(name_of(trace, "x"), trace.x, "x"), grid("w", trace.w, "w")]
     if trace.operation == "convolve" and trace.ndim == 2:
         grids.append(grid("left-right", tuple(row[::-1] for row in trace.w), "w"))
         grids.append(grid("and up-down = flipped w", trace.window_w, "w"))
     elif trace.window_w != trace.w or trace.operation == "convolve":
         grids.append(grid(window_name(trace), trace.window_w, "w"))
-    yield Grids(tuple(grids))
+    return Grids(tuple(grids))
 
 
 def _layer_inputs(trace: Trace) -> Iterator[Block]:
@@ -183,21 +192,44 @@ def _term_grids(trace: Trace, terms: tuple[Term, ...]) -> Iterator[Grid]:
 
 
 def _legend(trace: Trace) -> Iterator[Block]:
-    for line in legend_of(trace):
-        yield Text(line)
+    yield from map(Text, legend_of(trace))
 
 
-def _answers(trace: Trace) -> Iterator[Block]:
+def legend_of(trace: Trace) -> list[str]:
+    """A line for every sign in use."""
+    terms = [term for step in trace.steps for term in step.terms]
+    sources = {term.source for term in terms}
+    rules = " and ".join(repr(rule) for rule in dict.fromkeys(trace.boundary) if rule not in ("zero", "constant"))
+    legend = {
+        "zero": ". is a zero of the padding",
+        "copy": f"' marks a copy of a sample of x, by boundary {rules}",
+        "fill": f"' marks the fill value {number_text(trace.fill_value)} outside x",
+    }
+    lines = [line for source, line in legend.items() if source in sources]
+    numbers = itertools.chain((step.value for step in trace.steps), (n for term in terms for n in (term.a, term.b)))
+    return lines + ["numbers are shown to 6 digits"] * any(map(_is_rounded, numbers))
+
+
+def _is_rounded(number: object) -> bool:
+    if isinstance(number, complex):
+        return _is_rounded(number.real) or _is_rounded(number.imag)
+    return isinstance(number, float) and number == number and float(number_text(number)) != number
+
+
+def _results(trace: Trace) -> Iterator[Block]:
     if trace.operation == "layer":
         yield Grids(tuple(_planes("y", trace.y, trace.y_origin, trace, "y")))
-        return
-    name = "y" if trace.is_whole else piece_name("y", trace.y, trace.y_origin)
+    else:
+        yield from answers_of(trace)
+
+
+def answers_of(trace: Trace) -> tuple[Grids | Text, ...]:
+    """y, and beside it what the other operation gives, or why that is the same."""
     assert trace.other is not None
+    y = grid(name_of(trace, "y"), trace.y, "y")
     if trace.other.differs:
-        yield Grids((grid(name, trace.y, "y"), grid(other_name(trace), trace.other.y, "")))
-        return
-    yield Grids((grid(name, trace.y, "y"),))
-    yield Text(why_equal(trace))
+        return (Grids((y, grid(other_name(trace), trace.other.y, ""))),)
+    return Grids((y,)), Text(why_equal(trace))
 
 
 def _planes(name: str, planes: Nested, origin: Shape, trace: Trace, role: str) -> Iterator[Grid]:

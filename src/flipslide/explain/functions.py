@@ -96,7 +96,7 @@ class FunctionsReport(Shown):
     # ----------------------------------------------------------------------------- shown
 
     def document(self) -> Document:
-        return Document("", (*self._told(), Frames("sliding area", tuple(self._pictures()))))
+        return Document("", (*self._blocks(), Frames("sliding area", tuple(self._pictures()))))
 
     def to_json(self, indent: int | None = None) -> str:
         """The curves as JSON, schema "flipslide-functions/1"."""
@@ -109,7 +109,7 @@ class FunctionsReport(Shown):
     def __repr__(self) -> str:
         return f"<FunctionsReport: {self.f.name} * {self.g.name}, dt = {self.f.dt:g}>"
 
-    def _told(self) -> Iterator[Block]:
+    def _blocks(self) -> Iterator[Block]:
         dt = f"{self.f.dt:g}"
         peak = int(np.argmax(np.abs(self.result.values)))
         total = self.result.values[peak] / self.f.dt

@@ -13,6 +13,7 @@ __all__ = [
     "cell_text",
     "length_formula",
     "length_latex",
+    "name_of",
     "other_name",
     "piece_name",
     "product_text",
@@ -77,6 +78,11 @@ def piece_name(name: str, piece: Nested, origin: Shape) -> str:
         entries.append(f"{first}:{first + len(level)}")
         level = level[0] if level else ()
     return f"{name}[{', '.join(entries)}]"
+
+
+def name_of(trace: Trace, name: str) -> str:
+    """x or y, or which part of it is shown."""
+    return name if trace.is_whole else piece_name(name, getattr(trace, name), getattr(trace, f"{name}_origin"))
 
 
 def step_sentence(trace: Trace, step: Step) -> str:

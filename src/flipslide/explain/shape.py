@@ -14,22 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import ParameterError, ShapeError, unknown_word
-from ..geometry import (
-    MODES,
-    ints_per_axis,
-    layer_count,
-    layer_pads,
-    least_transposed,
-    read_shape,
-    span_of,
-    to_int,
-    transposed_size,
-)
+from ..geometry import MODES, LayerAxis, ints_per_axis, layer_axes, read_shape, span_of, to_int
 from ..show import Document, Formula, Frames, Heading, Shown, Table, Text
 from ..show.document import Block
 from ..show.numbers import bytes_text, to_plain
 from ..show.text import WIDTH, render_text, wrap
-from ..spec import split_padding
 
 __all__ = ["AxisShape", "LayerShape", "ShapeReport", "explain_shape"]
 
@@ -58,33 +47,30 @@ class AxisShape(NamedTuple):
     outputs: int
 
     @property
+    def layer(self) -> LayerAxis:
+        return LayerAxis(self.size, self.taps, self.lo, self.hi, self.stride, self.dilation, self.output_padding)
+
+    @property
     def span(self) -> int:
         """D = d·(k − 1) + 1, how many samples the taps span."""
-        return span_of(self.taps, self.dilation)
+        return self.layer.span
 
     @property
     def room(self) -> int:
         """The numerator: how far the first window can move."""
-        return self.size + self.lo + self.hi - self.span
+        return self.layer.room
 
     @property
     def unused(self) -> int:
         """Samples of the padded axis behind the last window, which none of them reads."""
-        return 0 if self.transposed else self.room % self.stride
+        return 0 if self.transposed else self.layer.unused
 
     @property
     def formula(self) -> str:
         """The formula with this axis's numbers, step by step."""
-        if self.transposed:
-            return _transposed_formula(self)
-        padded = f"{self.size} + {self.lo} + {self.hi}"
-        inner = f"({padded} − {self.dilation}·({self.taps} − 1) − 1)/{self.stride}"
-        return f"⌊{inner}⌋ + 1 = ⌊{self.room}/{self.stride}⌋ + 1 = {self.room // self.stride} + 1 = {self.outputs}"
-
-
-def _transposed_formula(axis: AxisShape) -> str:
-    start = f"({axis.size} − 1)·{axis.stride} − {axis.lo} − {axis.hi}"
-    return f"{start} + {axis.dilation}·({axis.taps} − 1) + 1 + {axis.output_padding} = {axis.outputs}"
+        if not self.outputs:
+            return "0, for there are no samples"
+        return self.layer.transposed_formula if self.transposed else self.layer.formula
 
 
 class LayerShape(NamedTuple):
@@ -172,11 +158,16 @@ class ShapeReport(Shown):
         >>> explain_shape(5, 3, stride=2, padding=1).lines()[-1]
         '5 -> 3'
         """
-        lines = [(TRANSPOSED if self.axes[0].transposed else FORMULA).text]
-        for name, axis in zip(self._names(), self.axes, strict=True):
-            lines.append(name + axis.formula)
-            lines += [line for remark in _remarks(axis) for line in wrap("    " + remark, WIDTH, "    ")]
+        lines = []
+        for block in self._formulas():
+            lines += [block.text] if isinstance(block, Formula) else wrap("    " + block.text, WIDTH, "    ")
         return [*lines, self._sizes()]
+
+    def _formulas(self) -> Iterator[Formula | Text]:
+        yield TRANSPOSED if self.axes[0].transposed else FORMULA
+        for number, (name, axis) in enumerate(zip(self._names(), self.axes, strict=True)):
+            yield Formula(name + axis.formula, _latex(axis, number if len(self.axes) > 1 else None))
+            yield from map(Text, _remarks(axis))
 
     def _names(self) -> list[str]:
         return [f"axis {number}: " for number in range(len(self.axes))] if len(self.axes) > 1 else ["o = "]
@@ -198,10 +189,7 @@ class ShapeReport(Shown):
         if len(self.layers) > 1:
             yield from _chain_blocks(self.layers)
             return
-        yield TRANSPOSED if self.axes[0].transposed else FORMULA
-        for number, (name, axis) in enumerate(zip(self._names(), self.axes, strict=True)):
-            yield Formula(name + axis.formula, _latex(axis, number if len(self.axes) > 1 else None))
-            yield from map(Text, _remarks(axis))
+        yield from self._formulas()
         yield Text(self._sizes())
         yield self._costs()
 
@@ -232,9 +220,7 @@ class ShapeReport(Shown):
 
         if len(self.layers) > 1 or self.axes[0].transposed:
             return
-        lengths = [
-            Length(a.size, a.taps, a.dilation, a.span, a.lo, a.hi, a.stride, a.room, a.outputs) for a in self.axes
-        ]
+        lengths = [Length.of(axis.layer, axis.outputs) for axis in self.axes]
         frames = draw_ruler(lengths)
         if frames:
             yield Frames("counting windows", frames)
@@ -245,6 +231,8 @@ class ShapeReport(Shown):
 
 def _latex(axis: AxisShape, number: int | None) -> str:
     name = "o" if number is None else f"o_{number}"
+    if not axis.outputs:
+        return f"{name} = 0"
     if axis.transposed:
         return f"{name} = {axis.formula}".replace("·", "\\cdot ").replace("−", "-")
     inner = f"{axis.size}+{axis.lo}+{axis.hi}-{axis.dilation}\\cdot({axis.taps}-1)-1"
@@ -302,7 +290,7 @@ def _or(words: Sequence[str]) -> str:
 
 def _which_size(axis: AxisShape) -> str:
     """Why there is an output_padding: several inputs of the layer have this size as their output."""
-    least = least_transposed(axis.size, axis.lo, axis.hi, axis.span, axis.stride)
+    least = axis.layer.least_transposed
     sizes = [str(least + extra) for extra in range(axis.stride)]
     if len(sizes) == 1:
         return f"with stride 1 only an axis of {sizes[0]} gives {axis.size}, so there is nothing to choose"
@@ -452,42 +440,38 @@ def _measure(
     transposed: bool = False,
     output_padding: Any = 0,
 ) -> tuple[AxisShape, ...]:
-    n_axes = len(sizes)
-    words = (
-        (kernel, "kernel", 1),
-        (stride, "stride", 1),
-        (dilation, "dilation", 1),
-        (output_padding, "output_padding", 0),
-    )
-    columns = [ints_per_axis(entry, n_axes, name, least) for entry, name, least in words]
+    taps = ints_per_axis(kernel, len(sizes), "kernel", 1)
+    extras = [extra for extra in ints_per_axis(output_padding, len(sizes), "output_padding", 0) if extra]
+    if extras and not transposed:
+        raise ParameterError(f"output_padding={extras[0]} only means something with transposed=True")
     if mode is not None:
         if padding is not None or transposed:
             raise ParameterError("give mode= (signals) or padding= and transposed= (layers), not both")
-        if mode not in MODES:
-            raise unknown_word("mode", mode, MODES)
-    paddings = split_padding(0 if padding is None else padding, n_axes)
-    return tuple(
-        _measure_axis(n, k, s, d, extra, pads, mode, transposed)
-        for n, k, s, d, extra, pads in zip(sizes, *columns, paddings, strict=True)
-    )
+        padding = _mode_pads(mode, taps, ints_per_axis(dilation, len(sizes), "dilation", 1))
+    axes = layer_axes(
+        sizes, taps, stride=stride, padding=0 if padding is None else padding, dilation=dilation,
+        output_padding=output_padding, transposed=transposed,
+    )  # fmt: skip
+    return tuple(_measure_axis(axis, transposed, mode in ("full", "same")) for axis in axes)
 
 
-def _measure_axis(
-    size: int, taps: int, stride: int, dilation: int, extra: int, padding: Any, mode: str | None, transposed: bool
-) -> AxisShape:
-    span = span_of(taps, dilation)
-    if mode is not None:
-        # The window of "same" starts D//2 before x: geometry.mode_window with its default centre.
-        lo, hi = {"full": (span - 1, span - 1), "same": (span // 2, (span - 1) // 2), "valid": (0, 0)}[mode]
-    else:
-        lo, hi = layer_pads(padding, size * stride if transposed else size, span, stride)
+def _mode_pads(mode: str, taps: tuple[int, ...], dilations: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """A mode as a padding; that of "same" starts D//2 before x: geometry.mode_window with its default centre."""
+    if mode not in MODES:
+        raise unknown_word("mode", mode, MODES)
+    spans = [span_of(k, d) for k, d in zip(taps, dilations, strict=True)]
+    pads = {"full": lambda span: (span - 1, span - 1), "same": lambda span: (span // 2, (span - 1) // 2)}
+    return tuple(pads[mode](span) if mode in pads else (0, 0) for span in spans)
+
+
+def _measure_axis(axis: LayerAxis, transposed: bool, always_fits: bool) -> AxisShape:
+    """`always_fits`: full and same have max(N + D − 1, 0) and N outputs also where the taps are the longer ones."""
     if transposed:
-        outputs = transposed_size(size, lo, hi, span, stride, extra)
-    elif extra:
-        raise ParameterError(f"output_padding={extra} only means something with transposed=True")
+        outputs = axis.transposed_outputs
     else:
-        outputs = layer_count(size, lo, hi, span, stride) if size or mode is None else 0
-    return AxisShape(size, taps, stride, dilation, lo, hi, extra, transposed, outputs)
+        outputs = axis.room // axis.stride + 1 if always_fits else axis.outputs
+    given = axis.n, axis.taps, axis.stride, axis.dilation, axis.lo, axis.hi, axis.output_padding
+    return AxisShape(*given, transposed, outputs)
 
 
 def _follow(sizes: tuple[int, ...], layers: Sequence[Mapping[str, Any]]) -> tuple[LayerShape, ...]:

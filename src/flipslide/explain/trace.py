@@ -278,7 +278,7 @@ def make_layer_trace(
 
 
 def _trace(call: _Call, around: Any, cells: Any, dy: Any) -> Trace:
-    """A signal is told as a layer of one channel and one filter, whose indices are left out."""
+    """A signal is traced as a layer of one channel and one filter, whose indices are left out."""
     spec = call.spec
     check_terms(spec.n_taps)
     chosen = choose_cells(call.y_shape, spec.axes, around, cells)

@@ -18,11 +18,14 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ParameterError
 from ..geometry import extend_index
-from ..graph.exact import Nested, shape_of, thaw
+from ..graph.exact import Nested, pack, reverse, shape_of, thaw
 from ..spec import Shape
 from .trace import Length, Trace
 
-__all__ = ["Window", "dilate", "fill_zeros", "index_at", "indices", "is_finite", "taps_of", "window_of"]
+__all__ = [
+    "Stamp", "Window", "add_stamps", "columns_of", "dilate", "dy_of", "fill_zeros", "full_sums", "index_at", "indices",
+    "is_finite", "kept_of", "like_x", "matrix_of", "stamps_of", "taps_of", "widen", "window_of", "zeros",
+]  # fmt: skip
 
 
 class Window(NamedTuple):
@@ -127,6 +130,94 @@ def _extend(x: Array, sources: Array, fill: Any) -> Array:
     return extended
 
 
+# ------------------------------------------------------------- the sum in other orders
+
+
+def columns_of(window: Window) -> Array:
+    """(channels·taps, outputs): under each output the samples of its window; None for a zero of the padding."""
+    rows = list(indices((window.x.shape[0], *window.taps)))
+    columns = np.full((len(rows), math.prod(window.outputs)), None, dtype=object)
+    for row, (c, *j) in enumerate(rows):
+        for column, m in enumerate(indices(window.outputs)):
+            columns[row, column] = window.extended[(c, *window.at(m, tuple(j)))]
+    return columns
+
+
+def matrix_of(window: Window, fill: Any) -> tuple[Array, Array]:
+    """T and t with y = T·x + t: x and y read row by row, t what the fill value adds."""
+    places = list(indices((window.filters, *window.outputs)))
+    matrix, offset = np.full((len(places), window.x.size), None, dtype=object), zeros((len(places),))
+    columns = {index: n for n, index in enumerate(indices(window.x.shape))}
+    for row, (k, *m) in enumerate(places):
+        for c, channel in enumerate(window.channels(k)):
+            for j in indices(window.taps):
+                source, tap = window.sources[window.at(tuple(m), j)], window.v[(k, c, *j)]
+                if isinstance(source, tuple):
+                    at = row, columns[(channel, *source)]
+                    matrix[at] = tap if matrix[at] is None else matrix[at] + tap
+                elif source == "fill":
+                    offset[row] = offset[row] + tap * fill
+    return matrix, offset
+
+
+class Stamp(NamedTuple):
+    """One sample: its place in x̃, its value, and value·w on the ruler of the full result."""
+
+    place: Shape
+    value: Any
+    first: Shape  # where on the ruler the copy begins
+    copy: Array
+
+
+def stamps_of(window: Window) -> list[Stamp]:
+    """A copy of the taps for every sample of x̃.
+
+    The sample at place p meets tap j in output q = p − j (before strides are dropped), so it
+    adds value·v[j] there: the copy is v reversed, which for a convolution is w itself.
+    """
+    taps, x = reverse(dilate(window.v, window.axes)[0, 0]), window.extended[0]
+    return [Stamp(place, x[place], place, x[place] * taps) for place in indices(x.shape) if x[place] is not None]
+
+
+def add_stamps(window: Window, stamps: list[Stamp]) -> Array:
+    """All copies added on the ruler, which begins span − 1 before the first output."""
+    full = zeros(tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True)))
+    for stamp in stamps:
+        at = tuple(slice(f, f + n) for f, n in zip(stamp.first, stamp.copy.shape, strict=True))
+        full[at] = full[at] + stamp.copy
+    return full
+
+
+def kept_of(window: Window) -> tuple[slice, ...]:
+    """Where on that ruler the outputs lie."""
+    return tuple(
+        slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride) if axis.outputs else slice(0)
+        for axis in window.axes
+    )
+
+
+def full_sums(x: Array, w: Array) -> Array:
+    """Every overlap of x with w, as a convolution; w is dilated already."""
+    full = zeros(tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)))
+    for place in indices(x.shape):
+        at = tuple(slice(i, i + k) for i, k in zip(place, w.shape, strict=True))
+        full[at] = full[at] + x[place] * w
+    return full
+
+
+def dy_of(trace: Trace, window: Window) -> Array:
+    """dy as (filters, outputs): what was given, or ones."""
+    shape = window.filters, math.prod(window.outputs)
+    if trace.gradients is None:
+        return np.full(shape, 1, dtype=object)
+    return np.array(trace.gradients.dy, dtype=object).reshape(shape)
+
+
+def like_x(window: Window, values: Array) -> Array:
+    """Numbers in the shape of the call's x."""
+    return pack(list(values.flat), window.x.shape if window.is_layer else window.x.shape[1:])
+
+
 # ------------------------------------------------------------------------------- helpers
 
 
@@ -138,6 +229,13 @@ def indices(shape: Shape) -> Iterator[Shape]:
 def zeros(shape: Shape) -> Array:
     """Python zeros."""
     return np.full(shape, 0, dtype=object)
+
+
+def widen(array: Array, shape: Shape, zero: Any = 0) -> Array:
+    """The array with zeros behind it, up to a shape."""
+    wide = np.full(shape, zero, dtype=object)
+    wide[tuple(slice(0, n) for n in array.shape)] = array
+    return wide
 
 
 def fill_zeros(array: Array) -> Array:

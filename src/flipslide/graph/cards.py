@@ -1,4 +1,4 @@
-"""One node of a graph as a box, edges between boxes, and how far a pass has come.
+"""One node of a graph as a box, edges between cards, and how far a pass has come.
 
 name | value | gradient        every node; the gradient is "·" until it has come down
 a number on an edge            the derivative of the right end with respect to the left
@@ -20,7 +20,7 @@ __all__ = [
     "HEIGHT",
     "INKS",
     "PITCH",
-    "Boxes",
+    "Cards",
     "Point",
     "State",
     "draw_chip",
@@ -51,7 +51,7 @@ def ids(nodes: Iterable[Node]) -> frozenset[int]:
     return frozenset(map(id, nodes))
 
 
-class Boxes:
+class Cards:
     """How wide the three cells of a node must be in each column, and how one is drawn."""
 
     def __init__(self, nodes: Iterable[Node], names: dict[int, str] | None = None) -> None:
@@ -83,7 +83,7 @@ class Boxes:
 
 
 def draw_edge(canvas: Canvas, start: Point, end: Point, kind: str, hot: bool, back: bool, elbow: float = 0) -> None:
-    """A line between two boxes, level over its last `elbow`; a hot one in the colour of what runs along it."""
+    """A line between two cards, level over its last `elbow`; a hot one in the colour of what runs along it."""
     ink = "gradient-ink" if hot and back else INKS.get(kind, "faint") if hot else LINES.get(kind, "grid")
     points = [start, *([(end[0] - elbow, end[1])] if elbow else []), end]
     for (x1, y1), (x2, y2) in pairwise(points[::-1] if back else points):

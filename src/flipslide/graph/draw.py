@@ -1,4 +1,4 @@
-"""A small graph as a whole: columns of boxes, x and w on the left, L on the right.
+"""A small graph as a whole: columns of cards, x and w on the left, L on the right.
 
 Frame by frame values come from the left, then gradients from the right. Nothing is computed
 here.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..show import Frame, Scene
-from ..show.canvas import Canvas, text_width
+from ..show.canvas import Canvas, lay_out, text_width
 from ..show.numbers import join_sum, minus, number_text
 from ..show.scene import Label
-from .cards import ELBOW, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
+from .cards import ELBOW, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
@@ -30,13 +30,10 @@ class Layout:
         self.graph = graph
         leaves, products, sums, ys, (loss,) = graph.layers()
         columns = [leaves, products, sums, ys, [loss]]
-        self.boxes = [Boxes(column) for column in columns]
+        self.cards = [Cards(column) for column in columns]
         self.sum_width = max((text_width(line, 12) for node in leaves for line in _sum_lines(node)), default=0.0)
         gaps = (self.sum_width + 28 if self.sum_width else 16, 190, 70, 40, 76)
-        self.lefts, x = [], 0.0
-        for gap, boxes in zip(gaps, self.boxes, strict=True):
-            self.lefts.append(x + gap)
-            x += gap + boxes.width
+        self.lefts = lay_out(0.0, gaps, [cards.width for cards in self.cards])
         self.middles: dict[int, float] = {}
         self._stack_products(74.0)
         self._spread([n for n in leaves if n.kind in ("w", "fill")], [n for n in leaves if n.kind == "x"])
@@ -73,17 +70,17 @@ class Layout:
 
     def draw(self, state: State, title: str, sentence: str) -> Scene:
         canvas = Canvas()
-        for name, left, boxes in zip(
-            ("x and w", "products ×", "sums +", "y", "L"), self.lefts, self.boxes, strict=True
+        for name, left, cards in zip(
+            ("x and w", "products ×", "sums +", "y", "L"), self.lefts, self.cards, strict=True
         ):
-            canvas.add(Label(left + boxes.width / 2, 38, name, "faint", 13))
+            canvas.add(Label(left + cards.width / 2, 38, name, "faint", 13))
         draw_legend(canvas)
         for hot in (False, True):
             self._draw_edges(canvas, state, hot)
         self._draw_locals(canvas, state)
-        for layer, left, boxes in zip(self.graph.layers(), self.lefts, self.boxes, strict=True):
+        for layer, left, cards in zip(self.graph.layers(), self.lefts, self.cards, strict=True):
             for node in layer:
-                boxes.draw(canvas, left, self.middles[id(node)], node, state, id(node) in state.sums)
+                cards.draw(canvas, left, self.middles[id(node)], node, state, id(node) in state.sums)
         self._draw_sums(canvas, state)
         return canvas.scene(title, sentence)
 
@@ -96,7 +93,7 @@ class Layout:
 
     def _ends(self, source: Node, target: Node, column: int, n: int) -> tuple[tuple[float, float], tuple[float, float]]:
         from_column = 0 if source.kind in ("x", "w", "b", "fill") else column - 1
-        start = self.lefts[from_column] + self.boxes[from_column].width, self.middles[id(source)]
+        start = self.lefts[from_column] + self.cards[from_column].width, self.middles[id(source)]
         # A product has two ports, so that the numbers on its edges stand apart.
         port = (-7.5, 7.5)[n] if target.kind == "×" else 0.0
         return start, (self.lefts[column], self.middles[id(target)] + port)
@@ -107,7 +104,7 @@ class Layout:
                 start, end = self._ends(source, target, column, n)
                 elbow = ELBOW if target.kind == "×" else 0
                 if source.kind == "b":
-                    passed = self.lefts[1] + self.boxes[1].width + 10, start[1]
+                    passed = self.lefts[1] + self.cards[1].width + 10, start[1]
                     draw_edge(canvas, start, passed, "b", hot, False) if not hot else canvas.wire(
                         *start, *passed, "gradient-ink" if state.back else "w-ink", 2.2
                     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,18 @@ import numpy as np
 from ..arrays import Array, enter
 from ..spec import Shape
 
-__all__ = ["Nested", "conjugate", "flatten", "freeze_array", "numbers_of", "pack", "reverse", "shape_of", "thaw"]
+__all__ = [
+    "Nested",
+    "conjugate",
+    "flatten",
+    "freeze_array",
+    "numbers_of",
+    "pack",
+    "reverse",
+    "shape_of",
+    "thaw",
+    "whole_numbers",
+]
 
 #: Rows in rows: an array as tuples.
 Nested = tuple[Any, ...]
@@ -69,3 +81,12 @@ def conjugate(array: Array) -> Array:
 def reverse(array: Array, n_axes: int | None = None) -> Array:
     """The array read backwards along every axis, or along the last `n_axes`."""
     return np.flip(array, tuple(range(-(array.ndim if n_axes is None else n_axes), 0)))
+
+
+def whole_numbers(array: Array) -> Array:
+    """Fractions that are whole as integers, everything else as it is."""
+    return np.asarray(np.frompyfunc(_whole, 1, 1)(array), dtype=object)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value

@@ -53,7 +53,7 @@ class Fold(Shown):
             wide, spread = extend(x[at["x"]], spec.axes, spec.fill), spread_out(dy[at["y"]], spec.axes)
             self.dw[at["w"]] += self._weight_gradient(wide, spread)
             wide_dx = self._input_gradient(spread, w[at["w"]])
-            self.dx[at["x"]] += fold_back(wide_dx, spec.axes)
+            self.dx[at["x"]] += add_back(wide_dx, spec.axes)
             self.wide_x, self.spread, self.wide_dx = wide, spread, wide_dx
         self.dx = pack(list(self.dx.flat), dx.shape)
         self.dw = pack(list(self.dw.flat), dw.shape)
@@ -206,7 +206,7 @@ def spread_out(dy: Array, axes: tuple[Axis, ...]) -> Array:
     return spread
 
 
-def fold_back(wide: Array, axes: tuple[Axis, ...]) -> Array:
+def add_back(wide: Array, axes: tuple[Axis, ...]) -> Array:
     """The gradient at each position, added to the sample that stood there."""
     dx = np.zeros([axis.x for axis in axes], dtype=object)
     lows = [axis.reach()[0] for axis in axes]

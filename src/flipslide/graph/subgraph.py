@@ -6,18 +6,18 @@ import math
 
 from ..errors import ParameterError
 from ..show import Document, Frame, Frames, Scene, Shown, Text
-from ..show.canvas import Canvas, text_width
+from ..show.canvas import Canvas, lay_out, text_width
 from ..show.numbers import minus, number_text
-from .cards import ELBOW, HEIGHT, INKS, PITCH, Boxes, State, draw_chip, draw_edge, draw_legend, ids
+from .cards import ELBOW, HEIGHT, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
 
 __all__ = ["View", "draw_part"]
 
-#: More terms than this are drawn as cards.
+#: More terms than this are drawn in columns.
 MAX_ROWS = 9
-GAP, CARD = 14, 36
+GAP, ROW = 14, 36
 
 
 class View(Shown):
@@ -98,38 +98,39 @@ def _draw_output(graph: Computation, output: tuple[Node, list[Node], Node], sent
     total, factors, y = output
     parts = [edge.node for edge in total.parents]
     if len(parts) > MAX_ROWS:
-        return _draw_cards(graph, parts, [total, y], sentence)
+        return _draw_many(graph, parts, [total, y], sentence)
     state, canvas = _state(graph, False), Canvas()
     leaves = [edge.node for node in factors for edge in node.parents]
-    boxes = [Boxes([*leaves, *(n for n in parts if n.kind == "b")]), Boxes(factors), Boxes([total]), Boxes([y])]
-    lefts, x = [], 16.0
-    for gap, column in zip((0, 100, 70, 44), boxes, strict=True):
-        lefts.append(x + gap)
-        x += gap + column.width
+    cards = [Cards([*leaves, *(n for n in parts if n.kind == "b")]), Cards(factors), Cards([total]), Cards([y])]
+    lefts = lay_out(16.0, (0, 100, 70, 44), [column.width for column in cards])
     draw_legend(canvas)
     middles, top = [], 54.0
     for node in parts:
-        rows = [edge.node for edge in node.parents] or [node]
-        middle = top + (len(rows) - 1) * 17
-        middles.append(middle)
-        for n, (edge, leaf) in enumerate(zip(node.parents, rows, strict=False)):
-            at, port = top + n * 34, middle + (-7.5, 7.5)[n]
-            draw_edge(canvas, (lefts[0] + boxes[0].width, at), (lefts[1], port), leaf.kind, True, False, ELBOW)
-            draw_chip(canvas, lefts[1] - 14, port, minus(number_text(edge.local)), INKS[leaf.kind])
-            boxes[0].draw(canvas, lefts[0], at, leaf, state)
-        if node.parents:
-            boxes[1].draw(canvas, lefts[1], middle, node, state)
-        else:
-            boxes[0].draw(canvas, lefts[0], middle, node, state)
-        top += 34 * len(rows) + GAP
+        middles.append(_draw_term(canvas, node, top, cards, lefts, state))
+        top += 34 * max(len(node.parents), 1) + GAP
     middle = (min(middles) + max(middles)) / 2 if middles else top
     for at, node in zip(middles, parts, strict=True):
-        start = lefts[1] + boxes[1].width if node.parents else lefts[0] + boxes[0].width
+        start = lefts[1] + cards[1].width if node.parents else lefts[0] + cards[0].width
         draw_edge(canvas, (start, at), (lefts[2], middle), "+", True, False)
-    draw_edge(canvas, (lefts[2] + boxes[2].width, middle), (lefts[3], middle), "+", True, False)
-    boxes[2].draw(canvas, lefts[2], middle, total, state)
-    boxes[3].draw(canvas, lefts[3], middle, y, state, True)
+    draw_edge(canvas, (lefts[2] + cards[2].width, middle), (lefts[3], middle), "+", True, False)
+    cards[2].draw(canvas, lefts[2], middle, total, state)
+    cards[3].draw(canvas, lefts[3], middle, y, state, True)
     return canvas.scene(f"What {y.label} is made of", sentence)
+
+
+def _draw_term(canvas: Canvas, node: Node, top: float, cards: list[Cards], lefts: list[float], state: State) -> float:
+    """A product beside its two factors, or the bias; gives the height of its middle."""
+    if not node.parents:
+        cards[0].draw(canvas, lefts[0], top, node, state)
+        return top
+    middle = top + (len(node.parents) - 1) * 17
+    for n, edge in enumerate(node.parents):
+        at, port, kind = top + n * 34, middle + (-7.5, 7.5)[n], edge.node.kind
+        draw_edge(canvas, (lefts[0] + cards[0].width, at), (lefts[1], port), kind, True, False, ELBOW)
+        draw_chip(canvas, lefts[1] - 14, port, minus(number_text(edge.local)), INKS[kind])
+        cards[0].draw(canvas, lefts[0], at, edge.node, state)
+    cards[1].draw(canvas, lefts[1], middle, node, state)
+    return middle
 
 
 def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
@@ -139,10 +140,10 @@ def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
     sums = [total for total, _, _ in graph.outputs() if any(e.node is leaf for e in total.parents)]
     targets = uses or sums
     if len(targets) > MAX_ROWS + 3:
-        return _draw_cards(graph, targets, [leaf], sentence)
+        return _draw_many(graph, targets, [leaf], sentence)
     draw_legend(canvas)
-    boxes = Boxes([leaf]), Boxes(targets)
-    left, right = 16.0, 16.0 + boxes[0].width + 190
+    cards = Cards([leaf]), Cards(targets)
+    left, right = 16.0, 16.0 + cards[0].width + 190
     for n, node in enumerate(targets):
         middle = 54.0 + n * PITCH
         center = 54.0 + (len(targets) - 1) * PITCH / 2
@@ -150,26 +151,26 @@ def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
         hot = graph.has_gradients
         text = minus(edge.spell(node.grad) if hot else number_text(edge.local))
         elbow = text_width(text, 11) + 30
-        draw_edge(canvas, (left + boxes[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
+        draw_edge(canvas, (left + cards[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
         draw_chip(canvas, right - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
-        boxes[1].draw(canvas, right, middle, node, state)
-    boxes[0].draw(canvas, left, 54.0 + (max(len(targets), 1) - 1) * PITCH / 2, leaf, state, True)
+        cards[1].draw(canvas, right, middle, node, state)
+    cards[0].draw(canvas, left, 54.0 + (max(len(targets), 1) - 1) * PITCH / 2, leaf, state, True)
     return canvas.scene(f"What comes down to {leaf.label}", sentence)
 
 
-def _draw_cards(graph: Computation, nodes: list[Node], ends: list[Node], sentence: str) -> Scene:
-    """Many terms as cards in columns, a rail beside each column that leads to their sum."""
+def _draw_many(graph: Computation, nodes: list[Node], ends: list[Node], sentence: str) -> Scene:
+    """Many terms in columns, a rail beside each column that leads to their sum."""
     state, canvas = _state(graph, ends[0].kind in ("x", "w", "b")), Canvas()
     draw_legend(canvas)
-    boxes, goal = Boxes(nodes), Boxes(ends)
+    cards, goal = Cards(nodes), Cards(ends)
     columns = _columns_of(graph, nodes)
-    left, bottom = 16.0, 54.0 + max(map(len, columns)) * CARD + 4
+    left, bottom = 16.0, 54.0 + max(map(len, columns)) * ROW + 4
     ink = "gradient-ink" if state.back else "faint"
-    rails = [left + boxes.width + 12 + n * (boxes.width + 32) for n in range(len(columns))]
+    rails = [left + cards.width + 12 + n * (cards.width + 32) for n in range(len(columns))]
     for rail, column in zip(rails, columns, strict=True):
         for n, node in enumerate(column):
-            middle = 54.0 + n * CARD
-            boxes.draw(canvas, rail - 12 - boxes.width, middle, node, state)
+            middle = 54.0 + n * ROW
+            cards.draw(canvas, rail - 12 - cards.width, middle, node, state)
             canvas.wire(rail - 12, middle, rail, middle, ink, 1.5)
         canvas.wire(rail, 54.0, rail, bottom, ink, 1.5)
     canvas.wire(rails[0], bottom, rails[-1], bottom, ink, 1.5)
@@ -204,14 +205,14 @@ def _draw_loss(graph: Computation, sentence: str) -> Scene:
     state, canvas = _state(graph, False), Canvas()
     draw_legend(canvas)
     ys, loss = graph.layers()[-2], graph.layers()[-1][0]
-    boxes, goal = Boxes(ys), Boxes([loss])
+    cards, goal = Cards(ys), Cards([loss])
     if len(ys) > MAX_ROWS + 3:
-        return _draw_cards(graph, ys, [loss], sentence)
-    right, center = 16.0 + boxes.width + 110, 54.0 + (max(len(ys), 1) - 1) * PITCH / 2
+        return _draw_many(graph, ys, [loss], sentence)
+    right, center = 16.0 + cards.width + 110, 54.0 + (max(len(ys), 1) - 1) * PITCH / 2
     for n, (y, edge) in enumerate(zip(ys, loss.parents, strict=True)):
         middle = 54.0 + n * PITCH
-        draw_edge(canvas, (16.0 + boxes.width, middle), (right, center), "y", True, False)
-        draw_chip(canvas, 16.0 + boxes.width + 40, middle + (center - middle) * 0.25, minus(number_text(edge.local)))
-        boxes.draw(canvas, 16.0, middle, y, state)
+        draw_edge(canvas, (16.0 + cards.width, middle), (right, center), "y", True, False)
+        draw_chip(canvas, 16.0 + cards.width + 40, middle + (center - middle) * 0.25, minus(number_text(edge.local)))
+        cards.draw(canvas, 16.0, middle, y, state)
     goal.draw(canvas, right, center, loss, state, True)
     return canvas.scene("What L is made of", sentence)

@@ -1,16 +1,30 @@
-"""Grids, labels and outlines put on one drawing."""
+"""Grids, labels and outlines put on one drawing, by coordinates or by row and column of a sheet of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from .document import Cell, Grid
 from .scene import Item, Label, Line, Rect, Scene, text_width
 
-__all__ = ["Canvas", "cell_width", "text_width"]
+__all__ = ["Canvas", "Sheet", "cell_width", "lay_out", "text_width"]
 
 HEIGHT = 36
 MARGIN = 16
+
+
+def lay_out(start: float, gaps: Iterable[float], widths: Iterable[float]) -> list[float]:
+    """Where columns of these widths begin, with these gaps in front of them.
+
+    >>> lay_out(0, (16, 10), (50, 30))
+    [16, 76]
+    """
+    lefts: list[float] = []
+    for gap, width in zip(gaps, widths, strict=True):
+        lefts.append(start + gap)
+        start += gap + width
+    return lefts
 
 
 def cell_width(texts: Sequence[str], least: float = 38) -> float:
@@ -48,13 +62,14 @@ class Canvas:
 
     def grid(
         self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint"
-    ) -> None:
-        """A matrix with its name above."""
+    ) -> Sheet:
+        """A matrix with its name above, and where its cells lie."""
         if grid.title:
             self.label(left, top - 13, grid.title, ink, 13, bold=ink != "faint")
+        sheet = Sheet(self, left, top, width, height)
         for i, row in enumerate(grid.rows):
-            for j, cell in enumerate(row):
-                self.cell(left + j * width, top + i * height, cell, width, height)
+            sheet.row(i, row)
+        return sheet
 
     def outline(self, left: float, top: float, width: float, height: float, line: str = "window") -> None:
         """The frame of a window."""
@@ -80,3 +95,48 @@ class Canvas:
     def scene(self, title: str, desc: str, least: float = 0) -> Scene:
         """What was drawn, with a margin around it."""
         return Scene(max(self.right + MARGIN, least), self.bottom + MARGIN, tuple(self.items), title, desc)
+
+
+class Sheet(NamedTuple):
+    """Cells of one size, in rows and columns; places between them are fractions."""
+
+    canvas: Canvas
+    left: float
+    top: float
+    width: float
+    height: float = HEIGHT
+
+    def x(self, column: float) -> float:
+        """Where a column begins."""
+        return self.left + column * self.width
+
+    def y(self, row: float) -> float:
+        """Where a row begins."""
+        return self.top + row * self.height
+
+    def cell(self, row: float, column: float, cell: Cell) -> None:
+        """One cell."""
+        self.canvas.cell(self.x(column), self.y(row), cell, self.width, self.height)
+
+    def row(self, row: float, cells: Iterable[Cell], first: float = 0, step: float = 1) -> None:
+        """Cells side by side from a column on."""
+        for n, cell in enumerate(cells):
+            self.cell(row, first + step * n, cell)
+
+    def column(self, column: float, cells: Iterable[Cell]) -> None:
+        """Cells under one another."""
+        for n, cell in enumerate(cells):
+            self.cell(n, column, cell)
+
+    def frame(self, row: float, column: float, rows: float = 1, columns: float = 1, margin: float = 0) -> None:
+        """The outline of some cells."""
+        width, height = columns * self.width + 2 * margin, rows * self.height + 2 * margin
+        self.canvas.outline(self.x(column) - margin, self.y(row) - margin, width, height)
+
+    def title(self, column: float, text: str, ink: str, size: float = 15) -> None:
+        """A name over the middle of a column."""
+        self.canvas.label(self.x(column + 0.5), self.top - 13, text, ink, size, "middle", True)
+
+    def under(self, row: float, column: float, text: str, down: float, size: float = 11, ink: str = "faint") -> None:
+        """A small label below the top of a row, in the middle of a column; above it where `down` is negative."""
+        self.canvas.label(self.x(column + 0.5), self.y(row) + down, text, ink, size, "middle")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import textwrap
+from collections.abc import Sequence
 
 from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 
-__all__ = ["GAP", "WIDTH", "beside", "columns", "render_text", "to_ascii", "wrap"]
+__all__ = [
+    "WIDTH", "columns", "render_text", "row_text", "tight_grids", "tight_rows", "to_ascii", "wrap", "wrap_behind",
+]  # fmt: skip
 
 WIDTH = 72
 GAP = " " * 6
@@ -81,6 +84,41 @@ def _grid(grid: Grid, room: int) -> Lines:
     widths = [max(map(len, column)) for column in itertools.zip_longest(*texts, fillvalue="")]
     rows = [" ".join(text.rjust(width) for text, width in zip(row, widths, strict=False)) for row in texts]
     return [*wrap(grid.title, max(room, *map(len, rows))), *rows]
+
+
+def tight_rows(grids: Sequence[Grid]) -> Lines:
+    """Vectors as "name = numbers", in one line if they fit."""
+    lines = [f"{grid.title} = {row_text(grid)}" for grid in grids]
+    joined = GAP.join(lines)
+    return [joined] if len(joined) <= WIDTH else [line for row in lines for line in wrap_behind(row)]
+
+
+def row_text(grid: Grid) -> str:
+    """The numbers of a vector."""
+    return " ".join(cell.text for cell in grid.rows[0]) or "(empty)"
+
+
+def wrap_behind(text: str) -> Lines:
+    """The text in lines; those after the first stand behind its equals sign."""
+    return wrap(text, WIDTH, " " * (text.find("=") + 2 if " = " in text[:16] else 4))
+
+
+def tight_grids(grids: Sequence[Grid]) -> Lines:
+    """Matrices side by side, all columns of one as wide as its widest, cut into panels where that is too wide."""
+    return beside([_panels(grid) for grid in grids])
+
+
+def _panels(grid: Grid) -> Lines:
+    texts = [[cell.text for cell in row] for row in grid.rows]
+    if not any(texts):
+        return [grid.title, "(empty)"]
+    width = max(len(text) for row in texts for text in row)
+    n, fits = len(texts[0]), max((WIDTH + 1) // (width + 1), 1)
+    lines = []
+    for i in range(0, n, fits):
+        title = f"and columns {i} to {min(i + fits, n) - 1}" if i else grid.title
+        lines += ["", title, *(" ".join(text.rjust(width) for text in row[i : i + fits]) for row in texts)]
+    return lines[1:]
 
 
 def beside(blocks: list[Lines]) -> Lines:

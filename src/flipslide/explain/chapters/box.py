@@ -83,8 +83,8 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     taps = taps_of(trace, window)[0, 0]
     is_box = len(_boxes_of(taps)) == 1
-    story = _story(window, taps) if is_box else [Text(_OTHERWISE)]
-    return Chapter("box", "box: running sums", [*story, result_grids(window, y)], y, is_box=is_box)
+    body = _body(window, taps) if is_box else [Text(_OTHERWISE)]
+    return Chapter("box", "box: running sums", [*body, result_grids(window, y)], y, is_box=is_box)
 
 
 _OTHERWISE = (
@@ -93,7 +93,7 @@ _OTHERWISE = (
 )
 
 
-def _story(window: Window, taps: Array) -> list[Any]:
+def _body(window: Window, taps: Array) -> list[Any]:
     row = fill_zeros(window.extended)[0]
     row = row[(0,) * (row.ndim - 1)]
     n, dilation = window.taps[-1], window.axes[-1].dilation

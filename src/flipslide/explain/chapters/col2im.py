@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...graph.exact import conjugate, pack
+from ...graph.exact import conjugate
 from ...show import Formula, Grids, Text
 from ...show.numbers import join_sum, number_text
 from ..draw import draw_col2im
 from ..trace import Trace
-from ..window import Window, fill_zeros, indices, window_of, zeros
+from ..window import Window, columns_of, dy_of, fill_zeros, indices, like_x, window_of, zeros
 from .chapter import Chapter, grid_of, pictures, texts_of, written_down
-from .im2col import columns_of, copies_of, rows_of
+from .im2col import copies_of, rows_of
 
 __all__ = ["add_back", "chapter"]
 
@@ -35,35 +35,23 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     columns = columns_of(window)
     again = add_back(window, fill_zeros(columns))
-    dy = _dy(trace, window)
+    dy = dy_of(trace, window)
     back = conjugate(rows_of(window)).T.dot(dy)
     dx = add_back(window, back)
     coverage = copies_of(window)
     return Chapter(
         "col2im",
         "col2im: columns are added back",
-        [*_story(trace, coverage, again, back, dx), *pictures("adding back", draw_col2im(trace))],
+        [*_body(trace, coverage, again, back, dx), *pictures("adding back", draw_col2im(trace))],
         None,
-        coverage=_like_x(window, np.broadcast_to(coverage, window.x.shape)),
-        again=_like_x(window, again),
+        coverage=like_x(window, np.broadcast_to(coverage, window.x.shape)),
+        again=like_x(window, again),
         columns=back,
-        dx=_like_x(window, dx),
+        dx=like_x(window, dx),
     )
 
 
-def _dy(trace: Trace, window: Window) -> Array:
-    """dy as (filters, outputs): what was given, or ones."""
-    n = int(np.prod(window.outputs))
-    if trace.gradients is None:
-        return np.full((window.filters, n), 1, dtype=object)
-    return np.array(trace.gradients.dy, dtype=object).reshape(window.filters, n)
-
-
-def _like_x(window: Window, values: Array) -> Array:
-    return pack(list(values.flat), window.x.shape if window.is_layer else window.x.shape[1:])
-
-
-def _story(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
+def _body(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
     weights = "dy" if trace.gradients is not None else "dy = 1 everywhere"
     return [
         Text(

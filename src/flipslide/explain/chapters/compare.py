@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 from ...arrays import Array
 from ...geometry import extend_index, layer_pads
-from ...graph.exact import pack
+from ...graph.exact import pack, reverse
 from ...show import Cell, Formula, Grid, Grids, Table, Text
 from ...show.numbers import number_text
 from ..draw import draw_compare
 from ..trace import Trace, make_trace
-from ..window import Window, indices, taps_of, window_of, zeros
+from ..window import Window, dilate, full_sums, taps_of, window_of, zeros
 from .chapter import Chapter, check_signal, grid_of, pictures, written_down
 
-__all__ = ["SAMES", "chapter", "full_sums", "same_of"]
+__all__ = ["SAMES", "chapter", "same_of"]
 
 
 class Same(NamedTuple):
@@ -68,15 +68,6 @@ MODES = ("valid", "same", "full")
 MAX_RULER = 64
 
 
-def full_sums(x: Array, w: Array) -> Array:
-    """Every overlap of x with w, as a convolution; w is dilated already."""
-    full = zeros(tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)))
-    for place in indices(x.shape):
-        at = tuple(slice(i, i + k) for i, k in zip(place, w.shape, strict=True))
-        full[at] = full[at] + x[place] * w
-    return full
-
-
 def same_of(library: str, x: Array, w: Array, stride: int = 1) -> Array | None:
     """What a library's "same" gives along one axis; None where it refuses.
 
@@ -104,27 +95,19 @@ def chapter(trace: Trace) -> Chapter:
     return _plane(trace, window)
 
 
-def _wide_taps(trace: Trace, window: Window) -> Array:
-    """The taps of the convolution that the call is, zeros of the dilation between them."""
-    taps = window.v[0, 0][(slice(None, None, -1),) * len(window.axes)]
-    wide = zeros(tuple(axis.span for axis in window.axes))
-    wide[tuple(slice(None, None, axis.dilation) for axis in window.axes)] = taps
-    return wide
-
-
 def _counts(n: int, span: int) -> dict[str, tuple[int, int]]:
     """(first, count) of each mode on the full ruler."""
     return {"valid": (span - 1, max(n - span + 1, 0)), "same": ((span - 1) // 2, n), "full": (0, n + span - 1)}
 
 
 def _line(trace: Trace, window: Window) -> Chapter:
-    x, w, axis = window.x[0], _wide_taps(trace, window), window.axes[0]
-    sums = _ruler_sums(trace, x, w)
+    x, w, axis = window.x[0], reverse(dilate(window.v, window.axes)[0, 0]), window.axes[0]
+    sums = _bordered(x, w, trace.boundary[0], trace.fill_value)
     counts = _counts(axis.n, axis.span)
     ruler = Grid("one ruler: each y stands at its place n of the full result", tuple(_ruler(x, sums, counts)))
     lengths = [(mode, _length(mode, axis.n, axis.span), str(count)) for mode, (_, count) in counts.items()]
-    raw = taps_of(trace, window)[0, 0]
-    libraries = {name: same_of(name, x, _dilated(raw, axis), axis.stride) for name in SAMES}
+    taps = dilate(taps_of(trace, window), window.axes)[0, 0]
+    libraries = {name: same_of(name, x, taps, axis.stride) for name in SAMES}
     named = tuple(
         (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())))
         for name, y in libraries.items()
@@ -161,17 +144,6 @@ def _modes(trace: Trace) -> list[Trace]:
         return []
     fits = all(axis.span <= axis.n for axis in trace.lengths)
     return [make_trace(list(trace.x), list(trace.w), mode, **words) for mode in MODES if mode != "valid" or fits]
-
-
-def _dilated(taps: Array, axis: Any) -> Array:
-    wide = zeros((axis.span,))
-    wide[:: axis.dilation] = taps
-    return wide
-
-
-def _ruler_sums(trace: Trace, x: Array, w: Array) -> Array:
-    """The full result under the boundary of the call."""
-    return _bordered(x, w, trace.boundary[0], trace.fill_value)
 
 
 def _bordered(x: Array, w: Array, boundary: str, fill: Any) -> Array:
@@ -223,7 +195,7 @@ def _borders(x: Array, w: Array) -> Any:
 
 def _plane(trace: Trace, window: Window) -> Chapter:
     """Two axes: the three cuts of the full plane."""
-    x, w = window.x[0], _wide_taps(trace, window)
+    x, w = window.x[0], reverse(dilate(window.v, window.axes)[0, 0])
     full = full_sums(x, w)
     axes = [_counts(axis.n, axis.span) for axis in window.axes]
     cuts = {mode: full[tuple(slice(f, f + n) for f, n in (axis[mode] for axis in axes))] for mode in MODES}

@@ -57,7 +57,7 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     y = answer(window, convolve(window))
     all_blocks = blocks(window)
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             f"Nothing is copied and nothing is flipped in memory: the taps are read in the order in which they lie "
             f"over x. {LANES} neighbouring outputs are summed at once, one in each lane of a register: a tap is loaded "
@@ -71,10 +71,10 @@ def chapter(trace: Trace) -> Chapter:
         names = ", ".join(f"y[{index_text(((k,) if window.is_layer else ()) + (*row, m))}]" for m in lanes)
         taps, samples, sums = zip(*history, strict=True)
         rows = tuple(zip(map(number_text, taps), align_texts(samples), align_texts(sums), strict=True))
-        story.append(
+        body.append(
             Table(f"Block 1 of {len(all_blocks)}: {names}", ("tap", "samples in the lanes", "sums"), rows, "rll")
         )
         products = window.v[0].size * y.size
         others = "The other blocks go the same way: " if len(all_blocks) > 1 else ""
-        story.append(Text(f"{others}{products} products in all, each used once."))
-    return Chapter("direct", "direct: a tap for several outputs at once", [*story, result_grids(window, y)], y)
+        body.append(Text(f"{others}{products} products in all, each used once."))
+    return Chapter("direct", "direct: a tap for several outputs at once", [*body, result_grids(window, y)], y)

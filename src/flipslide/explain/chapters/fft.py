@@ -14,10 +14,10 @@ from ...show import Formula, Grid, Grids, Table, Text
 from ...show.numbers import is_complex
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, dilate, fill_zeros, indices, window_of, zeros
+from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
 from .chapter import Chapter, answer, as_rows, check_finite, grid_of, result_grids
 
-__all__ = ["chapter", "convolve", "fold", "transform"]
+__all__ = ["chapter", "convolve", "wrap_around", "transform"]
 
 
 def transform(values: Sequence[complex], sign: int = -1) -> list[complex]:
@@ -56,23 +56,17 @@ def points_of(shape: Shape, spans: Shape) -> Shape:
 def linear(x: Array, w: Array) -> Array:
     """The full convolution of x with w, through spectra."""
     points = points_of(x.shape, w.shape)
-    spectrum = transform_all(_widen(x, points)) * transform_all(_widen(w, points))
+    spectrum = transform_all(widen(x.astype(complex), points, 0j)) * transform_all(widen(w.astype(complex), points, 0j))
     back = transform_all(spectrum, 1) * (1 / math.prod(points))
     full = back[tuple(slice(0, n + k - 1) for n, k in zip(x.shape, w.shape, strict=True))]
     real = not any(is_complex(entry) for array in (x, w) for entry in array.flat)
     return np.asarray(np.frompyfunc(lambda value: value.real if real else value, 1, 1)(full), dtype=object)
 
 
-def _widen(array: Array, points: Shape) -> Array:
-    wide = np.full(points, 0j, dtype=object)
-    wide[tuple(slice(0, n) for n in array.shape)] = array.astype(complex)
-    return wide
-
-
-def fold(full: Array, n: int) -> Array:
+def wrap_around(full: Array, n: int) -> Array:
     """What a circle of n points makes of a sum that is longer: the end falls onto the beginning.
 
-    >>> fold(np.array([0, 1, 1, 3, 5, 2, 8], dtype=object), 5).tolist()
+    >>> wrap_around(np.array([0, 1, 1, 3, 5, 2, 8], dtype=object), 5).tolist()
     [2, 9, 1, 3, 5]
     """
     circle = zeros((n,))
@@ -90,17 +84,13 @@ def convolve(window: Window) -> Array:
     for k in range(window.filters):
         for c, channel in enumerate(window.channels(k)):
             full = linear(x[channel], taps[k, c])
-            sums[k] = sums[k] + full[tuple(_cut(axis) for axis in window.axes)]
+            sums[k] = sums[k] + full[kept_of(window)]
     return sums
 
 
 def turned(window: Window) -> Array:
     """The taps with which the full convolution gives the window's sums: v turned round, zeros between."""
     return np.flip(dilate(window.v, window.axes), tuple(range(2, 2 + len(window.axes))))
-
-
-def _cut(axis: Any) -> slice:
-    return slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride)
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -111,11 +101,11 @@ def chapter(trace: Trace) -> Chapter:
     title = "fft: multiply spectra, and mind the circle"
     if not y.size:
         return Chapter("fft", title, [Text("There is no output to compute."), result_grids(window, y)], y)
-    story, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
+    body, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
     exact = np.array([step.value for step in trace.steps], dtype=object).reshape(y.shape)
     error = max((abs(a - b) for a, b in zip(y.flat, exact.flat, strict=True)), default=0.0)
     rounded = Text(f"The result; the transforms rounded it, by at most {float(error):.1g}:")
-    return Chapter("fft", title, [*story, _counts(), rounded, result_grids(window, exact)], y, error=error, **parts)
+    return Chapter("fft", title, [*body, _counts(), rounded, result_grids(window, exact)], y, error=error, **parts)
 
 
 def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
@@ -128,16 +118,14 @@ def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
 def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     x, w, name = _operands(trace, window)
     n, points = max(len(x), len(w)), points_of(x.shape, w.shape)[0]
-    exact = zeros((len(x) + len(w) - 1,))
-    for i, sample in enumerate(x):
-        exact[i : i + len(w)] = exact[i : i + len(w)] + sample * w
-    spectra = [transform(list(_widen(array, (points,)))) for array in (x, w)]
+    exact = full_sums(x, w)
+    spectra = [transform(list(widen(array.astype(complex), (points,), 0j))) for array in (x, w)]
     product = [a * b for a, b in zip(*spectra, strict=True)]
-    wrapped = fold(exact, n)
+    wrapped = wrap_around(exact, n)
     n_wrong = len(exact) - n
     short = f"circle of {n}: too short, the first {n_wrong} are wrong" if n_wrong else f"circle of {n}"
     taps = "w" if trace.operation == "convolve" and trace.dilation == (1,) else "w, as the full sum flips it,"
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "A Fourier transform turns the sum into products, frequency by frequency: transform both, multiply, "
             "transform back. But a transform of L points lives on a circle of L places: what goes over the end comes "
@@ -155,7 +143,7 @@ def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
         Grids((grid_of(f"circle of {len(exact)}: the full sum", exact, "y"),)),
         _spectra(points, spectra[0], spectra[1], product),
     ]
-    return story, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
+    return body, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
 
 
 def _spectra(points: int, x: list[complex], w: list[complex], product: list[complex]) -> Table:
@@ -176,9 +164,9 @@ def _brief(value: complex) -> str:
 def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
     x, w, name = _operands(trace, window)
     points = points_of(x.shape, w.shape)
-    spectra = [transform_all(_widen(array, points)) for array in (x, w)]
+    spectra = [transform_all(widen(array.astype(complex), points, 0j)) for array in (x, w)]
     grids = [_brief_grid(f"|F({label})|", array) for label, array in zip("xw", spectra, strict=True)]
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "Along two axes the transform is done for every row, then for every column. On a torus of "
             f"{' by '.join(map(str, points))} places nothing of {name} ({' by '.join(map(str, x.shape))}) wraps onto "
@@ -188,8 +176,8 @@ def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
         Grids((grid_of(name, x, "x"), grid_of("w, as the full sum flips it", w, "w"))),
     ]
     if max(points) <= 12:
-        story.append(Grids(tuple(grids)))
-    return story, {"spectra": tuple(spectra)}
+        body.append(Grids(tuple(grids)))
+    return body, {"spectra": tuple(spectra)}
 
 
 def _brief_grid(title: str, spectrum: Array) -> Grid:

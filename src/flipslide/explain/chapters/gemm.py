@@ -50,7 +50,7 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     y = answer(window, convolve(window))
     group = _groups(window)[0]
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "The same product of matrices as im2col, but the columns are read where they lie in x: the matrix is "
             f"never written. Each sample is loaded once and meets the tap of every filter of its group, here "
@@ -62,7 +62,7 @@ def chapter(trace: Trace) -> Chapter:
         samples, taps, sums = zip(*run_column(window, group, m), strict=True)
         first = ["." if sample is None else number_text(sample) for sample in samples]
         rows = tuple(zip(first, align_texts(taps), align_texts(sums), strict=True))
-        story.append(
+        body.append(
             Table(f"Output {index_text(m)} of each filter", ("sample", "taps of the filters", "sums"), rows, "rll")
         )
-    return Chapter("gemm", "gemm: a sample for all filters at once", [*story, result_grids(window, y)], y)
+    return Chapter("gemm", "gemm: a sample for all filters at once", [*body, result_grids(window, y)], y)

@@ -11,20 +11,10 @@ from ...show import Cell, Grid, Grids, Text
 from ...show.numbers import index_text, number_text
 from ..draw import draw_im2col
 from ..trace import Trace
-from ..window import Window, indices, window_of
+from ..window import Window, columns_of, indices, window_of
 from .chapter import Chapter, answer, grid_of, pictures, result_grids, written_down
 
-__all__ = ["chapter", "columns_of", "convolve", "copies_of", "rows_of"]
-
-
-def columns_of(window: Window) -> Array:
-    """(channels·taps, outputs): under each output the samples of its window; None for a zero of the padding."""
-    channels = range(window.x.shape[0])
-    columns = np.full((len(channels) * int(np.prod(window.taps)), int(np.prod(window.outputs))), None, dtype=object)
-    for row, (c, *j) in enumerate(indices((len(channels), *window.taps))):
-        for column, m in enumerate(indices(window.outputs)):
-            columns[row, column] = window.extended[(c, *window.at(m, tuple(j)))]
-    return columns
+__all__ = ["chapter", "convolve", "copies_of", "rows_of"]
 
 
 def rows_of(window: Window) -> Array:
@@ -69,11 +59,11 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, sums)
     product = sums.reshape(window.filters, -1)
     title = "im2col: loops become one product of matrices"
-    story = _story(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
-    return Chapter("im2col", title, story, y, columns=columns, rows=rows, copies=copies)
+    body = _body(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
+    return Chapter("im2col", title, body, y, columns=columns, rows=rows, copies=copies)
 
 
-def _story(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
+def _body(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
     n_columns = columns.shape[1]
     ratio = columns.size / max(window.x.size, 1)
     bias = " plus the bias" if window.bias else ""

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ...arrays import Array
-from ...graph.exact import pack
 from ...show import Formula, Text
 from ..draw import draw_matrix
 from ..trace import Trace
-from ..window import Window, indices, window_of, zeros
+from ..window import Window, dy_of, like_x, matrix_of, window_of, zeros
 from .chapter import Chapter, answer, grid_of, pictures, result_grids, texts_of, written_down
 
-__all__ = ["chapter", "matrix_of"]
-
-
-def matrix_of(window: Window, fill: Any) -> tuple[Array, Array]:
-    """T and t with y = T·x + t: x and y read row by row, t what the fill value adds."""
-    places = list(indices((window.filters, *window.outputs)))
-    matrix, offset = np.full((len(places), window.x.size), None, dtype=object), zeros((len(places),))
-    columns = {index: n for n, index in enumerate(indices(window.x.shape))}
-    for row, (k, *m) in enumerate(places):
-        for c, channel in enumerate(window.channels(k)):
-            for j in indices(window.taps):
-                source, tap = window.sources[window.at(tuple(m), j)], window.v[(k, c, *j)]
-                if isinstance(source, tuple):
-                    at = row, columns[(channel, *source)]
-                    matrix[at] = tap if matrix[at] is None else matrix[at] + tap
-                elif source == "fill":
-                    offset[row] = offset[row] + tap * fill
-    return matrix, offset
+__all__ = ["chapter"]
 
 
 def times(matrix: Array, x: list[Any]) -> Array:
@@ -47,36 +27,26 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     matrix, offset = matrix_of(window, trace.fill_value)
     y = answer(window, (times(matrix, list(window.x.flat)) + offset).reshape(window.filters, *window.outputs))
-    back = times(matrix.T, _dy(trace, matrix.shape[0]))
-    story = [*_story(window, matrix, offset, y), *pictures("rows", draw_matrix(trace)), *_gradient(trace, back)]
-    return Chapter("matrix", "The same as a matrix", story, y, matrix=matrix, offset=offset, dx=_like_x(window, back))
+    back = times(matrix.T, list(dy_of(trace, window).flat))
+    body = [*_body(window, matrix, offset, y), *pictures("rows", draw_matrix(trace)), *_gradient(trace, back)]
+    return Chapter("matrix", "The same as a matrix", body, y, matrix=matrix, offset=offset, dx=like_x(window, back))
 
 
-def _dy(trace: Trace, n: int) -> list[Any]:
-    if trace.gradients is None:
-        return [1] * n
-    return list(np.array(trace.gradients.dy, dtype=object).flat)
-
-
-def _like_x(window: Window, values: Array) -> Array:
-    return pack(list(values), window.x.shape if window.is_layer else window.x.shape[1:])
-
-
-def _story(window: Window, matrix: Array, offset: Array, y: Array) -> list[Any]:
+def _body(window: Window, matrix: Array, offset: Array, y: Array) -> list[Any]:
     shape = "one axis: every diagonal of T holds one tap, T is a Toeplitz matrix" if len(window.axes) == 1 else (
         "two axes: T is made of blocks of diagonals"
     )  # fmt: skip
-    story: list[Any] = [
+    body: list[Any] = [
         Formula("y = T·x", "y = T\\,x"),
         Text(
             f"The call is linear in x, so it is a matrix: a row for each output, a column for each sample. On {shape}; "
             "· is a zero that is never multiplied."
         ),
     ]
-    story.append(written_down([grid_of("T", matrix, "w"), grid_of("x", [[entry] for entry in window.x.flat], "x")]))
+    body.append(written_down([grid_of("T", matrix, "w"), grid_of("x", [[entry] for entry in window.x.flat], "x")]))
     if any(entry != 0 for entry in offset):
-        story.append(Text(f"The fill value outside x adds {texts_of(offset)}."))
-    return [*story, result_grids(window, y)]
+        body.append(Text(f"The fill value outside x adds {texts_of(offset)}."))
+    return [*body, result_grids(window, y)]
 
 
 def _gradient(trace: Trace, back: Array) -> list[Any]:

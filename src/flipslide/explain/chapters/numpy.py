@@ -47,7 +47,7 @@ def chapter(trace: Trace) -> Chapter:
     """A row for each tap of the first filter."""
     window = window_of(trace)
     y = answer(window, convolve(window))
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added "
             "up. Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
@@ -55,7 +55,7 @@ def chapter(trace: Trace) -> Chapter:
         ),
         _passes(window, y),
     ]
-    return Chapter("numpy", "numpy: whole arrays, shifted and added", [*story, result_grids(window, y)], y)
+    return Chapter("numpy", "numpy: whole arrays, shifted and added", [*body, result_grids(window, y)], y)
 
 
 def _passes(window: Window, y: Array) -> Table | Text:

@@ -11,7 +11,7 @@ from ...show import Cell, Grid, Grids, Text
 from ...show.numbers import index_text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, dilate, fill_zeros, index_at, indices, window_of, zeros
+from ..window import Window, dilate, fill_zeros, index_at, indices, widen, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, result_grids
 
 __all__ = ["chapter", "circular", "convolve", "every_output", "tile_shape"]
@@ -51,9 +51,7 @@ def tiles_of(x: Array, taps: Array, points: Shape, wanted: Shape) -> list[Tile]:
     tiles = []
     for at in indices(tuple(-(-n // step) for n, step in zip(wanted, steps, strict=True))):
         first = tuple(i * step for i, step in zip(at, steps, strict=True))
-        tile = zeros(points)
-        piece = x[tuple(slice(f, f + n) for f, n in zip(first, points, strict=True))]
-        tile[tuple(slice(0, n) for n in piece.shape)] = piece
+        tile = widen(x[tuple(slice(f, f + n) for f, n in zip(first, points, strict=True))], points)
         tiles.append(Tile(first, tile, circular(tile, taps), steps))
     return tiles
 
@@ -80,14 +78,14 @@ def chapter(trace: Trace) -> Chapter:
     x, taps = fill_zeros(window.extended)[0], dilate(window.v, window.axes)[0, 0]
     tiles = tiles_of(x, taps, points, every_output(window))
     title = "overlap: tiles that overlap (overlap-save)"
-    return Chapter("overlap", title, [*_story(window, points, tiles), result_grids(window, y)], y, tiles=tiles)
+    return Chapter("overlap", title, [*_body(window, points, tiles), result_grids(window, y)], y, tiles=tiles)
 
 
-def _story(window: Window, points: Shape, tiles: list[Tile]) -> list[Any]:
+def _body(window: Window, points: Shape, tiles: list[Tile]) -> list[Any]:
     size = " by ".join(map(str, points))
     good = " by ".join(str(n - axis.span + 1) for n, axis in zip(points, window.axes, strict=True))
     spans = " by ".join(str(axis.span) for axis in window.axes)
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             f"x is cut into tiles of {size} points. In each the sum is made around a circle, which is what a short "
             f"Fourier transform does. Taps that span {spans} wrap at the end of the tile, so only {good} of its "
@@ -96,15 +94,15 @@ def _story(window: Window, points: Shape, tiles: list[Tile]) -> list[Any]:
         )
     ]
     if any(axis.stride > 1 for axis in window.axes):
-        story.append(Text("A transform computes every output; those between the strides are dropped afterwards."))
+        body.append(Text("A transform computes every output; those between the strides are dropped afterwards."))
     if window.v[..., 0].size > 1 and window.is_layer:
-        story.append(Text("Shown are the tiles of the first filter and channel; the sums of all channels are added."))
+        body.append(Text("Shown are the tiles of the first filter and channel; the sums of all channels are added."))
     for n, tile in enumerate(tiles[:4]):
         name = f"tile {n + 1} of {len(tiles)}, from {index_text(tile.at)}"
-        story.append(Grids((grid_of(name, tile.samples, "x"), _bracketed(tile))))
+        body.append(Grids((grid_of(name, tile.samples, "x"), _bracketed(tile))))
     if len(tiles) > 4:
-        story.append(Text(f"The other {len(tiles) - 4} tiles go the same way."))
-    return story
+        body.append(Text(f"The other {len(tiles) - 4} tiles go the same way."))
+    return body
 
 
 def _bracketed(tile: Tile) -> Grid:

@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...arrays import Array
 from ...show import Cell, Formula, Grid, Grids, Table, Text
 from ...show.numbers import index_text, number_text
-from ...spec import Shape
 from ..draw import draw_scatter
 from ..trace import Trace
-from ..window import Window, dilate, indices, window_of, zeros
+from ..window import Stamp, Window, add_stamps, full_sums, indices, kept_of, stamps_of, window_of
 from .chapter import Chapter, answer, check_signal, pictures, result_grids, texts_of, written_down
 
-__all__ = ["chapter", "stamps_of"]
+__all__ = ["chapter"]
 
 
 #: Samples of a picture whose stamps are listed.
 MAX_STAMPS = 144
-
-
-class Stamp(NamedTuple):
-    """One sample: its place in x̃, its value, and value·w on the ruler of the full result."""
-
-    place: Shape
-    value: Any
-    first: Shape  # where on the ruler the copy begins
-    copy: Array
-
-
-def stamps_of(window: Window) -> list[Stamp]:
-    """A copy of the taps for every sample of x̃.
-
-    The sample at place p meets tap j in output q = p − j (before strides are dropped), so it
-    adds value·v[j] there: the copy is v turned round, which for a convolution is w itself.
-    """
-    taps = dilate(window.v, window.axes)[0, 0]
-    turned = taps[(slice(None, None, -1),) * taps.ndim]
-    x = window.extended[0]
-    return [Stamp(place, x[place], place, x[place] * turned) for place in indices(x.shape) if x[place] is not None]
-
-
-def add_up(window: Window, stamps: list[Stamp]) -> Array:
-    """All copies added on the ruler, which begins span − 1 before the first output."""
-    full = zeros(tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True)))
-    for stamp in stamps:
-        _add(full, stamp)
-    return full
-
-
-def _add(full: Array, stamp: Stamp) -> None:
-    at = tuple(slice(f, f + n) for f, n in zip(stamp.first, stamp.copy.shape, strict=True))
-    full[at] = full[at] + stamp.copy
-
-
-def _kept(window: Window) -> tuple[slice, ...]:
-    """Where on the ruler the outputs lie."""
-    return tuple(
-        slice(axis.span - 1, axis.span + axis.stride * (axis.outputs - 1), axis.stride) if axis.outputs else slice(0)
-        for axis in window.axes
-    )
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -68,12 +25,12 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     check_signal(window, "stamping")
     stamps = stamps_of(window)
-    full = add_up(window, stamps)
-    y = answer(window, full[_kept(window)][None])
+    full = add_stamps(window, stamps)
+    y = answer(window, full[kept_of(window)][None])
     rows = _rows if len(window.axes) == 1 else _planes
-    story: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
-    story += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
-    return Chapter("scatter", "Every sample stamps a copy of w", story, y, stamps=stamps, full=full)
+    body: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
+    body += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
+    return Chapter("scatter", "Every sample stamps a copy of w", body, y, stamps=stamps, full=full)
 
 
 WHY = {
@@ -107,7 +64,7 @@ def _ruler(window: Window, stamps: list[Stamp], full: Array) -> Iterator[tuple[C
             Cell("→"),
             *(Cell(number_text(values[n]), "w") if n in values else Cell("") for n in columns),
         )
-    kept = set(columns[_kept(window)[0]])
+    kept = set(columns[kept_of(window)[0]])
     yield (Cell(""), Cell("="), *(Cell(number_text(full[n]), "y" if n in kept else "", n in kept) for n in columns))
 
 
@@ -118,9 +75,7 @@ def _polynomials(trace: Trace, window: Window) -> Iterator[Any]:
     if not plain or axes[0].taps > 6 or trace.boundary != ("zero",) or not len(x):
         return
     w = window.v[0, 0][::-1]
-    total = zeros((len(x) + len(w) - 1,))
-    for i, sample in enumerate(x):
-        total[i : i + len(w)] = total[i : i + len(w)] + sample * w
+    total = full_sums(x, w)
     text = f"({_polynomial(x)})·({_polynomial(w)}) = {_polynomial(total)}"
     yield Text("With z to the power of its place for each number, it is the product of two polynomials:")
     yield Formula(text, text.replace("·", "\\cdot ").replace("−", "-").replace("²", "^2"))
@@ -169,7 +124,7 @@ def _stamp_table(stamps: list[Stamp]) -> Table:
 
 def _marked(window: Window, full: Array) -> Grid:
     kept = {index for index in indices(full.shape) if all(n in range(*s.indices(size)) for n, s, size in zip(
-        index, _kept(window), full.shape, strict=True))}  # fmt: skip
+        index, kept_of(window), full.shape, strict=True))}  # fmt: skip
     rows = tuple(
         tuple(Cell(number_text(value), "y" if (i, j) in kept else "", (i, j) in kept) for j, value in enumerate(row))
         for i, row in enumerate(full)

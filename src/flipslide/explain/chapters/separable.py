@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
+from ...graph.exact import thaw, whole_numbers
 from ...show import Grids, Text
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
@@ -46,7 +47,7 @@ def factors_of(taps: Array) -> Factors:
 
 def _divide(row: Array, pivot: Any) -> Array:
     exact = isinstance(pivot, int | Fraction)
-    return np.array([Fraction(tap) / pivot if exact else tap / pivot for tap in row] + [None], dtype=object)[:-1]
+    return thaw(tuple(Fraction(tap) / pivot if exact else tap / pivot for tap in row), row.shape)
 
 
 def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
@@ -54,12 +55,8 @@ def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
     if not all(isinstance(entry, Fraction) for entry in row):
         return column, row
     scale = int(np.lcm.reduce([entry.denominator for entry in row]))
-    whole = np.array([_whole(entry * scale) for entry in row] + [None], dtype=object)[:-1]
-    return np.array([_whole(Fraction(entry) / scale) for entry in column] + [None], dtype=object)[:-1], whole
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if value.denominator == 1 else value
+    smaller = thaw(tuple(Fraction(entry) / scale for entry in column), column.shape)
+    return whole_numbers(smaller), whole_numbers(row * scale)
 
 
 def convolve(window: Window) -> Array:
@@ -94,13 +91,13 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     title = "separable: one axis after the other"
     if len(window.axes) == 1:
-        story = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
-        return Chapter("separable", title, [*story, result_grids(window, y)], y, factors=[])
+        body = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
+        return Chapter("separable", title, [*body, result_grids(window, y)], y, factors=[])
     factors = factors_of(taps_of(trace, window)[0, 0])
-    return Chapter("separable", title, [*_story(trace, window, factors), result_grids(window, y)], y, factors=factors)
+    return Chapter("separable", title, [*_body(trace, window, factors), result_grids(window, y)], y, factors=factors)
 
 
-def _story(trace: Trace, window: Window, factors: Factors) -> list[Any]:
+def _body(trace: Trace, window: Window, factors: Factors) -> list[Any]:
     of_all = (
         " (each filter and channel has factors of its own; shown are the first)" if window.v[..., 0, 0].size > 1 else ""
     )

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
+from ...graph.exact import whole_numbers
 from ...show import Formula, Grids, Text
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, fill_zeros, index_at, indices, window_of, zeros
+from ..window import Window, fill_zeros, index_at, indices, widen, window_of, zeros
 from .chapter import Chapter, answer, check_finite, grid_of, result_grids, texts_of
 from .overlap import every_output
 
@@ -61,7 +62,7 @@ def matrices(m: int, r: int) -> Matrices:
     for i in range(n):
         scale = lcm(*(entry.denominator for entry in inverse[i]))
         inverse[i], g[i] = inverse[i] * scale, g[i] / scale
-    return _plain(a.T), _plain(g), _plain(inverse)
+    return whole_numbers(a.T), whole_numbers(g), whole_numbers(inverse)
 
 
 def _evaluate(finite: list[Fraction], n: int) -> Array:
@@ -82,14 +83,6 @@ def _invert(matrix: Array) -> Array:
             if k != i:
                 both[k] = both[k] - both[k, i] * both[i]
     return both[:, n:]
-
-
-def _plain(matrix: Array) -> Array:
-    """Whole fractions as integers."""
-    flat = [int(entry) if entry.denominator == 1 else entry for entry in matrix.flat]
-    plain = np.empty(len(flat), dtype=object)
-    plain[:] = flat
-    return plain.reshape(matrix.shape)
 
 
 def _apply(matrices_: list[Array], array: Array) -> Array:
@@ -118,11 +111,7 @@ def convolve(window: Window) -> Array:
                 part = sums[here]
                 sums[here] = part + _slide(x[index_at(channel, every)], window.v[k, c], part.shape)
     sums = sums[index_at(slice(None), (slice(None, None, axis.stride) for axis in window.axes))]
-    return np.asarray(np.frompyfunc(_whole, 1, 1)(sums), dtype=object) if sums.size else sums
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
+    return whole_numbers(sums) if sums.size else sums
 
 
 def _pieces(taps: Array) -> Iterator[tuple[Shape, Array]]:
@@ -150,10 +139,8 @@ def _slide_piece(x: Array, taps: Array, wanted: Shape) -> Array:
 
 def _tile(x: Array, taps: Array, first: Shape) -> Array:
     """The samples of one tile; zeros where x̃ has ended."""
-    tile = zeros(tuple(TILE + r - 1 for r in taps.shape))
-    piece = x[tuple(slice(f, f + n) for f, n in zip(first, tile.shape, strict=True))]
-    tile[tuple(slice(0, n) for n in piece.shape)] = piece
-    return tile
+    shape = tuple(TILE + r - 1 for r in taps.shape)
+    return widen(x[tuple(slice(f, f + n) for f, n in zip(first, shape, strict=True))], shape)
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -163,12 +150,12 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     kinds = [matrices(TILE, min(r, MAX_TAPS)) for r in window.taps]
     return Chapter(
-        "winograd", "winograd: fewer products for a few taps", [*_story(window, kinds), result_grids(window, y)], y,
+        "winograd", "winograd: fewer products for a few taps", [*_body(window, kinds), result_grids(window, y)], y,
         matrices=kinds,
     )  # fmt: skip
 
 
-def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
+def _body(window: Window, kinds: list[Matrices]) -> list[Any]:
     (_, taps), *more = _pieces(window.v[0, 0])
     n_axes = len(window.axes)
     direct = TILE**n_axes * taps.size
@@ -187,7 +174,7 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
         if more
         else ""
     )
-    story: list[Any] = [
+    body: list[Any] = [
         Text(
             f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
             f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
@@ -202,11 +189,11 @@ def _story(window: Window, kinds: list[Matrices]) -> list[Any]:
         shown = [("x of the first tile", first, "x"), ("G·v" + ("·Gᵀ" if transposed else ""), v, "w"),
                  ("Bᵀ·x" + ("·B" if transposed else ""), d, "x"), ("their products", product, ""),
                  ("y of the tile", sums, "y")]  # fmt: skip
-        story.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
+        body.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
     if any(axis.stride > 1 for axis in window.axes):
-        story.append(Text("Every output is computed; those between the strides are dropped afterwards."))
-    story.append(Text(_warning(g)))
-    return story
+        body.append(Text("Every output is computed; those between the strides are dropped afterwards."))
+    body.append(Text(_warning(g)))
+    return body
 
 
 def _every(window: Window) -> tuple[slice, ...]:

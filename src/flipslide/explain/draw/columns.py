@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from ...arrays import Array
-from ...show import Cell, Frame, Scene
-from ...show.canvas import Canvas, cell_width, text_width
+from ...show import Cell, Frame, Grid, Scene
+from ...show.canvas import Canvas, Sheet, cell_width, text_width
 from ...show.numbers import index_text, minus
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, indices, window_of
-from .common import show
+from ..window import Window, columns_of, indices, window_of, zeros
+from .common import plane_of, show
 
 __all__ = ["draw_col2im", "draw_im2col"]
 
 MAX_ROWS, MAX_COLUMNS, MAX_FILTERS = 36, 16, 4
-CELL, GAP = 26.0, 10.0
+CELL, GAP, TOP = 26.0, 10.0, 48.0
 
 
 class Columns(NamedTuple):
@@ -31,9 +29,15 @@ class Columns(NamedTuple):
     values: Array
     width: float
 
-    def covered(self, n: int, channel: int) -> list[Shape]:
-        """Where in x̃ the window of one output lies."""
-        return [self.window.at(self.outputs[n], row[1:]) for row in self.rows if row[0] == channel]
+    def covered(self, n: int) -> list[Shape]:
+        """Where in a channel of x̃ the window of one output lies."""
+        return [self.window.at(self.outputs[n], tap) for tap in indices(self.window.taps)]
+
+    def frame(self, sheet: Sheet, n: int) -> None:
+        """The window of one output, on a plane of x̃."""
+        covered = [(0, *at)[-2:] for at in self.covered(n)]
+        (i0, j0), (i1, j1) = covered[0], covered[-1]
+        sheet.frame(i0, j0, i1 - i0 + 1, j1 - j0 + 1, 2)
 
 
 def _columns(trace: Trace) -> Columns | None:
@@ -44,12 +48,9 @@ def _columns(trace: Trace) -> Columns | None:
     outputs = list(indices(window.outputs))
     if len(rows) > MAX_ROWS or len(outputs) > MAX_COLUMNS or window.filters > MAX_FILTERS:
         return None
-    values = np.full((len(rows), len(outputs)), None, dtype=object)
-    for r, (c, *j) in enumerate(rows):
-        for n, m in enumerate(outputs):
-            values[r, n] = window.extended[(c, *window.at(m, tuple(j)))]
-    sums = [show(step.value) for step in trace.steps] + [show(v) for v in (*values.flat, *window.v.flat)]
-    return Columns(window, rows, outputs, values, cell_width(sums, 30))
+    values = columns_of(window)
+    texts = [show(v) for v in (*(step.value for step in trace.steps), *values.flat, *window.v.flat)]
+    return Columns(window, rows, outputs, values, cell_width(texts, 30))
 
 
 # ---------------------------------------------------------------------------------- im2col
@@ -63,85 +64,66 @@ def draw_im2col(trace: Trace) -> tuple[Frame, ...]:
 
 def _im2col(trace: Trace, columns: Columns) -> Iterator[Frame]:
     for n, m in enumerate(columns.outputs):
-        told = " and ".join(
+        results = " and ".join(
             f"filter {k}: {show(step.value)}" if columns.window.is_layer else f"y[{index_text(m)}] = {show(step.value)}"
             for k, step in enumerate(step for step in trace.steps if step.y[-trace.ndim :] == m)
         )
         bias = ", bias included" if trace.bias is not None else ""
         times = "each filter's taps times it give" if columns.window.filters > 1 else "the taps times it give"
-        sentence = minus(f"Window {index_text(m)} becomes column {n}; {times} {told}{bias}.")
+        sentence = minus(f"Window {index_text(m)} becomes column {n}; {times} {results}{bias}.")
         yield Frame(_draw_im2col(trace, columns, n, sentence), sentence)
 
 
 def _draw_im2col(trace: Trace, columns: Columns, n: int, sentence: str) -> Scene:
-    canvas = Canvas()
-    x_right = _draw_x(canvas, columns, n, None)
-    left = x_right + 40 + columns.window.filters * columns.width + 24
-    tops = _row_tops(columns)
-    names = ["taps"] if columns.window.filters == 1 else [f"w[{k}]" for k in range(columns.window.filters)]
+    canvas, window = Canvas(), columns.window
+    taps = Sheet(canvas, _draw_x(canvas, columns, n) + 40, TOP, columns.width, CELL)
+    matrix = taps._replace(left=taps.x(window.filters) + 24)
+    # A gap between channels.
+    down = [r + row[0] * GAP / CELL for r, row in enumerate(columns.rows)]
+    names = ["taps"] if window.filters == 1 else [f"w[{k}]" for k in range(window.filters)]
     for k, name in enumerate(names):
-        at = x_right + 40 + k * columns.width
-        canvas.label(at + columns.width / 2, 35, name, "w-ink", 13, "middle", True)
-        for row, top in zip(columns.rows, tops, strict=True):
-            seen = columns.window.channels(k)
-            text = show(columns.window.v[(k, row[0] - seen.start, *row[1:])]) if row[0] in seen else ""
-            canvas.cell(at, top, Cell(text, "w" if text else "blank"), columns.width, CELL)
-    canvas.label(left, 35, "X_col", "x-ink", 13, bold=True)
-    _draw_matrix(canvas, columns, left, tops, n)
-    _draw_results(canvas, trace, columns, left, tops[-1] + CELL + 26, n, names)
+        taps.title(k, name, "w-ink", 13)
+        for (c, *j), at in zip(columns.rows, down, strict=True):
+            seen = window.channels(k)
+            taps.cell(at, k, Cell(show(window.v[(k, c - seen.start, *j)]), "w") if c in seen else Cell("", "blank"))
+    canvas.label(matrix.left, TOP - 13, "X_col", "x-ink", 13, bold=True)
+    for column, values in enumerate(columns.values.T):
+        for value, at in zip(values, down, strict=True):
+            cell = Cell(show(value), "padding" if value is None else "x", column == n)
+            matrix.cell(at, column, cell if column <= n else Cell("", "blank", column == n))
+    height = matrix.y(down[-1]) + CELL - TOP
+    canvas.outline(matrix.x(n) - 1, TOP - 2, columns.width + 2, height + 4)
+    results = matrix._replace(top=matrix.y(down[-1]) + CELL + 26)
+    _draw_results(trace, results, n, names)
     return canvas.scene("im2col", sentence)
 
 
-def _row_tops(columns: Columns) -> list[float]:
-    """A gap between channels."""
-    return [48 + r * CELL + row[0] * GAP for r, row in enumerate(columns.rows)]
-
-
-def _draw_matrix(canvas: Canvas, columns: Columns, left: float, tops: list[float], n: int) -> None:
-    for column in range(columns.values.shape[1]):
-        for r, top in enumerate(tops):
-            value = columns.values[r, column]
-            known = column <= n
-            role = ("padding" if value is None else "x") if known else "blank"
-            cell = Cell(show(value) if known else "", role, column == n)
-            canvas.cell(left + column * columns.width, top, cell, columns.width, CELL)
-    height = tops[-1] + CELL - tops[0]
-    canvas.outline(left + n * columns.width - 1, tops[0] - 2, columns.width + 2, height + 4)
-
-
-def _draw_results(
-    canvas: Canvas, trace: Trace, columns: Columns, left: float, top: float, n: int, names: list[str]
-) -> None:
+def _draw_results(trace: Trace, y: Sheet, n: int, names: list[str]) -> None:
     """Under each column what the taps make of it."""
+    is_layer = trace.operation == "layer"
     for k in range(len(names)):
-        label = "y" if len(names) == 1 and not columns.window.is_layer else f"y[{k}]"
-        canvas.label(left - 10, top + (k + 0.5) * CELL, label, "y-ink", 13, "end", True)
-        values = [step.value for step in trace.steps if not columns.window.is_layer or step.y[0] == k]
-        for column, value in enumerate(values):
-            cell = Cell(show(value), "y", column == n) if column <= n else Cell("", "blank")
-            canvas.cell(left + column * columns.width, top + k * CELL, cell, columns.width, CELL)
-    canvas.outline(left + n * columns.width - 1, top - 2, columns.width + 2, len(names) * CELL + 4)
-    canvas.arrow(left + (n + 0.5) * columns.width, top - 22, left + (n + 0.5) * columns.width, top - 4, "window", 2)
+        y.canvas.label(y.left - 10, y.y(k + 0.5), f"y[{k}]" if is_layer else "y", "y-ink", 13, "end", True)
+        values = [step.value for step in trace.steps if not is_layer or step.y[0] == k]
+        y.row(k, (Cell(show(v), "y", i == n) if i <= n else Cell("", "blank") for i, v in enumerate(values)))
+    y.canvas.outline(y.x(n) - 1, y.top - 2, y.width + 2, len(names) * CELL + 4)
+    y.canvas.arrow(y.x(n + 0.5), y.top - 22, y.x(n + 0.5), y.top - 4, "window", 2)
 
 
-def _draw_x(canvas: Canvas, columns: Columns, n: int, counts: Array | None) -> float:
+def _draw_x(canvas: Canvas, columns: Columns, n: int) -> float:
     """x̃, channel under channel, with the window of one output; gives where it ends."""
-    top, right = 48.0, 16.0
-    for c, plane in enumerate(columns.window.extended):
-        rows = plane.reshape((1, *plane.shape)[-2:])
-        many = columns.window.x.shape[0] > 1
-        canvas.label(16, top - 13, f"x, channel {c}" if many else "x", "x-ink", 13, bold=True)
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                role = "padding" if value is None else "x"
-                canvas.cell(16 + j * columns.width, top + i * CELL, Cell(show(value), role), columns.width, CELL)
-        covered = [(0, *at)[-2:] for at in columns.covered(n, c)]
-        (i0, j0), (i1, j1) = covered[0], covered[-1]
-        box = (j1 - j0 + 1) * columns.width, (i1 - i0 + 1) * CELL
-        canvas.outline(16 + j0 * columns.width - 2, top + i0 * CELL - 2, box[0] + 4, box[1] + 4)
-        right = max(right, 16 + rows.shape[1] * columns.width, 16 + text_width("x, channel 0", 13))
-        top += rows.shape[0] * CELL + 34
+    top, right = TOP, 16.0
+    for c, channel in enumerate(columns.window.extended):
+        plane, name = plane_of(channel), f"x, channel {c}" if columns.window.x.shape[0] > 1 else "x"
+        columns.frame(canvas.grid(16, top, _grid(name, plane, plane, "x"), columns.width, CELL, "x-ink"), n)
+        right = max(right, 16 + plane.shape[1] * columns.width, 16 + text_width("x, channel 0", 13))
+        top += plane.shape[0] * CELL + 34
     return right
+
+
+def _grid(name: str, array: Array, x: Array, role: str) -> Grid:
+    """Numbers over x̃, hatched where x̃ has a zero of the padding."""
+    pairs = (zip(row, beside, strict=True) for row, beside in zip(plane_of(array), plane_of(x), strict=True))
+    return Grid(name, tuple(tuple(Cell(show(v), "padding" if x is None else role) for v, x in row) for row in pairs))
 
 
 # ---------------------------------------------------------------------------------- col2im
@@ -154,34 +136,25 @@ def draw_col2im(trace: Trace) -> tuple[Frame, ...]:
 
 
 def _col2im(columns: Columns) -> Iterator[Frame]:
-    plane = columns.window.extended[0]
-    total, counts = np.full(plane.shape, 0, dtype=object), np.full(plane.shape, 0, dtype=object)
+    x = columns.window.extended[0]
+    total, counts = zeros(x.shape), zeros(x.shape)
     for n, m in enumerate(columns.outputs):
-        for at in columns.covered(n, 0):
-            total[at] = total[at] + (0 if plane[at] is None else plane[at])
+        for at in columns.covered(n):
+            total[at] = total[at] + (0 if x[at] is None else x[at])
             counts[at] = counts[at] + 1
         last = " Every sample came back as often as a window covered it." if n == len(columns.outputs) - 1 else ""
         sentence = f"Column {n} is added back, += and not =, where window {index_text(m)} lay.{last}"
         yield Frame(_draw_col2im(columns, n, total, counts, sentence), sentence)
 
 
-def _draw_col2im(columns: Columns, n: int, total: Array, counts: Array, sentence: str) -> Scene:
-    canvas = Canvas()
-    plane = columns.window.extended[0]
+def _draw_col2im(columns: Columns, n: int, total: Any, counts: Any, sentence: str) -> Scene:
+    canvas, x = Canvas(), columns.window.extended[0]
     width = max(columns.width, cell_width([show(v) for v in total.flat], 30))
-    covered = [(0, *at)[-2:] for at in columns.covered(n, 0)]
-    flat = plane.ndim == 1
-    x, y = 16.0, 48.0
-    for name, array, role in (("x", plane, "x"), ("added back", total, "gradient"), ("how often", counts, "y")):
-        rows = array.reshape((1, *array.shape)[-2:])
-        canvas.label(x, y - 13, name, f"{role}-ink", 13, bold=True)
-        for i, row in enumerate(rows):
-            for j, value in enumerate(row):
-                hatched = plane.reshape(rows.shape)[i, j] is None
-                cell = Cell(show(value), "padding" if hatched else role)
-                canvas.cell(x + j * width, y + i * CELL, cell, width, CELL)
-        (i0, j0), (i1, j1) = covered[0], covered[-1]
-        box = (j1 - j0 + 1) * width, (i1 - i0 + 1) * CELL
-        canvas.outline(x + j0 * width - 2, y + i0 * CELL - 2, box[0] + 4, box[1] + 4)
-        x, y = (x, y + CELL + 38) if flat else (x + max(rows.shape[1] * width, 90) + 36, y)
+    left, top = 16.0, TOP
+    for name, array, role in (("x", x, "x"), ("added back", total, "gradient"), ("how often", counts, "y")):
+        columns.frame(canvas.grid(left, top, _grid(name, array, x, role), width, CELL, f"{role}-ink"), n)
+        if x.ndim == 1:
+            top += CELL + 38
+        else:
+            left += max(x.shape[1] * width, 90) + 36
     return canvas.scene("col2im", sentence)

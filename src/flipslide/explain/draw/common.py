@@ -9,7 +9,7 @@ from ...show.numbers import index_text, minus, number_text
 from ..sentences import cell_text
 from ..trace import Step, Term, Trace
 
-__all__ = ["MAX_STEPS", "numbers_in", "outside_text", "reach_of", "show", "title_of"]
+__all__ = ["MAX_STEPS", "middle_of", "numbers_in", "plane_of", "outside_text", "reach_of", "show", "title_of"]
 
 #: The most frames of one series.
 MAX_STEPS = 80
@@ -44,6 +44,16 @@ def outside_text(term: Term | None) -> str:
     if term is None:
         return ""
     return "0" if term.source == "zero" else minus(cell_text(term).rstrip("'"))
+
+
+def plane_of(array: Any) -> Any:
+    """An array of one axis or two as a matrix."""
+    return array.reshape((1, *array.shape)[-2:])
+
+
+def middle_of(step: Step) -> float:
+    """The middle of a window along one axis."""
+    return (step.terms[0].position[0] + step.terms[-1].position[0]) / 2
 
 
 def title_of(trace: Trace, step: Step) -> str:

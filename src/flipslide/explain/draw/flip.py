@@ -10,14 +10,14 @@ from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
 from ..trace import Nested, Trace
 from .common import show
 
-__all__ = ["draw_turn"]
+__all__ = ["draw_turning"]
 
 #: How far the flip along rows and along columns has come, in half turns, frame by frame.
 ONE_AXIS = ((0.0, 0.0), (0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (1.0, 0.0))
 TWO_AXES = (*ONE_AXIS, (1.0, 0.25), (1.0, 0.5), (1.0, 0.75), (1.0, 1.0))
 
 
-def draw_turn(trace: Trace) -> Iterator[Frame]:
+def draw_turning(trace: Trace) -> Iterator[Frame]:
     """w, mirrored left-right, and with two axes also up-down."""
     rows = trace.w if trace.ndim == 2 else (trace.w,)
     for turned in TWO_AXES if trace.ndim == 2 else ONE_AXIS:

@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ...show import Cell, Grid, Scene
-from ...show.canvas import Canvas, cell_width, text_width
+from ...show.canvas import Canvas, Sheet, cell_width, lay_out, text_width
 from ..sentences import step_sentence
 from ..trace import Step, Trace
 from ..window import Window, window_of
-from .common import numbers_in, show, title_of
+from .common import numbers_in, plane_of, show, title_of
 
 __all__ = ["draw_layer", "is_layer_drawable"]
 
@@ -64,28 +64,21 @@ def _sizes(window: Window, width: float) -> Sizes:
     return Sizes(x, taps, y, width)
 
 
-def _lefts(sizes: Sizes) -> tuple[float, ...]:
+def _lefts(sizes: Sizes) -> list[float]:
     """Where the columns of the picture begin."""
     grid = max(sizes.taps[1] * sizes.width, text_width("filter w[0]"))
-    lefts = [16.0]
-    for width in (max(sizes.x[1] * sizes.width, 70), grid, max(sizes.taps[1] * sizes.width, 62), 96.0):
-        lefts.append(lefts[-1] + width + 34)
-    return tuple(lefts)
-
-
-def _plane(array: Any) -> Any:
-    """One channel as a matrix."""
-    return array.reshape((1, *array.shape)[-2:])
+    widths = max(sizes.x[1] * sizes.width, 70), grid, max(sizes.taps[1] * sizes.width, 62), 96.0, 0.0
+    return lay_out(16.0, (0, 34, 34, 34, 34), widths)
 
 
 def _draw_channel(canvas: Canvas, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
-    inside = _plane(window.sources)
+    inside = plane_of(window.sources)
     rows = tuple(
         tuple(
             Cell(show(value), "x" if isinstance(inside[i, j], tuple) and _is_own(window, (i, j)) else "padding")
             for j, value in enumerate(row)
         )
-        for i, row in enumerate(_plane(window.extended[c]))
+        for i, row in enumerate(plane_of(window.extended[c]))
     )
     canvas.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
 
@@ -102,20 +95,18 @@ def _draw_window(
     window: Window,
     at: tuple[int, int],
     m: tuple[int, ...],
-    where: tuple[tuple[float, ...], float],
+    where: tuple[list[float], float],
     sizes: Sizes,
 ) -> None:
     """The window over one channel, the taps that lie there, and the products."""
     (lefts, top), (k, c) = where, at
-    taps = _plane(window.v[k, c - window.channels(k).start])
+    taps = plane_of(window.v[k, c - window.channels(k).start])
     strides, dilations = ((0, *(getattr(a, name) for a in window.axes))[-2:] for name in ("stride", "dilation"))
     first = tuple(i * s for i, s in zip((0, *m)[-2:], strides, strict=True))
     span = tuple(d * (n - 1) + 1 for d, n in zip(dilations, sizes.taps, strict=True))
-    canvas.outline(
-        lefts[0] + first[1] * sizes.width - 2, top + first[0] * HEIGHT - 2,
-        span[1] * sizes.width + 4, span[0] * HEIGHT + 4,
-    )  # fmt: skip
-    samples = _plane(window.extended[c])[
+    x = Sheet(canvas, lefts[0], top, sizes.width, HEIGHT)
+    x.frame(first[0], first[1], span[0], span[1], 2)
+    samples = plane_of(window.extended[c])[
         first[0] : first[0] + span[0] : max(dilations[0], 1), first[1] : first[1] + span[1] : max(dilations[1], 1)
     ]
     # The slices of the filter stand as high as the middle of the channel that they belong to.
@@ -132,7 +123,7 @@ def _draw_window(
     canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
 
 
-def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: tuple[float, ...], pitch: float, sizes: Sizes) -> None:
+def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
     """The sum of each channel, the bias, and what they make."""
     left, middles = lefts[3] + 24, []
     seen = sorted({term.position[0] for term in step.terms})
@@ -171,10 +162,9 @@ def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left: float, sizes: 
             tuple(_output_cell(values, (k, *(i, j)[-trace.ndim :]), step) for j in range(sizes.y[1]))
             for i in range(sizes.y[0])
         )
-        canvas.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
+        y = canvas.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
         if step.y[0] == k:
-            i, j = (0, *step.y[1:])[-2:]
-            canvas.outline(left + j * sizes.width, top + i * HEIGHT, sizes.width, HEIGHT)
+            y.frame(*(0, *step.y[1:])[-2:])
 
 
 def _output_cell(values: dict[Any, Any], at: tuple[int, ...], step: Step) -> Cell:

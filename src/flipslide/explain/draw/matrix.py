@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from ...arrays import Array
 from ...show import Cell, Frame, Scene
-from ...show.canvas import Canvas, cell_width
+from ...show.canvas import Canvas, Sheet, cell_width
 from ...show.numbers import minus
 from ..sentences import step_sentence
 from ..trace import Trace
-from ..window import Window, indices, window_of
+from ..window import matrix_of, window_of
 from .common import MAX_STEPS, show
 
 __all__ = ["draw_matrix"]
@@ -26,60 +26,41 @@ def draw_matrix(trace: Trace) -> tuple[Frame, ...]:
     window = window_of(trace)
     if len(trace.steps) > min(MAX_ROWS, MAX_STEPS) or window.x.size > MAX_COLUMNS or trace.bias is not None:
         return ()
-    return tuple(_frames(trace, window))
+    rows, values = matrix_of(window, 0)[0], [step.value for step in trace.steps]
+    sentences = [minus(f"Row {n} of T times x: {step_sentence(trace, step)}") for n, step in enumerate(trace.steps)]
+    return tuple(
+        Frame(_draw(rows, list(window.x.flat), values[: n + 1], n, sentence), sentence)
+        for n, sentence in enumerate(sentences)
+    )
 
 
-def _frames(trace: Trace, window: Window) -> Iterator[Frame]:
-    rows = [_row_of(window, step.y) for step in trace.steps]
-    x = list(window.x.flat)
-    for n, step in enumerate(trace.steps):
-        sentence = minus(f"Row {n} of T times x: {step_sentence(trace, step)}")
-        values = [other.value for other in trace.steps[: n + 1]]
-        yield Frame(_draw(rows, x, values, n, sentence), sentence)
-
-
-def _row_of(window: Window, y: tuple[int, ...]) -> list[Any]:
-    """The taps of one output over the samples of x, None where no tap lies."""
-    k, m = (y[0], y[1:]) if window.is_layer else (0, y)
-    columns = {index: n for n, index in enumerate(indices(window.x.shape))}
-    row: list[Any] = [None] * len(columns)
-    for c, channel in enumerate(window.channels(k)):
-        for j in indices(window.taps):
-            source, tap = window.sources[window.at(m, j)], window.v[(k, c, *j)]
-            if isinstance(source, tuple):
-                at = columns[(channel, *source)]
-                row[at] = tap if row[at] is None else row[at] + tap
-    return row
-
-
-def _draw(rows: list[list[Any]], x: list[Any], values: list[Any], now: int, sentence: str) -> Scene:
+def _draw(rows: Array, x: list[Any], values: list[Any], now: int, sentence: str) -> Scene:
     """T, then × x as a column, then = y."""
-    canvas = Canvas()
-    width = cell_width([show(v) for row in rows for v in row if v is not None] + [show(v) for v in (*x, *values)], 30)
-    n_rows, n_columns = len(rows), len(x)
+    canvas, (n_rows, n_columns) = Canvas(), rows.shape
+    width = cell_width([show(v) for v in (*rows.flat, *x, *values) if v is not None], 30)
     height = max(n_rows, n_columns) * HEIGHT
-    tops = [44 + (height - n * HEIGHT) / 2 for n in (n_rows, n_columns)]
-    canvas.label(16, tops[0] - 13, "T", "w-ink", bold=True)
+    top, x_top = (44 + (height - n * HEIGHT) / 2 for n in (n_rows, n_columns))
+    matrix = Sheet(canvas, 16, top, width, HEIGHT)
+    canvas.label(16, top - 13, "T", "w-ink", bold=True)
     for i, row in enumerate(rows):
         for j, tap in enumerate(row):
-            cell = Cell("0", "blank") if tap is None else Cell(show(tap), "w")
-            _cell(canvas, 16 + j * width, tops[0] + i * HEIGHT, cell, width, tap is None)
-    canvas.outline(14, tops[0] + now * HEIGHT - 2, n_columns * width + 4, HEIGHT + 4)
-    left = 16 + n_columns * width + 30
-    canvas.label(left - 18, 44 + height / 2, "·", "faint", 20)
-    canvas.label(left + width / 2, tops[1] - 13, "x", "x-ink", 15, "middle", True)
-    for i, value in enumerate(x):
-        used = rows[now][i] is not None
-        canvas.cell(left, tops[1] + i * HEIGHT, Cell(show(value), "x", used), width, HEIGHT)
+            matrix.cell(i, j, Cell("", "blank" if tap is None else "w"))
+            canvas.label(
+                matrix.x(j + 0.5), matrix.y(i + 0.5), show(tap), "faint" if tap is None else "ink", 14, "middle"
+            )
+    canvas.outline(14, matrix.y(now) - 2, n_columns * width + 4, HEIGHT + 4)
+    column = Sheet(canvas, matrix.x(n_columns) + 30, x_top, width, HEIGHT)
+    canvas.label(column.left - 18, 44 + height / 2, "·", "faint", 20)
+    column.title(0, "x", "x-ink")
+    column.column(0, (Cell(show(value), "x", tap is not None) for value, tap in zip(x, rows[now], strict=True)))
     for first, last in _runs([i for i, tap in enumerate(rows[now]) if tap is not None]):
-        canvas.outline(left - 2, tops[1] + first * HEIGHT - 2, width + 4, (last - first + 1) * HEIGHT + 4)
-    right = left + width + 40
-    canvas.label(right - 26, 44 + height / 2, "=", "faint", 16)
-    canvas.label(right + width / 2, tops[0] - 13, "y", "y-ink", 15, "middle", True)
-    for i in range(n_rows):
-        cell = Cell(show(values[i]), "y", i == now) if i < len(values) else Cell("", "blank")
-        canvas.cell(right, tops[0] + i * HEIGHT, cell, width, HEIGHT)
-    canvas.outline(right, tops[0] + now * HEIGHT, width, HEIGHT)
+        column.frame(first, 0, last - first + 1, 1, 2)
+    y = Sheet(canvas, column.left + width + 40, top, width, HEIGHT)
+    canvas.label(y.left - 26, 44 + height / 2, "=", "faint", 16)
+    y.title(0, "y", "y-ink")
+    known = [Cell(show(value), "y", i == now) for i, value in enumerate(values)]
+    y.column(0, [*known, *[Cell("", "blank")] * (n_rows - len(known))])
+    y.frame(now, 0)
     return canvas.scene("The convolution as a matrix", sentence)
 
 
@@ -96,8 +77,3 @@ def _runs(places: list[int]) -> list[tuple[int, int]]:
         else:
             runs.append((place, place))
     return runs
-
-
-def _cell(canvas: Canvas, left: float, top: float, cell: Cell, width: float, is_empty: bool) -> None:
-    canvas.cell(left, top, cell._replace(text=""), width, HEIGHT)
-    canvas.label(left + width / 2, top + HEIGHT / 2, cell.text, "faint" if is_empty else "ink", 14, "middle")

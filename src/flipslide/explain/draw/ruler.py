@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
-from ...show.canvas import HEIGHT, Canvas, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
 from ...show.numbers import minus
 from ..trace import Length, Trace
-from .common import reach_of, show
+from .common import middle_of, reach_of, show
 
 __all__ = ["draw_compare", "draw_ruler"]
 
@@ -49,33 +49,29 @@ def _counted(length: Length, cells: int) -> str:
 
 
 def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
-    canvas = Canvas()
-    cells = length.before + length.n + length.after
-    width, left = 34.0, 32 + text_width("window 00", 13)
-    canvas.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
+    canvas, cells = Canvas(), length.before + length.n + length.after
+    x = Sheet(canvas, 32 + text_width("window 00", 13), 40, 34.0)
+    canvas.label(16, x.y(0.5), "x", "x-ink", bold=True)
     end = (length.outputs - 1) * length.stride + length.span
     for i in range(cells):
         inside = length.before <= i < length.before + length.n
         used = i < end or now < length.outputs - 1
-        cell = Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding")
-        canvas.cell(left + i * width, 40, cell, width)
-        canvas.label(left + (i + 0.5) * width, 28, str(i), "faint", 11, "middle")
+        x.cell(0, i, Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding"))
+        x.under(0, i, str(i), -12)
         if not used:
-            canvas.label(left + (i + 0.5) * width, 40 + HEIGHT / 2, "×", "faint", 15, "middle")
+            canvas.label(x.x(i + 0.5), x.y(0.5), "×", "faint", 15, "middle")
     for m in range(now + 1):
-        top = 40 + HEIGHT + 12 + m * ROW
-        canvas.label(16, top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
-        start = left + m * length.stride * width
+        w = x._replace(top=x.y(1) + 12 + m * ROW, height=18)
+        canvas.label(16, w.top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
+        first = m * length.stride
         if length.dilation > 1:
-            canvas.wire(start, top + 9, start + length.span * width, top + 9, "w-line", 1.5)
-        for j in range(length.taps):
-            canvas.cell(start + j * length.dilation * width, top, Cell("", "w"), width, 18)
+            canvas.wire(w.x(first), w.y(0.5), w.x(first + length.span), w.y(0.5), "w-line", 1.5)
+        w.row(0, [Cell("", "w")] * length.taps, first, length.dilation)
         if m == now:
-            canvas.outline(start - 1, top - 1, length.span * width + 2, 20)
+            w.frame(0, first, 1, length.span, 1)
     if end < cells and now == length.outputs - 1:
-        middle = left + (end + cells) / 2 * width
-        canvas.label(middle, 40 + HEIGHT + 16, "never used", "faint", 12, "middle")
-    canvas.reach(left + cells * width + 20, 40 + HEIGHT + 12 + length.outputs * ROW)
+        canvas.label(x.x((end + cells) / 2), x.y(1) + 16, "never used", "faint", 12, "middle")
+    canvas.reach(x.x(cells) + 20, x.y(1) + 12 + length.outputs * ROW)
     return canvas.scene("How many windows fit", sentence)
 
 
@@ -101,34 +97,28 @@ _KEEPS = {
 
 def _compare(traces: Sequence[Trace], low: int, high: int) -> Iterator[Frame]:
     for n in range(len(traces)):
-        told = "; ".join(f"{_KEEPS[t.mode]}: {len(t.steps)}" for t in traces[: n + 1])
-        yield Frame(_draw_compare(traces, n, low, high, f"{told}."), f"{told}.", 2.0)
+        sentence = "; ".join(f"{_KEEPS[t.mode]}: {len(t.steps)}" for t in traces[: n + 1]) + "."
+        yield Frame(_draw_compare(traces, n, low, high, sentence), sentence, 2.0)
 
 
 def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, sentence: str) -> Scene:
-    canvas, x = Canvas(), traces[0].x
-    width = cell_width([show(v) for v in (*x, *(step.value for trace in traces for step in trace.steps))])
-    left = 32 + text_width("valid")
-
-    def left_of(position: float) -> float:
-        return left + (position - low) * width
-
-    (first, last), *_ = reach_of(traces[now])
-    canvas.label(16, 40 + HEIGHT / 2, "x", "x-ink", bold=True)
-    for position in range(first, last):
-        inside = 0 <= position < len(x)
-        cell = Cell(show(x[position]), "x") if inside else Cell("0", "padding")
-        canvas.cell(left_of(position), 40, cell, width)
+    canvas, samples = Canvas(), traces[0].x
+    width = cell_width([show(v) for v in (*samples, *(step.value for trace in traces for step in trace.steps))])
+    # Columns of the ruler are positions in x.
+    x = Sheet(canvas, 32 + text_width("valid") - low * width, 40, width)
+    canvas.label(16, x.y(0.5), "x", "x-ink", bold=True)
+    for position in range(*reach_of(traces[now])[0]):
+        inside = 0 <= position < len(samples)
+        x.cell(0, position, Cell(show(samples[position]), "x") if inside else Cell("0", "padding"))
         if inside:
-            canvas.label(left_of(position + 0.5), 28, str(position), "faint", 11, "middle")
+            x.under(0, position, str(position), -12)
     for n, trace in enumerate(traces):
-        top = 40 + (n + 1) * (HEIGHT + 16)
-        canvas.label(16, top + HEIGHT / 2, trace.mode, "y-ink" if n <= now else "faint", bold=n == now)
+        y = x._replace(top=40 + (n + 1) * (HEIGHT + 16))
+        canvas.label(16, y.y(0.5), trace.mode, "y-ink" if n <= now else "faint", bold=n == now)
         for step in trace.steps if n <= now else ():
-            middle = (step.terms[0].position[0] + step.terms[-1].position[0]) / 2
-            canvas.cell(left_of(middle), top, Cell(show(step.value), "y"), width)
+            y.cell(0, middle_of(step), Cell(show(step.value), "y"))
         if n == now:
-            ends = [(s.terms[0].position[0] + s.terms[-1].position[0]) / 2 for s in (trace.steps[0], trace.steps[-1])]
-            canvas.outline(left_of(ends[0]), top, (ends[1] - ends[0] + 1) * width, HEIGHT)
-    canvas.reach(left_of(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
+            first, last = middle_of(trace.steps[0]), middle_of(trace.steps[-1])
+            y.frame(0, first, 1, last - first + 1)
+    canvas.reach(x.x(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
     return canvas.scene("Valid, same and full on one ruler", sentence)

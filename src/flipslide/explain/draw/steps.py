@@ -6,7 +6,7 @@ from ...show import Frame
 from ..sentences import step_sentence
 from ..trace import Step, Trace
 from .common import MAX_STEPS, reach_of
-from .flip import draw_turn
+from .flip import draw_turning
 from .layer import draw_layer, is_layer_drawable
 from .line import draw_line
 from .plane import draw_plane
@@ -40,4 +40,4 @@ def draw_step(trace: Trace, step: Step) -> Frame:
 
 def draw_flip(trace: Trace) -> tuple[Frame, ...]:
     """w turning round; nothing for correlation and layers, which do not flip."""
-    return tuple(draw_turn(trace)) if trace.operation == "convolve" and trace.ndim in MAX_DRAWN else ()
+    return tuple(draw_turning(trace)) if trace.operation == "convolve" and trace.ndim in MAX_DRAWN else ()
