@@ -240,7 +240,7 @@ def make_trace(
             f"explain shows one axis or two, the same in x and w; x has shape {x.shape} and w has shape {w.shape}. "
             "Explain one element of the batch: x[0]"
         )
-    if not isinstance(mode, str) or mode not in MODES:
+    if str(mode) not in MODES:
         raise unknown_word("mode", mode, MODES)
     options = settings_of(mode, boundary, fill_value, center, stride, dilation)
     correlate = correlates(operation)
