@@ -170,8 +170,9 @@ def release_memory() -> int:
     >>> fs.release_memory()
     0
     """
+    released = int(_core.release_memory())
     forget_plans()
-    return int(_core.release_memory())
+    return released + int(_core.release_memory())
 
 
 def instruction_sets() -> tuple[str, list[str]]:
