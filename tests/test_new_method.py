@@ -68,7 +68,8 @@ def build(folder: Path, price: str, run: str) -> Path:
         "-DFLIPSLIDE_PYTHON=OFF",
         "-DFLIPSLIDE_TESTS=ON",
         "-DFLIPSLIDE_PLAIN_LANES=ON",
-        "-DCMAKE_BUILD_TYPE=None", "-DFLIPSLIDE_KERNEL_OPTIMIZATION=-O0",
+        "-DCMAKE_BUILD_TYPE=None",
+        "-DFLIPSLIDE_KERNEL_OPTIMIZATION=-O0",
     ]
     subprocess.run(["cmake", "-S", folder, "-B", folder / "build", *options], check=True, capture_output=True)
     subprocess.run(["cmake", "--build", folder / "build", "--parallel"], check=True, capture_output=True)
