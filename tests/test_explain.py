@@ -373,3 +373,8 @@ def test_saves(tmp_path: Any, kind: str) -> None:
         e.save(tmp_path / f"e.{kind}")
         assert (tmp_path / f"e.{kind}").stat().st_size > 100
         assert set(e._repr_mimebundle_()) == {"text/plain", "text/html"}
+
+
+def test_a_window_of_outputs_is_refused_by_name() -> None:
+    with pytest.raises(fs.ParameterError, match="mode=\\(0, 2\\) is not known; use one of 'full', 'same', 'valid'$"):
+        fs.explain([1, 2, 3], [1, 2], (0, 2))  # type: ignore[arg-type]

@@ -1,18 +1,27 @@
-// The table of methods: to add one is to add its file and its line here.
+// The registry: to add a method is to add its file, which defines <name>_method, and its line here.
 #include "methods.hpp"
 
 #include <stdexcept>
 
 #include "../fft/tables.hpp"
 
+#define FS_FOR_EACH_METHOD(DO) \
+  DO(direct)                   \
+  DO(gemm)                     \
+  DO(separable)                \
+  DO(box)                      \
+  DO(overlap)                  \
+  DO(fft)
+
 namespace flipslide {
 
-extern const Method direct_method, gemm_method, separable_method, box_method, overlap_method, fft_method;
+#define FS_DECLARE(name) extern const Method name##_method;
+FS_FOR_EACH_METHOD(FS_DECLARE)
 
+// Never destroyed: threads may outlive the end of main.
+#define FS_ENTRY(name) &name##_method,
 const std::vector<const Method*>& methods() {
-  static const auto& all = *new std::vector<const Method*>{
-      &direct_method, &gemm_method, &separable_method, &box_method, &overlap_method, &fft_method,
-  };
+  static const auto& all = *new std::vector<const Method*>{FS_FOR_EACH_METHOD(FS_ENTRY)};
   return all;
 }
 

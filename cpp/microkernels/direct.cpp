@@ -10,8 +10,7 @@
 
 namespace {
 
-constexpr int kStripVectors = kManyRegisters ? 12 : 8;
-constexpr int kComplexVectors = kManyRegisters ? 8 : 4;
+constexpr int kStripVectors = kShapes.strip_vectors, kComplexVectors = kShapes.complex_vectors;
 
 // Calls block(rows, x, y, n, accumulate, streams) for blocks of at most `most` rows of outputs, n vectors wide, and
 // sums what no block holds as plain runs.
@@ -55,7 +54,7 @@ FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
   // they lie in the same set of the first level.
   const bool collide = tile.row_y * (int64_t)sizeof(T) % 2048 == 0;
-  const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kStencilRows / 2;
+  const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kShapes.stencil_rows_of_many;
   over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
     stencil<T>(rows, s, x, y, n, accumulate, streams, bias);
   });

@@ -12,6 +12,7 @@
 
 #include "../simd/simd.hpp"
 #include "microkernel.hpp"
+#include "shapes.hpp"
 #include "strip.hpp"
 
 namespace {
@@ -32,7 +33,7 @@ struct Dots {
 
 // Sums of each kind for so many vectors, the taps of one kind each, one x: 21 of 32 registers, or 11 of 16.
 template <int width>
-constexpr int kDotVectors = (FS_VECTOR_BYTES == 64 ? 16 : 8) / width;
+constexpr int kDotVectors = kShapes.dot_sums / width;
 
 template <int width>
 struct SampleOf {

@@ -2,23 +2,23 @@
 //
 // Row (c, j) of the im2col matrix is x itself, read `taps` further on, so the product runs
 // over views of x. A block of channels shares every load of x.
+#include "shapes.hpp"
 #include "strip.hpp"
 
 namespace {
 
-// Registers: 8 x 3 sums + 3 x + 1 tap of 32; 4 x 3 sums of 16 leave 1 for the tap.
-constexpr bool kWide = FS_VECTOR_BYTES == 64;
-constexpr int kMaxBlock = kWide ? 8 : 4;
+constexpr int kMaxBlock = kShapes.gemm_channels;
+constexpr const int (&kVectors)[4] = kShapes.gemm_vectors;
 
 template <class T, int parts>
 static void gemm_channels(const FsTile& tile) {
   for (int64_t k = 0; k < tile.n_out;) {
     const int block = fs_block((tile.n_out - k) * parts, kMaxBlock);
     switch (block) {
-      case 8: block_of_runs<T, kWide ? 8 : parts, 3, parts>(tile, k); break;
-      case 4: block_of_runs<T, 4, kWide ? 6 : 3, parts>(tile, k); break;
-      case 2: block_of_runs<T, 2, kWide ? 8 : 4, parts>(tile, k); break;
-      default: block_of_runs<T, parts, kWide ? 12 : 8, parts>(tile, k); break;
+      case 8: block_of_runs<T, kMaxBlock == 8 ? 8 : parts, kVectors[0], parts>(tile, k); break;
+      case 4: block_of_runs<T, 4, kVectors[1], parts>(tile, k); break;
+      case 2: block_of_runs<T, 2, kVectors[2], parts>(tile, k); break;
+      default: block_of_runs<T, parts, kVectors[3], parts>(tile, k); break;
     }
     k += block / parts;
   }

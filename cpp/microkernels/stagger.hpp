@@ -12,22 +12,14 @@
 // Rows of taps just add to the sums. Every output adds its terms in the same order, wherever it lies.
 #pragma once
 
+#include "shapes.hpp"
 #include "strip.hpp"
 
 namespace {
 
-// Narrow vectors seldom cross a line of the cache.
-#ifdef FS_PLAIN_LANES
-constexpr bool kStaggers = true;
-#else
-constexpr bool kStaggers = FS_VECTOR_BYTES > 16;
-#endif
-// Sums, taps, kept sums and one x in 32 registers, or 16.
-constexpr int kStaggerSums = FS_VECTOR_BYTES == 64 ? 4 : 3;
-constexpr int kStaggerVectors = FS_VECTOR_BYTES == 64 ? 4 : 3;
+constexpr bool kStaggers = kShapes.stagger_sums > 0;
+constexpr int kStaggerSums = kShapes.stagger_sums, kStaggerVectors = kShapes.stagger_vectors;
 constexpr int kLongestStep = 4;
-// For fewer taps the shuffles cost more than the loads: two of them shift a vector of 32 bytes.
-constexpr int kFewestTaps = FS_VECTOR_BYTES == 64 ? 2 : 4;
 
 // Rows of `full` taps, `step` apart, that are met in groups of as many as there are sums, and of `rest` more.
 template <class T>
@@ -181,8 +173,8 @@ FS_NOINLINE static void stagger(const FsTile& tile, int64_t k) {
 
 template <class T>
 FS_INLINE bool can_stagger(const FsTile& tile) {
-  return tile.tap_columns > 1 && tile.n_taps >= kFewestTaps && tile.tap_step > 0 && tile.tap_step <= kLongestStep &&
-         tile.tap_step <= Vec<T>::lanes;
+  return tile.tap_columns > 1 && tile.n_taps >= kShapes.stagger_taps && tile.tap_step > 0 &&
+         tile.tap_step <= kLongestStep && tile.tap_step <= Vec<T>::lanes;
 }
 
 template <class T>

@@ -8,13 +8,11 @@
 
 #include "../simd/simd.hpp"
 #include "microkernel.hpp"
+#include "shapes.hpp"
 
 namespace {
 
-constexpr bool kManyRegisters = FS_VECTOR_BYTES == 64;
-// Sums, taps and one x in 32 registers, or 16.
-constexpr int kStencilRows = kManyRegisters ? 16 : 8;
-constexpr int kStencilTapRows = kManyRegisters ? 8 : 4;
+constexpr int kStencilRows = kShapes.stencil_rows, kStencilTapRows = kShapes.stencil_tap_rows;
 constexpr int kFewestRows = 4;  // fewer sums than the latency of a multiply-add would wait for it
 
 // Where rows of x and y lie, and the taps that they meet: those of column j and row q in plane p

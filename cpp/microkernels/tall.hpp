@@ -7,11 +7,11 @@
 
 #include "../simd/simd.hpp"
 #include "microkernel.hpp"
+#include "shapes.hpp"
 
 namespace {
 
-// Where taps cannot be part of a multiply-add, loading them for each costs more than it saves.
-constexpr bool kTapsFromMemory = FS_VECTOR_BYTES >= 32;
+constexpr bool kTapsFromMemory = kShapes.tall_rows > 0;
 constexpr int kTallRows = 8;
 constexpr int64_t kMostTallTaps = 4096;
 

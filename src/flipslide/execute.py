@@ -171,8 +171,9 @@ def release_memory() -> int:
     >>> fs.release_memory()
     0
     """
+    released = int(_core.release_memory())
     forget_plans()
-    return int(_core.release_memory())
+    return released + int(_core.release_memory())
 
 
 def outputs_redone() -> int:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array, enter, freeze
-from ..errors import ParameterError, ShapeError
-from ..geometry import LayerAxis, is_sequence, layer_axes, span_of, to_int
+from ..errors import ParameterError, ShapeError, unknown_word
+from ..geometry import MODES, LayerAxis, is_sequence, layer_axes, span_of, to_int
 from ..graph import Graph, GraphEdge, GraphNode, correlates, enter_layer, settings_of
 from ..graph.exact import Nested, conjugate, flatten, freeze_array, numbers_of, reverse
 from ..show.numbers import to_plain
@@ -240,6 +240,8 @@ def make_trace(
             f"explain shows one axis or two, the same in x and w; x has shape {x.shape} and w has shape {w.shape}. "
             "Explain one element of the batch: x[0]"
         )
+    if str(mode) not in MODES:
+        raise unknown_word("mode", mode, MODES)
     options = settings_of(mode, boundary, fill_value, center, stride, dilation)
     correlate = correlates(operation)
     spec, opposite = (ConvSpec.of(x.shape, w.shape, correlate=flag, **options) for flag in (correlate, not correlate))
