@@ -1,4 +1,4 @@
-// The contract between the driver and sums of equal taps.
+// The contract between the core and sums of equal taps.
 //
 // Like microkernels/microkernel.hpp, compiled into every instruction set's objects.
 #pragma once

@@ -1,4 +1,4 @@
-// The contract between the driver and the kernels.
+// The contract between the core and its microkernels.
 //
 // This header is compiled into every instruction set's objects, so it may hold no inline
 // function with external linkage and nothing of std:: (see cpp/README.md, "No symbol may leak").
@@ -37,7 +37,7 @@ struct FsRun {
   int64_t x, y;
 };
 
-// Everything a kernel needs to know. The driver has resolved boundaries, strides,
+// Everything a microkernel needs to know. What is above it has resolved boundaries, strides,
 // dilations, flips, layouts and dtypes before, so that what is left is
 //
 //   y[k][run.y + i] = bias[k] + sum_t w[k][t] x[run.x + taps[t] + i],   i = 0 .. length-1
@@ -134,7 +134,7 @@ struct FsConvert {
 
 // ------------------------------------------------------------------------------ registry
 
-// To add a kernel: a file kernels/<name>.cpp that ends in FS_DEFINE_MICROKERNEL(<name>, ...), and its
+// To add one: a file microkernels/<name>.cpp that ends in FS_DEFINE_MICROKERNEL(<name>, ...), and its
 // name here.
 #define FS_FOR_EACH_MICROKERNEL(DO) \
   DO(direct)                        \
