@@ -30,6 +30,8 @@ def gabor(
         w[r, c] = exp(−½(a²/σ₁² + b²/σ₂²)) / (2π·σ₁·σ₂) · exp(i(2π·frequency·a + phase))
         a = c·cos + r·sin,   b = −c·sin + r·cos,   rows downwards
 
+    Source: Daugman, *Journal of the Optical Society of America A* 2 (1985), p. 1160.
+
     Parameters
     ----------
     frequency : float
@@ -41,8 +43,8 @@ def gabor(
     bandwidth : float
         In octaves, between the half-power frequencies.
 
-    Source: Daugman, *Journal of the Optical Society of America A* 2 (1985), p. 1160.
-
+    Examples
+    --------
     >>> gabor(0.25, sigma=1, truncate=1).imag.round(3)
     array([[-0.059,  0.   ,  0.059],
            [-0.097,  0.   ,  0.097],
