@@ -49,13 +49,20 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if sys.stdout is not None and not sys.stdout.closed:
+                sys.stdout.flush()  # what waits in a buffer is not written yet: Python's last flush would fail aloud
+            return result
         except FlipslideError as error:
             click.ClickException(str(error)).show()
             ctx.exit(EXIT_CODES.get(type(error).__name__, 4))
         except BrokenPipeError:
             _drop_stdout()
             ctx.exit(141)
+        except OSError as error:
+            _drop_stdout()
+            click.ClickException(f"cannot write to stdout: {error.strerror or error}").show()
+            ctx.exit(EXIT_CODES["WriteError"])
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
