@@ -54,6 +54,8 @@ class Program(click.Group):
                 sys.stdout.flush()  # what waits in a buffer is not written yet: Python's last flush would fail aloud
             return result
         except FlipslideError as error:
+            if type(error).__name__ == "WriteError":
+                _drop_stdout()
             click.ClickException(str(error)).show()
             ctx.exit(EXIT_CODES.get(type(error).__name__, 4))
         except BrokenPipeError:
