@@ -72,7 +72,7 @@ class Program(click.Group):
 
 def _drop_stdout() -> None:
     """Point stdout at nothing, so that Python's last flush does not fail aloud."""
-    with suppress(OSError, ValueError):
+    with suppress(AttributeError, OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
