@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import click
 
+from ..errors import ParameterError
 from .streams import check_output, write_bytes
 
 __all__ = ["Output", "output_options"]
@@ -76,7 +77,7 @@ class Output(NamedTuple):
         if self.animate:
             content = shown.animated_svg(self.speed, self.width)
         elif self.kind in ("dot", "mmd") and self.kind not in shown.formats:
-            raise click.UsageError(f"{self.kind} is a format of graphs: add --graph or --grad")
+            raise ParameterError(f"format {self.kind!r} is not known here: it is one of graphs; add --graph or --grad")
         else:
             content = shown.render(self.kind, self.theme, self.speed, self.width)
         if isinstance(content, bytes):
