@@ -66,7 +66,8 @@ class State:
 
     def seconds(self, wanted: tuple[str, int] | None = None) -> float:
         commands, answers = self.process.stdin, self.process.stdout
-        assert commands is not None and answers is not None
+        assert commands is not None
+        assert answers is not None
         commands.write(json.dumps(wanted) + "\n")
         commands.flush()
         return float(json.loads(answers.readline()))

@@ -261,8 +261,7 @@ class OverlapCall : TransformCall {
   template <class T>
   bool are_usual(const Group& group, const T* squares) const {
     bool usual = true;
-    for (int l = 0; l < f_.lanes; ++l)
-      usual = usual && (!group.tiles[l].used || has_usual_squares(squares[l]));
+    for (int l = 0; l < f_.lanes; ++l) usual = usual && (!group.tiles[l].used || has_usual_squares(squares[l]));
     return usual;
   }
 
