@@ -51,7 +51,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "no axes": (
         lambda: fs.convolve(X, W, axes=()),
         ShapeError,
-        "axes=() convolves nothing; name at least one axis",
+        "axes=() convolves nothing and multiplies, and w of shape (3,) does not broadcast with x of (5,)",
     ),
     "batch does not broadcast": (
         lambda: fs.convolve(ONES((2, 5)), ONES((3, 2)), axes=-1),
@@ -296,7 +296,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "output_padding not below the stride": (
         lambda: fs.nn.conv_transpose(ONES((1, 1, 3)), ONES((1, 1, 3)), stride=2, output_padding=2),
         ParameterError,
-        "output_padding=2 must be in 0 … 1 (below the stride)",
+        "output_padding=2 must be at least 0 and below 2, the larger of stride and dilation",
     ),
     "impossible output_size": (
         lambda: fs.nn.conv_transpose(ONES((1, 1, 3)), ONES((1, 1, 3)), stride=2, output_size=9),

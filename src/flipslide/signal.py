@@ -22,7 +22,7 @@ from .execute import (
     remember,
     run_spec,
 )
-from .geometry import extend_index, layer_axes, read_shape
+from .geometry import extend_index, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
@@ -387,6 +387,8 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
         y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *options)
         labelled: Array = leave(y, x, w, out)
         return labelled
+    if _slides_nothing(w, options.axes):
+        return _scale(correlated, x, w, out, options)
     program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     result: Array = program(x, w, bias, out, n_threads)
     return result
@@ -395,7 +397,7 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
-    if are_asked_for(x, options.boundary):
+    if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes):
         return None
     program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return program.core_call(x.dtype, w.dtype, n_threads)
@@ -403,6 +405,31 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
 _correlate = remember(partial(_prepare, True), partial(_call, True), len(SignalOptions._fields))
+
+
+def _slides_nothing(w: Array, axes: Any) -> bool:
+    """Whether no axis is convolved: one tap without axes, or `axes=()`."""
+    return w.ndim == 0 or (axes is not None and is_sequence(axes) and len(axes) == 0)
+
+
+def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
+    """The sum over no axis, which is one product for each output: a convolution with one tap along a new axis."""
+    if w.ndim not in (0, x.ndim) or any(n != k and 1 not in (n, k) for n, k in zip(x.shape, w.shape, strict=False)):
+        raise ShapeError(
+            f"axes=() convolves nothing and multiplies, and w of shape {w.shape} does not broadcast with x of {x.shape}"
+        )
+    given = options._asdict()
+    words = {name: given[name] for name in SLIDING if given[name] != ()}
+    ConvSpec.of((1,), (1,), **words)  # words that mean nothing are errors here as well
+    options = options._replace(**(SLIDING | {"mode": "valid", "axes": -1}))
+    verb = _correlate if correlated else _convolve
+    into = out[..., None] if isinstance(out, np.ndarray) else out
+    y: Array = verb(x[..., None], w[..., None] if w.ndim else w[None], None, into, *options)
+    return y[..., 0] if out is None else out
+
+
+#: The words that say how an axis is slid over, and what they are where there is none.
+SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
 
 
 def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, options: SignalOptions) -> Any:
