@@ -91,8 +91,9 @@ def tools_for(arch: str, zig: Path) -> Path:
     folder = WORK / f"tools-{arch}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
+        if not (folder / name).exists() or (folder / name).read_text() != text:  # a newer compiler is another one
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
     print(f"{arch}: microkernels by {gcc or 'zig'}, the rest by zig", flush=True)
     return folder
 
