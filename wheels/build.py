@@ -81,7 +81,8 @@ def make_venv(folder: Path, python: str, *packages: str | Path) -> Path:
 def tools_for(arch: str, zig: Path) -> Path:
     """A folder with the commands of zig.cmake."""
     target, gcc = f"-target {arch}-linux-gnu.{GLIBC}", shutil.which(f"{arch}-linux-gnu-g++")
-    compiler = f"{zig} -m ziglang c++ {target}"
+    # nanobind names stderr, which Python's own headers declare but those of the stable ABI do not.
+    compiler = f"{zig} -m ziglang c++ {target} -include cstdio"
     texts = {
         "CXX_COMPILER": COMPILER.format(kernels=gcc or compiler, zig=compiler),
         "C_COMPILER": COMMAND.format(f"{zig} -m ziglang cc {target}"),

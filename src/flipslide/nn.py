@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
-from .carried import as_given
+from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
+from .carried import own_dtype
 from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
@@ -58,6 +58,7 @@ def conv(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -79,7 +80,7 @@ def conv(
     groups : int
         Channels are split into this many groups that do not see each other.
     layout : {"channels_first", "channels_last"}
-    method, accuracy, overflow, dtype, threads, out
+    method, accuracy, overflow, dtype, rounding, threads, out
         As in `flipslide.convolve`.
 
     Returns
@@ -104,7 +105,10 @@ def conv(
     -----
     Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (2016).
     """
-    return _conv(x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
+    return _conv(
+        x, w, bias, out,
+        stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding,
+    )  # fmt: skip
 
 
 def conv_transpose(
@@ -123,6 +127,7 @@ def conv_transpose(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -135,8 +140,7 @@ def conv_transpose(
 
     outputs per axis; output_padding (0 … stride − 1) or output_size chooses among the sizes
     that the layer maps to N. Up to the dilation it may be larger: outputs behind the last stamp, which are
-    the bias alone. padding="same" gives N·stride. `accuracy`, `overflow`, `dtype`, `threads` and `out` are those
-    of `conv`.
+    the bias alone. padding="same" gives N·stride. All other words are those of `conv`.
 
     Examples
     --------
@@ -144,11 +148,11 @@ def conv_transpose(
     >>> fs.nn.conv_transpose(np.ones((1, 1, 2)), np.array([[[1.0, -1.0, 2.0]]]), stride=2)
     array([[[ 1., -1.,  3., -1.,  2.]]])
     """
-    given = x, w
+    dtype = own_dtype(x, w) if dtype is None and out is None else dtype
     x, w = enter(x, "x"), enter(w, "w")
     check_layer(x.shape, w.shape, layout, "C, K/groups")
     options = frozen(
-        LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
+        LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding)
     )
     channels = Channels.of(options)
     check_groups(groups, x.shape[channels.axis(x.ndim)], w.shape[0])
@@ -159,10 +163,8 @@ def conv_transpose(
         raise ShapeError(
             f"x has shape {x.shape}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
-    numbers = arithmetic_of(x.dtype, w.dtype, options.dtype, options.overflow)
-    plan = choose(spec, numbers, read_threads(threads), method, accuracy)
-    y = _run_layer(program_of(plan), channels, x, w, bias, channels.groups * w.shape[1], out, threads)
-    return as_given(y, *given) if out is None else y
+    program = _program_of(spec, (x.dtype, w.dtype), options, out_dtype(out))
+    return _run_layer(program, channels, x, w, bias, channels.groups * w.shape[1], out, threads)
 
 
 def conv_input_grad(
@@ -306,10 +308,13 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
     """Any call of `conv`. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        y = _conv(plain_x, plain_w, bias, out, *given)
-        return as_given(y, x, w) if out is None else y
+        options = LayerOptions(*given)
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
+        return _conv(plain_x, plain_w, bias, out, *options)
     options = frozen(LayerOptions(*given))
-    program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
+    program = _program((x.shape, w.shape), (x.dtype, w.dtype), options, out_dtype(out))
+    channels = Channels.of(options)
     return _run_layer(program, channels, x, w, bias, w.shape[0], out, options.threads)
 
 
@@ -320,7 +325,7 @@ def _run_layer(
     y_shape = channels.joined(program.y_shape)
     into = None
     if out is not None:
-        into = channels.split(check_out(out, y_shape, program.y_dtype, (x, w, bias)))
+        into = channels.split(check_out(out, y_shape, program.result_dtype))
     bias = _enter_bias(bias, filters, program.y_dtype)
     y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(threads))
     result: Array = y.reshape(y_shape) if out is None else out
@@ -330,6 +335,8 @@ def _run_layer(
 def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = frozen(LayerOptions(*given))
+    if options.rounding is not None:
+        return None
     program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
     found = program.core_call(x.dtype, w.dtype, count_threads(options.threads))
     if found is None:
@@ -343,9 +350,13 @@ _conv = remember(_prepare, _call, len(LayerOptions._fields))
 
 
 @lru_cache(maxsize=1024)
-def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions) -> Program:
-    """Everything about a call that does not depend on the values in its arrays."""
-    spec, arithmetic = options.spec(*shapes), arithmetic_of(*dtypes, options.dtype, options.overflow)
+def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions, into: Any = None) -> Program:
+    """Everything about a call that does not depend on the values in its arrays; `into` is the dtype of `out`."""
+    return _program_of(options.spec(*shapes), dtypes, options, into)
+
+
+def _program_of(spec: ConvSpec, dtypes: tuple[Any, Any], options: LayerOptions, into: Any) -> Program:
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     return program_of(choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy))
 
 

@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, widen
-from .carried import axes_of, check_fill, leave
+from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .carried import axes_of, check_fill, leave, own_dtype
 from .errors import FlipslideError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
@@ -47,6 +47,7 @@ def convolve(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -95,10 +96,15 @@ def convolve(
     overflow : {"raise", "wrap", "saturate"}
         What to do when an integer sum might not fit the result's dtype.
     dtype : dtype, optional
-        Of the sum and the result; by default NumPy's promotion of x and w.
+        Of the sum and the result; by default NumPy's promotion of x and w. With `rounding`, integers that a float
+        sum is rounded to.
+    rounding : {"half_even", "half_away", "toward_zero"}, optional
+        How a float sum becomes an integer of `dtype` or `out`, as in OpenCV, in MATLAB, and in C, NumPy and
+        scipy.ndimage; `overflow` says what becomes of one beyond its range, and NaN counts as 0 where that does not
+        raise.
     threads : int, optional
     out : ndarray, optional
-        Where to write the result. It may not overlap an input.
+        Where to write the result. It may be of another dtype that the result can be cast to, or lie over an input.
     nan : {"propagate", "omit", "zero", "raise"}
         What a NaN does, and a sample that x's own mask hides: reach every output whose window it is in (a
         masked result, where x is masked), be left out of the sums, count as 0, or be an error.
@@ -136,6 +142,8 @@ def convolve(
     array([3, 5])
     >>> fs.convolve([1.0, float("nan"), 3.0], [1, 2, 1], "same", nan="omit")
     array([0.66666667, 2.        , 2.        ])
+    >>> fs.convolve([1, 2, 250], [0.5, 1.0, 0.5], "same", dtype="uint8", rounding="half_even", overflow="saturate")
+    array([  2, 128, 251], dtype=uint8)
 
     Notes
     -----
@@ -143,13 +151,26 @@ def convolve(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
         return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -168,6 +189,7 @@ def correlate(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -193,13 +215,26 @@ def correlate(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
         return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -384,12 +419,15 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
         options = options._replace(axes=axes_of(x, options.axes))
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
         y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *options)
         labelled: Array = leave(y, x, w, out)
         return labelled
     if _slides_nothing(w, options.axes):
         return _scale(correlated, x, w, out, options)
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
+    dtypes, into = (x.dtype, w.dtype), out_dtype(out)
+    program, n_threads = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
     result: Array = program(x, w, bias, out, n_threads)
     return result
 
@@ -397,7 +435,7 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
-    if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes):
+    if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
         return None
     program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return program.core_call(x.dtype, w.dtype, n_threads)
@@ -443,33 +481,38 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
 
 
 def _program_for(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions
+    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
 ) -> tuple[Program, int]:
     check_fill(options.fill_value)
     fill_type: Any = type(options.fill_value)
     try:
-        return _program(correlated, shapes, dtypes, fill_type, options)
+        return _program(correlated, shapes, dtypes, fill_type, options, into)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
     # A list among the options cannot be remembered; a tuple can.
-    return _program(correlated, shapes, dtypes, fill_type, frozen(options))
+    return _program(correlated, shapes, dtypes, fill_type, frozen(options), into)
 
 
 @lru_cache(maxsize=1024)
 def _program(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], fill_type: Any, options: SignalOptions
+    correlated: bool,
+    shapes: tuple[Shape, Shape],
+    dtypes: tuple[Any, Any],
+    fill_type: Any,
+    options: SignalOptions,
+    into: Any,
 ) -> tuple[Program, int]:
     """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
-    0 threads stand for this thread's setting.
+    0 threads stand for this thread's setting; `into` is the dtype of `out`.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
     fractions. All other options mean the same when they are equal.
     """
     spec = options.spec(*shapes, correlated)
     _warn_of_another_axis(*shapes, options)
-    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow)
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, arithmetic.y)
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
     return program_of(plan), count_threads(options.threads)
