@@ -164,6 +164,7 @@ def graph(
     x, w = enter(x, "x"), enter(w, "w")
     words = settings_of(mode, boundary, fill_value, center, stride, dilation)
     spec = ConvSpec.of(x.shape, w.shape, axes=freeze(axes), correlate=correlates(operation), **words)
+    spec.check_repeated("graph")
     _check_products(spec, "fs.convolve_grads")
     return Graph(spec, x, w, operation, mode)
 
