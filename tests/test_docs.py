@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 import fnmatch
+import importlib.util
 import re
 from contextlib import closing
 from pathlib import Path
