@@ -43,6 +43,24 @@ class Arithmetic(NamedTuple):
     compiled: bool  # False: only NumPy itself can do it (object, longdouble)
     overflow: str
     checks_bound: bool
+    rounds_once: bool = False  # the exact sum, to y; `sum` is double precision
+
+    def exactly(self) -> Arithmetic:
+        """The same with each sum rounded once, where sums are rounded at all."""
+        if self.y.kind not in "fc" or self.checks_bound:
+            return self
+        if not self.compiled:
+            raise ParameterError(
+                f"accuracy='correct' is for float16, float32, float64 and complex numbers of them, not {self.y}; "
+                "convert the arrays to one of these, or use accuracy='strict'"
+            )
+        wide = np.dtype(np.complex128 if self.is_complex else np.float64)
+        return self._replace(sum=wide, rounds_once=True)
+
+    @property
+    def summed(self) -> Arithmetic:
+        """Without the last rounding, as the sums are planned and made."""
+        return self._replace(y=self.sum) if self.rounds_once else self
 
     @property
     def is_complex(self) -> bool:

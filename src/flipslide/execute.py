@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, numpy_kernel
+from .accuracies import read_accuracy
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import to_int
@@ -195,9 +196,17 @@ def instruction_sets() -> tuple[str, list[str]]:
     return _core.isa(), _core.isas()
 
 
-def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None) -> Array:
+def run_spec(
+    spec: ConvSpec,
+    x: Array,
+    w: Array,
+    method: str,
+    threads: int | None,
+    bias: Array | None = None,
+    accuracy: str = "default",
+) -> Array:
     """Any spec on two arrays, in NumPy's promotion of their dtypes."""
-    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
+    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method, read_accuracy(accuracy))
     return program_of(plan)(x, w, bias, None, threads or 0)
 
 
@@ -257,13 +266,14 @@ def _check_planned(program: Program, x: Array, w: Any) -> None:
 
 def _runner(plan: Plan) -> Any:
     return _core.Runner(
-        question=question_of(plan.run_spec, plan.arithmetic, plan.exchanged),
+        question=question_of(plan.run_spec, plan.arithmetic.summed, plan.exchanged),
         method=plan.method,
         tile=plan.tile,
         separates=SEPARATIONS.index(plan.separates),
         rank=plan.rank,
         needs_finite=_needs_finite_taps(plan),
-        guards=plan.accuracy != "normwise",
+        guards=plan.accuracy not in ("normwise", "correct"),
+        rounds_to=plan.arithmetic.y.name if plan.arithmetic.rounds_once else "",
     )
 
 
