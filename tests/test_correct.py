@@ -57,8 +57,10 @@ def nearest(total: int, dtype: np.dtype[Any], scale: int) -> Any:
 
 
 def round_once(totals: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    scale = 2 * scale_of(dtype)
     with np.errstate(over="ignore"):
-        return np.array([nearest(total, dtype, 2 * scale_of(dtype)) for total in totals.ravel()], dtype).reshape(totals.shape)
+        rounded = [nearest(total, dtype, scale) for total in totals.ravel()]
+    return np.array(rounded, dtype).reshape(totals.shape)
 
 
 def exact(spec: ConvSpec, x: np.ndarray, w: np.ndarray, bias: Any = None) -> np.ndarray:

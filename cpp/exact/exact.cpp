@@ -44,8 +44,8 @@ void add_to(FsExactSum& sum, double b) {
   sum.low += error;
 }
 
-// The nearest number of a type, if it is certain; a sum of nothing but zeros is +0. An odd last bit keeps a double that is not the sum itself away from
-// ties of narrower formats (Boldo and Melquiond 2008).
+// The nearest number of a type, if it is certain; a sum of nothing but zeros is +0. An odd last bit keeps a double that
+// is not the sum itself away from ties of narrower formats (Boldo and Melquiond 2008).
 bool decide(const FsExactSum& sum, FsType type, double& nearest) {
   double rest;
   const double whole = add_exactly(sum.high, sum.low, rest);

@@ -296,8 +296,8 @@ def choose(
     The choice does not depend on `threads`: the same call gives the same bits on any number.
 
     accuracy="normwise" leaves a transform's outputs as they are, whatever stands beside them in their tile;
-    accuracy="strict" admits only methods that bound the error of each output by its own terms; accuracy="correct" rounds
-    the exact sum once, whatever the method.
+    accuracy="strict" admits only methods that bound the error of each output by its own terms; accuracy="correct"
+    rounds the exact sum once, whatever the method.
     """
     if accuracy not in ACCURACIES:
         raise unknown_word("accuracy", accuracy, ACCURACIES)

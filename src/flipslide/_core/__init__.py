@@ -24,6 +24,7 @@ __all__ = [
     "set_prices",
     "set_process_accuracy",
     "set_process_threads",
+    "store_whole",
     "sums",
     "thread_limit",
     "vector_bytes",
@@ -52,6 +53,7 @@ set_own_threads = _ext.set_own_threads
 set_prices = _ext.set_prices
 set_process_accuracy = _ext.set_process_accuracy
 set_process_threads = _ext.set_process_threads
+store_whole = _ext.store_whole
 sums = _ext.sums
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
