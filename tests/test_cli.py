@@ -191,7 +191,7 @@ def test_explain_writes_graphs_for_other_programs(kind: str) -> None:
     g = fs.graph([0, 1, 2, 3, 4], [1, -1, 2])
     wanted = g.to_dot() if kind == "dot" else g.to_mermaid()
     assert call("explain", "0,1,2,3,4", "1,-1,2", "--graph", "-F", kind).stdout == wanted
-    assert "'txt', 'md'" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
+    assert "add --graph or --grad" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
 
 
 @pytest.mark.parametrize(
