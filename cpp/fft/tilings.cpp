@@ -282,44 +282,62 @@ Tiling tiling_of(const TileSetting& s, const std::vector<Index>& tile) {
   return t;
 }
 
-// Every combination of the options, with what it costs on the usual number of threads.
+// A combination of the options, with what it costs on the usual number of threads.
 struct Priced {
   double time;
   Tiling tiling;
 };
 
-void list_tilings(const Transforms& by, const TileSetting& s, const PerStep& prices, const std::vector<Sizes>& options,
-                  int a, const Tiling& t, std::vector<Priced>& listed) {
-  if (a == s.n_axes) {
-    listed.push_back({by.count(s, t).priced(prices).on(kUsualThreads), t});
-    return;
+// The cheapest of all combinations that the memory allows, so many at most, in order.
+class Cheapest {
+ public:
+  Cheapest(const Transforms& by, const TileSetting& s, const PerStep& prices, std::size_t most)
+      : by_(by), s_(s), prices_(prices), most_(most), options_(options_of(s)) {
+    list(0, Tiling{{}, 1.0 / as_double(s.unit), 1});
   }
-  const Sizes& sizes = options[static_cast<std::size_t>(a)];
-  for (std::size_t i = 0; i < sizes.points.size() && sizes.points[i] <= by.most_points; ++i) {
-    Tiling next = t;
-    next.tile[a] = sizes.points[i];
-    next.points *= as_double(sizes.points[i]);
-    next.blocks *= as_double(sizes.pieces[i]);
-    list_tilings(by, s, prices, options, a + 1, next, listed);
+  const std::vector<Priced>& found() const { return found_; }
+
+ private:
+  const Transforms& by_;
+  const TileSetting& s_;
+  const PerStep& prices_;
+  const std::size_t most_;
+  const std::vector<Sizes> options_;
+  const double allowed_ = std::max(kMostBytes, 2 * s_.q.array_bytes());
+  std::vector<Priced> found_;
+
+  void list(int a, const Tiling& t) {
+    if (a == s_.n_axes) return consider({by_.count(s_, t).priced(prices_).on(kUsualThreads), t});
+    const Sizes& sizes = options_[static_cast<std::size_t>(a)];
+    for (std::size_t i = 0; i < sizes.points.size() && sizes.points[i] <= by_.most_points; ++i) {
+      Tiling next = t;
+      next.tile[a] = sizes.points[i];
+      next.points *= as_double(sizes.points[i]);
+      next.blocks *= as_double(sizes.pieces[i]);
+      list(a + 1, next);
+    }
   }
-}
+
+  // Memory is asked for last: it takes as long as the rest.
+  void consider(const Priced& priced) {
+    const auto is_less = [](const Priced& a, const Priced& b) { return a.time < b.time; };
+    if (found_.size() == most_ && !is_less(priced, found_.back())) return;
+    if (by_.memory(s_, priced.tiling).of(kUsualThreads) > allowed_) return;
+    if (found_.size() == most_) found_.pop_back();
+    found_.insert(std::upper_bound(found_.begin(), found_.end(), priced, is_less), priced);
+  }
+};
 
 }  // namespace
 
 std::vector<Estimate> rank_tilings(const Transforms& by, const Question& q, const PerStep& prices, int most) {
   const TileSetting s(q);
-  std::vector<Priced> listed;
-  list_tilings(by, s, prices, options_of(s), 0, Tiling{{}, 1.0 / as_double(s.unit), 1}, listed);
-  std::stable_sort(listed.begin(), listed.end(), [](const Priced& a, const Priced& b) { return a.time < b.time; });
-  const double allowed = std::max(kMostBytes, 2 * q.array_bytes());
+  const Cheapest cheapest(by, s, prices, static_cast<std::size_t>(most));
   std::vector<Estimate> found;
-  for (const Priced& priced : listed) {
-    if (static_cast<int>(found.size()) == most) break;
-    const Memory memory = by.memory(s, priced.tiling);
-    if (memory.of(kUsualThreads) > allowed) continue;
-    found.push_back(
-        {by.count(s, priced.tiling).priced(prices), memory, {priced.tiling.tile, priced.tiling.tile + s.n_axes}});
-  }
+  for (const Priced& priced : cheapest.found())
+    found.push_back({by.count(s, priced.tiling).priced(prices),
+                     by.memory(s, priced.tiling),
+                     {priced.tiling.tile, priced.tiling.tile + s.n_axes}});
   return found;
 }
 
