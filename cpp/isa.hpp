@@ -9,6 +9,7 @@
 #include "microkernels/butterflies.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
+#include "microkernels/stream.hpp"
 
 namespace flipslide {
 
@@ -20,6 +21,7 @@ struct InstructionSet {
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
   const FsMoments* moments;  // in floats, in doubles
+  const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

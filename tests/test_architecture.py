@@ -99,9 +99,10 @@ INCLUDES = {
     "fft": {"fft", "layout", "microkernels", "planner", "spec", "sums", "taps", "thread"},
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
+    "stream": {"fft", "isa", "layout", "stream"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
     "wasm": {"fft", "methods", "thread"},
-    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "taps", "thread"},
+    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "stream", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
