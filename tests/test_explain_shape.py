@@ -113,7 +113,7 @@ def test_transposed_sizes_and_what_output_padding_means() -> None:
                                  output_padding=extra)  # fmt: skip
         assert y.shape[-1] == outputs
         assert fs.explain_shape(outputs, 3, stride=2, dilation=2, padding=1).outputs == (3,)
-    with pytest.raises(fs.ParameterError, match="below the stride"):
+    with pytest.raises(fs.ParameterError, match="below 2, the larger of stride and dilation"):
         fs.explain_shape(3, 3, stride=2, transposed=True, output_padding=2)
     with pytest.raises(fs.ParameterError, match="only means something with transposed=True"):
         fs.explain_shape(3, 3, stride=2, output_padding=1)

@@ -19,6 +19,7 @@
 #include "planner.hpp"
 #include "pooling.hpp"
 #include "runner.hpp"
+#include "storing.hpp"
 #include "stream.hpp"
 #include "windows.hpp"
 
@@ -98,6 +99,7 @@ NB_MODULE(_ext, m) {
 
   define_calls(m);
   define_pooling(m);
+  define_storing(m);
   define_stream(m);
   define_windows(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, numpy_kernel
-from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
+from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error, overlaps
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import to_int
 from .plan import SEPARATIONS, Plan, choose, forget_plans, forgetters
 from .question import extent_of, question_of, read_fill
 from .spec import ConvSpec
+from .storing import store
 from .threads import MOST_THREADS, get_num_threads
 
 __all__ = [
@@ -60,6 +61,7 @@ class Program:
         "w_shape",
         "y_dtype",
         "y_shape",
+        "result_dtype",
     )
 
     def __init__(self, plan: Plan) -> None:
@@ -67,13 +69,28 @@ class Program:
         numbers = plan.arithmetic
         self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
         self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
+        self.result_dtype = numbers.result
         self._runner = None if plan.method == "numpy" else _runner(plan)
         # For taps that are not finite, see `_other`.
         self._fallback: Program | None = None
 
     def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
-        """The result for x and w of the planned shapes. w may be packed taps."""
-        y = self.new_result() if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
+        """The result for x and w of the planned shapes. w may be packed taps.
+
+        Sums that `out` cannot take as they come, as it is of another dtype or an input, are made beside it first.
+        """
+        if out is not None:
+            check_out(out, self.y_shape, self.result_dtype)
+        in_place = out is not None and out.dtype == self.y_dtype and not overlaps(out, (x, w, bias))
+        y = self._sum(x, w, bias, out if in_place else self.new_result(), threads)
+        if in_place or (out is None and self.result_dtype == self.y_dtype):
+            return y
+        stored = np.empty(self.y_shape, self.result_dtype) if out is None else out
+        store(y, stored, self.plan.arithmetic.rounding, self.plan.arithmetic.overflow, threads)
+        return stored
+
+    def _sum(self, x: Array, w: Any, bias: Array | None, y: Array, threads: int) -> Array:
+        """The sums, in y, which is of their type."""
         if x.dtype != self.x_dtype:
             x = x.astype(self.x_dtype)
         if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
@@ -102,7 +119,7 @@ class Program:
                 "packed taps must be finite where they can reach outside x; pass the taps with each call"
             )
         if self.plan.exchanged or self.plan.tile:
-            return self._other()(x, w, bias, y, threads)
+            return self._other()._sum(x, w, bias, y, threads)
         _assign(y, _run_numpy(self.plan, x, w, bias))
         return y
 
@@ -115,6 +132,8 @@ class Program:
     def core_call(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any], n_threads: int) -> CoreCall | None:
         """For arrays of dtypes that the core reads as they are; None otherwise."""
         if self._runner is None or (x_dtype, w_dtype) != (self.x_dtype, self.w_dtype):
+            return None
+        if self.result_dtype != self.y_dtype:
             return None
         total = self.plan.arithmetic.sum
         bias_dtype = total if total.kind in "fc" else None

@@ -228,6 +228,7 @@ def mode_window(mode: str, n: int, span: int, center: int | str | None, correlat
         raise ShapeError(
             f"mode='valid' needs w to fit in x: w spans {span} samples, x has {n}. "
             "Arguments are never swapped; put the longer one first, or use mode='full'"
+            + ("; an axis of one sample broadcasts where it is not among axes=" if n == 1 else "")
         )
     return (0 if correlate else span - 1), n - span + 1
 
@@ -367,11 +368,14 @@ class LayerAxis(NamedTuple):
         """(n − 1)·stride − lo − hi + D + output_padding.
 
         A strided layer gives the same number of outputs for `stride` different input sizes;
-        output_padding (0 … stride − 1) says which of them is meant.
+        output_padding says which of them is meant. As in PyTorch and ONNX it may also be up to the dilation:
+        outputs behind the last stamp, which are the bias alone.
         """
         extra = self.output_padding
-        if not 0 <= extra < self.stride:
-            raise ParameterError(f"output_padding={extra} must be in 0 … {self.stride - 1} (below the stride)")
+        if not 0 <= extra < self._extras:
+            raise ParameterError(
+                f"output_padding={extra} must be at least 0 and below {self._extras}, the larger of stride and dilation"
+            )
         size = self.least_transposed + extra
         if self.n < 1 or size < 1:
             raise ShapeError(
@@ -379,12 +383,17 @@ class LayerAxis(NamedTuple):
             )
         return size
 
+    @property
+    def _extras(self) -> int:
+        """The number of output paddings that are possible."""
+        return max(self.stride, self.dilation)
+
     def transposed_to(self, size: int) -> LayerAxis:
         """The axis whose output padding makes the transposed layer's result `size` samples long."""
         least = self.least_transposed
-        if not least <= size < least + self.stride:
+        if not least <= size < least + self._extras:
             raise ShapeError(
-                f"output_size={size} is not possible: {self.n} samples give {least} … {least + self.stride - 1}"
+                f"output_size={size} is not possible: {self.n} samples give {least} … {least + self._extras - 1}"
             )
         return self._replace(output_padding=size - least)
 

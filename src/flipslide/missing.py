@@ -22,11 +22,12 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 import numpy as np
 
-from .arrays import Array, check_out, enter
+from .arrays import Array, arithmetic_of, check_out, enter, out_dtype
 from .carried import axes_of, bare, is_labelled, leave, mask_of, with_mask
 from .errors import DtypeError, ParameterError, ShapeError, UnknownKeywordError, unknown_word
 from .geometry import is_sequence, listed, normalize_axes
 from .options import SignalOptions
+from .storing import store
 
 __all__ = ["RENORMALIZE", "MissingWords", "Rules", "are_asked_for", "convolve_present", "read_rules"]
 
@@ -129,6 +130,8 @@ def are_asked_for(x: Any, boundary: Any) -> bool:
 def convolve_present(total: Total, x: Any, w: Any, options: SignalOptions, rules: Rules, out: Any) -> Any:
     """The sum over what is there, in the kind of array that x is."""
     options = options._replace(axes=axes_of(x, options.axes))
+    if options.rounding is not None and options.dtype is None:
+        options = options._replace(dtype=out_dtype(out))
     rules.check(RENORMALIZE in np.atleast_1d(listed(options.boundary)))
     present, taps = _enter(x, rules), enter(w, "w")
     words = _boundary_words(options, present.x, taps)
@@ -214,6 +217,7 @@ def _sum_of(
 ) -> tuple[Array, Array | None]:
     """The sum, and where it has too little to go by."""
     dtype, stored = _dtypes(present.x, w, options)
+    options = options._replace(rounding=None)
     x = present.x if dtype is None else present.x.astype(dtype)
     taps = w if dtype is None or w.dtype.kind in "biu" else w.astype(np.result_type(w.dtype, dtype))
     outside = _around(options, words)
@@ -325,7 +329,8 @@ def _leave(
             raise ParameterError("out cannot hold the mask of the result; leave it out, or pass x without its mask")
         return with_mask(y, np.zeros(y.shape, bool) if masked is None else masked, x)
     if out is not None:
-        check_out(out, y.shape, y.dtype, (present.x, taps))[...] = y
+        into = arithmetic_of(y.dtype, y.dtype, None, options.overflow, options.rounding, out_dtype(out)).result
+        store(y, check_out(out, y.shape, into), options.rounding, options.overflow)
         return out
     return leave(y, x, w)
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
+from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
+from .carried import own_dtype
 from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
@@ -57,6 +58,7 @@ def conv(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -78,7 +80,7 @@ def conv(
     groups : int
         Channels are split into this many groups that do not see each other.
     layout : {"channels_first", "channels_last"}
-    method, accuracy, overflow, dtype, threads, out
+    method, accuracy, overflow, dtype, rounding, threads, out
         As in `flipslide.convolve`.
 
     Returns
@@ -103,7 +105,10 @@ def conv(
     -----
     Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (2016).
     """
-    return _conv(x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
+    return _conv(
+        x, w, bias, out,
+        stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding,
+    )  # fmt: skip
 
 
 def conv_transpose(
@@ -119,7 +124,12 @@ def conv_transpose(
     output_size: Any = None,
     layout: str = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
+    overflow: str = "raise",
+    dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
+    out: Array | None = None,
 ) -> Array:
     """A transposed layer: the adjoint of `conv` with the same taps, plus a bias.
 
@@ -129,7 +139,8 @@ def conv_transpose(
         (N − 1)·stride − lo − hi + D + output_padding
 
     outputs per axis; output_padding (0 … stride − 1) or output_size chooses among the sizes
-    that the layer maps to N. padding="same" gives N·stride.
+    that the layer maps to N. Up to the dilation it may be larger: outputs behind the last stamp, which are
+    the bias alone. padding="same" gives N·stride. All other words are those of `conv`.
 
     Examples
     --------
@@ -137,22 +148,23 @@ def conv_transpose(
     >>> fs.nn.conv_transpose(np.ones((1, 1, 2)), np.array([[[1.0, -1.0, 2.0]]]), stride=2)
     array([[[ 1., -1.,  3., -1.,  2.]]])
     """
+    dtype = own_dtype(x, w) if dtype is None and out is None else dtype
     x, w = enter(x, "x"), enter(w, "w")
     check_layer(x.shape, w.shape, layout, "C, K/groups")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(
+        LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding)
+    )
     channels = Channels.of(options)
     check_groups(groups, x.shape[channels.axis(x.ndim)], w.shape[0])
     axes = _transposed_axes(channels.sizes(x.shape), w.shape[2:], options, output_padding, output_size)
     spec = _transposed_spec(x.shape[0], axes, w.shape, options)
-    given, expected = x.shape, channels.joined(spec.y_shape)
-    if given != expected:
+    expected = channels.joined(spec.x_shape)
+    if x.shape != expected:
         raise ShapeError(
-            f"x has shape {given}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
+            f"x has shape {x.shape}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
-    transposed = spec.grad_input()._replace(conj_w=False)
-    bias = _enter_bias(bias, channels.groups * w.shape[1], np.result_type(x, w))
-    y = run_spec(transposed, channels.split(x), channels.split_taps(w), method, threads, bias)
-    return y.reshape(channels.joined(y.shape))
+    program = _program_of(spec, (x.dtype, w.dtype), options, out_dtype(out))
+    return _run_layer(program, channels, x, w, bias, channels.groups * w.shape[1], out, threads)
 
 
 def conv_input_grad(
@@ -296,15 +308,26 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
     """Any call of `conv`. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        return _conv(plain_x, plain_w, bias, out, *given)
+        options = LayerOptions(*given)
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
+        return _conv(plain_x, plain_w, bias, out, *options)
     options = frozen(LayerOptions(*given))
-    program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
+    program = _program((x.shape, w.shape), (x.dtype, w.dtype), options, out_dtype(out))
+    channels = Channels.of(options)
+    return _run_layer(program, channels, x, w, bias, w.shape[0], out, options.threads)
+
+
+def _run_layer(
+    program: Program, channels: Channels, x: Array, w: Array, bias: Any, filters: int, out: Any, threads: Any
+) -> Array:
+    """A layer with `filters` output channels, on arrays whose channels are not split yet."""
     y_shape = channels.joined(program.y_shape)
     into = None
     if out is not None:
-        into = channels.split(check_out(out, y_shape, program.y_dtype, (x, w, bias)))
-    bias = _enter_bias(bias, w.shape[0], program.y_dtype)
-    y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(options.threads))
+        into = channels.split(check_out(out, y_shape, program.result_dtype))
+    bias = _enter_bias(bias, filters, program.y_dtype)
+    y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(threads))
     result: Array = y.reshape(y_shape) if out is None else out
     return result
 
@@ -312,6 +335,8 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
 def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = frozen(LayerOptions(*given))
+    if options.rounding is not None:
+        return None
     program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
     found = program.core_call(x.dtype, w.dtype, count_threads(options.threads))
     if found is None:
@@ -325,9 +350,13 @@ _conv = remember(_prepare, _call, len(LayerOptions._fields))
 
 
 @lru_cache(maxsize=1024)
-def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions) -> Program:
-    """Everything about a call that does not depend on the values in its arrays."""
-    spec, arithmetic = options.spec(*shapes), arithmetic_of(*dtypes, options.dtype, options.overflow)
+def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions, into: Any = None) -> Program:
+    """Everything about a call that does not depend on the values in its arrays; `into` is the dtype of `out`."""
+    return _program_of(options.spec(*shapes), dtypes, options, into)
+
+
+def _program_of(spec: ConvSpec, dtypes: tuple[Any, Any], options: LayerOptions, into: Any) -> Program:
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     return program_of(choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy))
 
 
@@ -400,11 +429,18 @@ def _transposed_axes(
 
 
 def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, options: LayerOptions) -> ConvSpec:
-    """The layer that is transposed: it takes the result's shape to that of x."""
+    """The transposed layer: the gradient of the layer that takes the result's shape to that of x.
+
+    Behind an output padding of `stride` or more that layer would have more outputs than x has samples.
+    """
     sizes, channels = tuple(axis.transposed_outputs for axis in axes), Channels.of(options)
     filters = channels.groups * w_shape[1]
     x_shape = (batch, *sizes, filters) if channels.last else (batch, filters, *sizes)
-    return options._replace(padding=tuple((axis.lo, axis.hi) for axis in axes)).spec(x_shape, w_shape)
+    layer = options._replace(padding=tuple((axis.lo, axis.hi) for axis in axes)).spec(x_shape, w_shape)
+    transposed = layer.grad_input()._replace(conj_w=False)
+    return transposed._replace(
+        axes=tuple(made._replace(x=axis.n) for made, axis in zip(transposed.axes, axes, strict=True))
+    )
 
 
 # ------------------------------------------------------------------------------ gradients

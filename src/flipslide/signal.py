@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, widen
-from .carried import axes_of, check_fill, leave
+from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .carried import axes_of, check_fill, leave, own_dtype
 from .errors import FlipslideError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
@@ -22,7 +22,7 @@ from .execute import (
     remember,
     run_spec,
 )
-from .geometry import extend_index, layer_axes, read_shape
+from .geometry import extend_index, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
@@ -47,6 +47,7 @@ def convolve(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -95,10 +96,15 @@ def convolve(
     overflow : {"raise", "wrap", "saturate"}
         What to do when an integer sum might not fit the result's dtype.
     dtype : dtype, optional
-        Of the sum and the result; by default NumPy's promotion of x and w.
+        Of the sum and the result; by default NumPy's promotion of x and w. With `rounding`, integers that a float
+        sum is rounded to.
+    rounding : {"half_even", "half_away", "toward_zero"}, optional
+        How a float sum becomes an integer of `dtype` or `out`, as in OpenCV, in MATLAB, and in C, NumPy and
+        scipy.ndimage; `overflow` says what becomes of one beyond its range, and NaN counts as 0 where that does not
+        raise.
     threads : int, optional
     out : ndarray, optional
-        Where to write the result. It may not overlap an input.
+        Where to write the result. It may be of another dtype that the result can be cast to, or lie over an input.
     nan : {"propagate", "omit", "zero", "raise"}
         What a NaN does, and a sample that x's own mask hides: reach every output whose window it is in (a
         masked result, where x is masked), be left out of the sums, count as 0, or be an error.
@@ -136,6 +142,8 @@ def convolve(
     array([3, 5])
     >>> fs.convolve([1.0, float("nan"), 3.0], [1, 2, 1], "same", nan="omit")
     array([0.66666667, 2.        , 2.        ])
+    >>> fs.convolve([1, 2, 250], [0.5, 1.0, 0.5], "same", dtype="uint8", rounding="half_even", overflow="saturate")
+    array([  2, 128, 251], dtype=uint8)
 
     Notes
     -----
@@ -143,13 +151,26 @@ def convolve(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
         return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -168,6 +189,7 @@ def correlate(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -193,13 +215,26 @@ def correlate(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
         return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -384,10 +419,15 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
         options = options._replace(axes=axes_of(x, options.axes))
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
         y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *options)
         labelled: Array = leave(y, x, w, out)
         return labelled
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
+    if _slides_nothing(w, options.axes):
+        return _scale(correlated, x, w, out, options)
+    dtypes, into = (x.dtype, w.dtype), out_dtype(out)
+    program, n_threads = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
     result: Array = program(x, w, bias, out, n_threads)
     return result
 
@@ -395,7 +435,7 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
-    if are_asked_for(x, options.boundary):
+    if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
         return None
     program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return program.core_call(x.dtype, w.dtype, n_threads)
@@ -403,6 +443,31 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
 _correlate = remember(partial(_prepare, True), partial(_call, True), len(SignalOptions._fields))
+
+
+def _slides_nothing(w: Array, axes: Any) -> bool:
+    """Whether no axis is convolved: one tap without axes, or `axes=()`."""
+    return w.ndim == 0 or (axes is not None and is_sequence(axes) and len(axes) == 0)
+
+
+def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
+    """The sum over no axis, which is one product for each output: a convolution with one tap along a new axis."""
+    if w.ndim not in (0, x.ndim) or any(n != k and 1 not in (n, k) for n, k in zip(x.shape, w.shape, strict=False)):
+        raise ShapeError(
+            f"axes=() convolves nothing and multiplies, and w of shape {w.shape} does not broadcast with x of {x.shape}"
+        )
+    given = options._asdict()
+    words = {name: given[name] for name in SLIDING if given[name] != ()}
+    ConvSpec.of((1,), (1,), **words)  # words that mean nothing are errors here as well
+    options = options._replace(**(SLIDING | {"mode": "valid", "axes": -1}))
+    verb = _correlate if correlated else _convolve
+    into = out[..., None] if isinstance(out, np.ndarray) else out
+    y: Array = verb(x[..., None], w[..., None] if w.ndim else w[None], None, into, *options)
+    return y[..., 0] if out is None else out
+
+
+#: The words that say how an axis is slid over, and what they are where there is none.
+SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
 
 
 def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, options: SignalOptions) -> Any:
@@ -416,33 +481,38 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
 
 
 def _program_for(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions
+    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
 ) -> tuple[Program, int]:
     check_fill(options.fill_value)
     fill_type: Any = type(options.fill_value)
     try:
-        return _program(correlated, shapes, dtypes, fill_type, options)
+        return _program(correlated, shapes, dtypes, fill_type, options, into)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
     # A list among the options cannot be remembered; a tuple can.
-    return _program(correlated, shapes, dtypes, fill_type, frozen(options))
+    return _program(correlated, shapes, dtypes, fill_type, frozen(options), into)
 
 
 @lru_cache(maxsize=1024)
 def _program(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], fill_type: Any, options: SignalOptions
+    correlated: bool,
+    shapes: tuple[Shape, Shape],
+    dtypes: tuple[Any, Any],
+    fill_type: Any,
+    options: SignalOptions,
+    into: Any,
 ) -> tuple[Program, int]:
     """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
-    0 threads stand for this thread's setting.
+    0 threads stand for this thread's setting; `into` is the dtype of `out`.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
     fractions. All other options mean the same when they are equal.
     """
     spec = options.spec(*shapes, correlated)
     _warn_of_another_axis(*shapes, options)
-    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow)
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, arithmetic.y)
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
     return program_of(plan), count_threads(options.threads)

@@ -177,7 +177,6 @@ class ConvSpec(NamedTuple):
         for i, (x_dim, w_dim) in enumerate(zip(x_dims, w_dims, strict=True)):
             n, taps = x_shape[x_dim], w_shape[w_dim]
             span = span_of(taps, dilations[i])
-            _check_extension(n, boundaries[i])
             start, count = output_window(modes[i], n, span, strides[i], centers[i], correlate)
             made.append(
                 Axis(
@@ -194,7 +193,7 @@ class ConvSpec(NamedTuple):
                     y_dim=x_dim,
                 )
             )
-        return cls(
+        spec = cls(
             axes=tuple(made),
             loops=_batch_loops(x_shape, w_shape, x_dims),
             x_ndim=len(x_shape),
@@ -204,6 +203,9 @@ class ConvSpec(NamedTuple):
             fill=fill_value if "constant" in boundaries else 0,
             fill_type=type(fill_value) if "constant" in boundaries else int,
         )
+        if spec.n_outputs:
+            _check_extension(spec)
+        return spec
 
     @classmethod
     def of_layer(
@@ -420,9 +422,11 @@ def _cartesian(ranges: list[range]) -> Iterator[Shape]:
             yield (first, *rest)
 
 
-def _check_extension(n: int, boundary: str) -> None:
-    if n == 0 and boundary not in ("zero", "constant"):
-        raise ShapeError(f"boundary={boundary!r} cannot extend an axis of x that has no samples")
+def _check_extension(spec: ConvSpec) -> None:
+    """An error for outputs that need samples of an axis that has none."""
+    for axis in spec.axes:
+        if axis.x == 0 and axis.boundary not in ("zero", "constant"):
+            raise ShapeError(f"boundary={axis.boundary!r} cannot extend an axis of x that has no samples")
 
 
 def _place_axes(x_shape: Shape, w_shape: Shape, axes: Any) -> tuple[Shape, Shape]:

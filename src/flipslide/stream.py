@@ -72,9 +72,9 @@ class Stream:
     Notes
     -----
     Integers are exact. For floats |error| ≤ τ·Σ|w|·max|x|, with τ = 2⁻¹⁷ for single and 2⁻⁴⁴ for double
-    precision, and max|x| over the output's own window made longer by `reach` older samples (and, with a latency, by the
-    newer ones that are there); where all of these are 0, so is y. NaN and infinity reach exactly the outputs that see them. Numbers below the smallest normal one may
-    count as 0.
+    precision, and max|x| over the output's own window made longer by `reach` older samples (and, with a latency,
+    by the newer ones that are there); where all of these are 0, so is y. NaN and infinity reach exactly
+    the outputs that see them. Numbers below the smallest normal one may count as 0.
 
     The nearest taps are summed directly, the others by transforms of growing size (Gardner, "Efficient
     convolution without input-output delay", 1995; García, "Optimal filter partition for efficient convolution

@@ -22,6 +22,7 @@ __all__ = [
     "set_own_threads",
     "set_prices",
     "set_process_threads",
+    "store_whole",
     "sums",
     "thread_limit",
     "vector_bytes",
@@ -48,6 +49,7 @@ remember = _ext.remember
 set_own_threads = _ext.set_own_threads
 set_prices = _ext.set_prices
 set_process_threads = _ext.set_process_threads
+store_whole = _ext.store_whole
 sums = _ext.sums
 thread_limit = _ext.thread_limit
 vector_bytes = _ext.vector_bytes
