@@ -250,6 +250,8 @@ def test_process_into_writes_where_it_is_told() -> None:
     stream, out = fs.Stream([1.0, 1.0], channels=2), np.empty((2, 6))[:, ::2]
     assert stream.process_into(np.ones((2, 3)), out) is out
     np.testing.assert_array_equal(out, [[1, 2, 2]] * 2)
+    shared = np.arange(8.0)
+    np.testing.assert_array_equal(fs.Stream([1.0, 1.0]).process_into(shared[:6], shared[2:]), [0, 1, 3, 5, 7, 9])
     with pytest.raises(ShapeError, match="out has shape"):
         stream.process_into(np.ones((2, 3)), np.empty((2, 4)))
 

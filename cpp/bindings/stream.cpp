@@ -22,7 +22,7 @@ struct OwnedStream {
   std::unique_ptr<Stream> stream;
 };
 
-using Types = std::tuple<int, bool, bool, int, int>;                        // compute, rounds, saturates, of x, of y
+using Types = std::tuple<int, bool, bool, int, int>;                  // compute, rounds, saturates, of x, of y
 using Counts = std::tuple<Index, Index, Index, Index, Index, Index>;  // rows and parts of x, of y; stride, up
 using Partitions = std::tuple<Index, Index, Index, std::vector<std::tuple<Index, Index, Index, bool>>>;
 using Paths = std::vector<std::tuple<Index, Index, Index, Index, Index>>;

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core
-from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
+from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error, overlaps
 from .errors import DtypeError, ParameterError, ShapeError, unknown_word
 from .partitions import Partitions, Work, cut_taps, make_paths
 
@@ -151,8 +151,11 @@ class Stream:
         """The same, written to `out`, which is returned."""
         made, chunk = self._enter(x)
         shape = made.result_shape(made.core.outputs_for(chunk.shape[-1]))
-        check_out(out, shape, made.arithmetic.y, (x,))
-        self._process(made, chunk, _time_last(out, made.y_axis))
+        check_out(out, shape, made.arithmetic.y)
+        if overlaps(out, (chunk,)) or not out.dtype.isnative:
+            out[...] = self(x)
+        else:
+            self._process(made, chunk, _time_last(out, made.y_axis))
         return out
 
     def tail(self) -> Array:
