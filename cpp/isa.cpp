@@ -13,6 +13,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA avx2
@@ -22,6 +23,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA baseline
@@ -31,6 +33,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 
@@ -60,6 +63,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -71,6 +75,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -83,6 +88,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA

@@ -100,10 +100,11 @@ INCLUDES = {
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "storing": {"isa", "microkernels", "storing", "thread", "view"},
+    "exact": {"convolution", "exact", "taps", "thread"},
     "stream": {"fft", "isa", "layout", "stream"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
     "wasm": {"fft", "methods", "thread"},
-    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "storing", "stream", "taps", "thread"},
+    "bindings": {"arena", "bindings", "exact", "methods", "moments", "pooling", "storing", "stream", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
