@@ -1,5 +1,9 @@
 #include "stream.hpp"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -266,15 +270,24 @@ void Level<T>::pack(const T* taps, Index n_rows) {
 
 // ------------------------------------------------------------------------------ stream
 
+// A large piece lies in large pages, where the system has them: spectra are read from end to end in every call.
+constexpr std::size_t kPage = std::size_t(1) << 21;
+
 struct Aligned {
-  void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
+  std::align_val_t to;
+  void operator()(std::byte* p) const { ::operator delete(p, to); }
 };
 using Block = std::unique_ptr<std::byte, Aligned>;
 
 Block allocate(Index bytes) {
-  auto* made = static_cast<std::byte*>(::operator new(static_cast<std::size_t>(bytes), std::align_val_t(64)));
-  std::memset(made, 0, static_cast<std::size_t>(bytes));
-  return Block(made);
+  const auto size = static_cast<std::size_t>(bytes);
+  const std::align_val_t to{size < 2 * kPage ? 64 : kPage};
+  auto* made = static_cast<std::byte*>(::operator new(size, to));
+#if defined(__linux__)
+  if (size >= 2 * kPage) madvise(made, size, MADV_HUGEPAGE);
+#endif
+  std::memset(made, 0, size);
+  return Block(made, Aligned{to});
 }
 
 template <class T>
@@ -342,7 +355,7 @@ class StreamOf : public Stream {
   std::vector<std::unique_ptr<Level<Real<T>>>> levels_;
   std::vector<std::vector<StreamPath>> terms_;
   std::vector<std::byte*> x_rows_, y_rows_;
-  Block memory_, taps_memory_;
+  Block memory_{nullptr, Aligned{std::align_val_t(64)}}, taps_memory_{nullptr, Aligned{std::align_val_t(64)}};
   Rows<T> recent_;           // the head's samples: its history, then the step that comes in
   Rows<std::uint8_t> wild_;  // which steps of x have wild samples
   T *taps_ = nullptr, *sums_ = nullptr;
