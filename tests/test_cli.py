@@ -713,3 +713,22 @@ def test_doctor_notices_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(doctor.EXTRAS, "audio", ("no-such-package",))
     assert "missing no-such-package: pip install 'flipslide[audio]'" in call("doctor").stdout
+
+
+def test_explain_keeps_fractions_and_says_which_argument_is_empty() -> None:
+    assert "y = 2/3" in call("explain", "1/3,2/3", "1/2,1").stdout
+    assert "X is empty" in call("explain", "", "1,2", code=2).stderr
+    assert "W is empty" in call("explain", "1,2", " ", code=2).stderr
+
+
+def test_pictures_have_a_width_and_what_moves_a_speed(tmp_path: Path) -> None:
+    signal = ("explain", "0,1,2,3,4", "1,-1,2")
+    assert ' width="800" ' in call(*signal, "-F", "svg", "--width", "800").stdout
+    slow, fast = (call(*signal, "--animate", *words).stdout for words in ((), ("--speed", "2")))
+    seconds = [float(re.findall(r"([\d.]+)s step-end", text)[0]) for text in (slow, fast)]
+    assert seconds[0] == pytest.approx(2 * seconds[1], abs=0.1)
+    assert "--speed is for what moves" in call(*signal, "--speed", "2", code=2).stderr
+    assert "--width is for SVG" in call(*signal, "--width", "800", code=2).stderr
+    call(*signal, "-o", str(tmp_path / "steps.pdf"))
+    assert (tmp_path / "steps.pdf").read_bytes().startswith(b"%PDF-1.4")
+    assert call(*signal, "-F", "tikz").stdout.startswith(r"\begin{tikzpicture}")
