@@ -79,7 +79,8 @@ def _cut(axis: Axis, first: int, end: int) -> Cut:
 def _read_range(axis: Axis, low: int, high: int) -> tuple[int, int]:
     """The samples that positions [low, high) look at; an end of x that they look beyond, for the rule to start from."""
     n = axis.x
-    if axis.rule == "wrap" and (low < 0 or high > n):
+    turns_twice = low <= -n or high >= 2 * n
+    if (axis.rule == "wrap" and (low < 0 or high > n)) or (axis.rule in ("symmetric", "mirror") and turns_twice):
         return 0, n
     sources = [extend_index(i, n, axis.rule) for i in _ends(low, high, n)] if n else []
     there = [i for i in sources if i is not None]
@@ -90,7 +91,7 @@ def _read_range(axis: Axis, low: int, high: int) -> tuple[int, int]:
 
 def _ends(low: int, high: int, n: int) -> set[int]:
     """Positions among which the lowest and the highest sample of [low, high) are looked at."""
-    turns = {low, high - 1, 0, n - 1, n, -1, 2 * n - 1, 2 * n - 2, -n, 1 - n}
+    turns = {low, high - 1, 0, n - 1, n, -1}
     return {at for at in turns if low <= at < high}
 
 
