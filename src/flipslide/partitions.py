@@ -25,8 +25,8 @@ MOST_SIZE = 1 << 16
 USUAL_STEP = 64
 
 #: Nanoseconds for one point of a product of spectra, where all spectra of a level are in the second-level cache, in the
-#: third, or in memory. Measured by benchmarks/streams.py on a Xeon with 1 MB and 33 MB of them, 2026-11; the choice of
-#: sizes changes where they change by half.
+#: third, or in memory: two loads of 8 bytes at 64, 27 and 11 GB/s. Reckoned from these rates, not fitted to streams;
+#: benchmarks/streams.py shows what the choice takes.
 PRODUCT_PRICES = ((1 << 19, 0.25), (1 << 24, 0.6), (1 << 62, 1.5))
 
 
