@@ -10,6 +10,7 @@
 #include "microkernels/exact.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
+#include "microkernels/stream.hpp"
 
 namespace flipslide {
 
@@ -22,6 +23,7 @@ struct InstructionSet {
   const FsReduce* reduce;
   const FsMoments* moments;  // in floats, in doubles
   const FsExact* exact;
+  const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;
