@@ -97,9 +97,10 @@ INCLUDES = {
     "planner": {"convolution", "planner", "problem"},
     "sums": {"convolution", "planner", "sums", "taps", "thread"},
     "fft": {"fft", "layout", "microkernels", "planner", "spec", "sums", "taps", "thread"},
+    "winograd": {"convolution", "fft", "planner", "winograd"},
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
-    "methods": {"convolution", "fft", "methods", "planner", "sums"},
+    "methods": {"convolution", "fft", "methods", "planner", "sums", "winograd"},
     "wasm": {"fft", "methods", "thread"},
     "bindings": {"arena", "bindings", "methods", "moments", "pooling", "taps", "thread"},
 }
