@@ -100,13 +100,15 @@ INCLUDES = {
     "winograd": {"convolution", "fft", "planner", "winograd"},
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
+    "storing": {"isa", "microkernels", "storing", "thread", "view"},
+    "exact": {"convolution", "exact", "taps", "thread"},
     "methods": {"convolution", "fft", "methods", "planner", "sums", "winograd"},
     "wasm": {"fft", "methods", "thread"},
-    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "taps", "thread"},
+    "bindings": {"arena", "bindings", "exact", "methods", "moments", "pooling", "storing", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
-KERNEL_HEADERS = {"stdint.h", "immintrin.h"}
+KERNEL_HEADERS = {"stdint.h", "immintrin.h", "arm_neon.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 

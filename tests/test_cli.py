@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import flipslide as fs
+from flipslide import cache, costs
 from flipslide.cli import blocks, doctor, main, streams
 from flipslide.cli import explain as explain_command
 from flipslide.cli.output import Output
@@ -92,7 +94,7 @@ def test_usage_errors_are_2(args: list[str]) -> None:
 def test_explain_the_founding_example() -> None:
     out = call("explain", "0,1,2,3,4", "1,-1,2").stdout
     assert "y = 1 3 5" in out
-    assert "2·1 + -1·2 + 1·3" in out
+    assert "2·1 + (−1)·2 + 1·3" in out
 
 
 def test_explain_takes_negative_numbers_first() -> None:
@@ -191,7 +193,7 @@ def test_explain_writes_graphs_for_other_programs(kind: str) -> None:
     g = fs.graph([0, 1, 2, 3, 4], [1, -1, 2])
     wanted = g.to_dot() if kind == "dot" else g.to_mermaid()
     assert call("explain", "0,1,2,3,4", "1,-1,2", "--graph", "-F", kind).stdout == wanted
-    assert "'txt', 'md'" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
+    assert "add --graph or --grad" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
 
 
 @pytest.mark.parametrize(
@@ -292,8 +294,8 @@ def test_shape_puts_the_numbers_in() -> None:
 def test_shape_says_what_the_floor_drops() -> None:
     out = call("shape", "7x5", "-k", "3x2", "-s", "3x2").stdout
     assert "axis 0: ⌊(7 + 0 + 0 − 1·(3 − 1) − 1)/3⌋ + 1 = ⌊4/3⌋ + 1 = 1 + 1 = 2" in out
-    assert "the floor drops 1/3: the last sample is never read" in out
-    assert "7x5 -> 2x2" in out.splitlines()
+    assert "4/3 is not whole, so the last sample is never used." in out
+    assert "7×5 -> 2×2" in out.splitlines()
 
 
 @pytest.mark.parametrize("n", [1, 4, 9])
@@ -311,7 +313,7 @@ def test_shape_is_output_shape(n: int, padding: str, k: int, s: int, d: int) -> 
 
 
 def test_shape_pads_per_axis() -> None:
-    assert "5x6 -> 4x8" in call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.splitlines()
+    assert "5×6 -> 4×8" in call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.splitlines()
     assert "2 axes" in call("shape", "5x6", "-k", "3x3x3", code=4).stderr
     assert "at least 1" in call("shape", "5", "-k", "3", "-s", "0", code=4).stderr
     assert "at least 0" in call("shape", "-5", "-k", "3", code=4).stderr
@@ -330,7 +332,7 @@ def test_shape_of_transposed_layers_and_chains() -> None:
     assert "4 -> 8" in transposed.splitlines()
     assert "5 -> 7" in call("shape", "5", "-k", "3", "-m", "full").stdout.splitlines()
     chain = call("shape", "224", "-l", "7,2,3", "-l", "3,2,1", "-l", "3").stdout
-    assert "One output of the last layer sees 19 samples" in chain
+    assert "One output of the last layer depends on 19 samples" in chain
     assert "leave out --stride" in call("shape", "224", "-l", "7", "-s", "2", code=2).stderr
     assert "no layer" in call("shape", "224", "-l", "7,2,3,1,1", code=2).stderr
 
@@ -710,6 +712,37 @@ def test_doctor_notices_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "valid: got [3, 5, 7], the definition gives" in out
 
 
+def test_doctor_says_where_constants_were_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = json.loads(costs._shipped())
+    for section in table["sets"].values():
+        section.update(measured="2001-02-03", processor="Some Chip", family="Maker 9", widest="avx512")
+    monkeypatch.setattr(costs, "_shipped", lambda: json.dumps(table))
+    monkeypatch.setattr(cache, "family", lambda: "Maker 9")
+    fitted = f"constants       of {costs.origin().isa}, fitted 2001-02-03 on Some Chip, whose best set is avx512"
+    assert f"{fitted}: this family of processor\n" in call("doctor").stdout
+    monkeypatch.setattr(cache, "family", lambda: "Maker 10")
+    assert f"{fitted}: not this family of processor (Maker 10)\n" in call("doctor").stdout
+
+
 def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(doctor.EXTRAS, "audio", ("no-such-package",))
     assert "missing no-such-package: pip install 'flipslide[audio]'" in call("doctor").stdout
+
+
+def test_explain_keeps_fractions_and_says_which_argument_is_empty() -> None:
+    assert "y = 2/3" in call("explain", "1/3,2/3", "1/2,1").stdout
+    assert "X is empty" in call("explain", "", "1,2", code=2).stderr
+    assert "W is empty" in call("explain", "1,2", " ", code=2).stderr
+
+
+def test_pictures_have_a_width_and_what_moves_a_speed(tmp_path: Path) -> None:
+    signal = ("explain", "0,1,2,3,4", "1,-1,2")
+    assert ' width="800" ' in call(*signal, "-F", "svg", "--width", "800").stdout
+    slow, fast = (call(*signal, "--animate", *words).stdout for words in ((), ("--speed", "2")))
+    seconds = [float(re.findall(r"([\d.]+)s step-end", text)[0]) for text in (slow, fast)]
+    assert seconds[0] == pytest.approx(2 * seconds[1], abs=0.1)
+    assert "--speed is for what moves" in call(*signal, "--speed", "2", code=2).stderr
+    assert "--width is for SVG" in call(*signal, "--width", "800", code=2).stderr
+    call(*signal, "-o", str(tmp_path / "steps.pdf"))
+    assert (tmp_path / "steps.pdf").read_bytes().startswith(b"%PDF-1.4")
+    assert call(*signal, "-F", "tikz").stdout.startswith(r"\begin{tikzpicture}")

@@ -150,6 +150,22 @@ def test_torch_layers_and_gradients(n_axes: int, keywords: dict[str, Any]) -> No
     np.testing.assert_allclose(ours, transposed.detach().numpy(), atol=1e-11)
 
 
+@pytest.mark.parametrize("keywords", [
+    {"dilation": 3, "output_padding": 2},
+    {"dilation": 4, "stride": 2, "output_padding": 3},
+    {"dilation": (3, 1), "stride": (1, 3), "output_padding": (2, 2), "padding": 1, "groups": 2},
+])  # fmt: skip
+def test_output_paddings_up_to_the_dilation(keywords: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, w, b = rng.standard_normal((2, 4, 5, 6)), rng.standard_normal((4, 3, 2, 3)), rng.standard_normal(6)
+    b = b[: 3 * keywords.get("groups", 1)]
+    theirs = torch.nn.functional.conv_transpose2d(*map(torch.from_numpy, (x, w, b)), **keywords)
+    np.testing.assert_allclose(fs.nn.conv_transpose(x, w, b, **keywords), theirs.numpy(), atol=1e-12)
+    again = fs.nn.conv_transpose(x, w, b, **{**keywords, "output_padding": 0}, output_size=theirs.shape[2:])
+    np.testing.assert_array_equal(again, fs.nn.conv_transpose(x, w, b, **keywords))
+
+
 def test_torch_unfold_and_fold() -> None:
     torch = pytest.importorskip("torch")
     x = torch.arange(2 * 3 * 6 * 5, dtype=torch.float64).reshape(2, 3, 6, 5)

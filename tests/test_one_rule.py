@@ -143,9 +143,18 @@ def _refused(call: Callable[[], Any]) -> bool:
 
 @pytest.mark.parametrize("rule", ["edge", "symmetric", "mirror", "wrap"])
 def test_an_empty_axis_in_mode_same_is_the_same_everywhere(rule: str) -> None:
+    """No output needs a sample, and no sample can be made of none."""
     empty = np.zeros(0)
-    answers = {_refused(lambda f=f: f(empty, boundary=rule)) for f in SAME.values()}
-    assert len(answers) == 1
+    calls = {name: lambda f=f: f(empty, boundary=rule) for name, f in SAME.items()}
+    calls |= {
+        "pad by nothing": lambda: fs.pad(empty, 0, rule),
+        "resample": lambda: fs.resample(empty, 3, 2, boundary=rule),
+        "upfirdn": lambda: fs.upfirdn(empty, W, 3, 2, boundary=rule),
+        "filters.box": lambda: fs.filters.box(empty, 3, boundary=rule),
+        "full": lambda: fs.convolve(empty, W, boundary=rule),
+    }
+    assert {name for name, call in calls.items() if _refused(call)} == {"pad", "full"}
+    assert {call().shape for name, call in calls.items() if name not in ("pad", "full")} == {(0,)}
 
 
 COUNTS: dict[str, Callable[[Any], Any]] = {
@@ -171,3 +180,78 @@ def test_numbers_are_read_by_one_rule(name: str) -> None:
     for bad in (1.5, "2", None, 1j, np.array([1.5]), 2**63, [[["a"]]]):
         with pytest.raises(FlipslideError):
             call(bad)
+
+
+# ------------------------------------------------------------------------- nothing, and no axes
+
+
+@pytest.mark.parametrize("boundary", ["zero", "edge", "symmetric", "mirror", "wrap"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_outputs_that_are_none_need_no_samples(boundary: str, shape: tuple[int, int]) -> None:
+    x, w = np.zeros(shape), np.ones((3, 3))
+    for verb in (fs.convolve, fs.correlate):
+        assert verb(x, w, "same", boundary=boundary).shape == shape
+        assert verb(x, w, (2, 0), boundary=boundary).shape == (0, 0)
+    dx, dw = fs.convolve_grads(x, x, w, "same", boundary=boundary)
+    assert dx.shape == shape
+    np.testing.assert_array_equal(dw, np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize("boundary", ["edge", "symmetric", "mirror", "wrap"])
+def test_outputs_of_no_samples_are_an_error(boundary: str) -> None:
+    with pytest.raises(FlipslideError, match="cannot extend an axis of x that has no samples"):
+        fs.convolve(np.zeros((0, 3)), np.ones((3, 3)), boundary=boundary)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32", "complex128", "object"])
+def test_no_axes_are_one_product_each(dtype: str) -> None:
+    x, w = np.arange(6).reshape(3, 2).astype(dtype), np.arange(1, 4).reshape(3, 1).astype(dtype)
+    for verb in (fs.convolve, fs.correlate):
+        np.testing.assert_array_equal(verb(x, w, axes=()), x * w)
+        np.testing.assert_array_equal(verb(x, w[2, 0]), x * w[2, 0])
+        single = verb(x[1, 1], w[2, 0])
+        assert single.shape == ()
+        assert single == x[1, 1] * w[2, 0]
+    out = np.zeros((3, 2), dtype)
+    assert fs.convolve(x, w, axes=(), out=out) is out
+    np.testing.assert_array_equal(out, x * w)
+
+
+def test_no_axes_correlate_conjugated() -> None:
+    assert fs.correlate(2j, 3j) == np.correlate([2j], [3j])[0] == 6
+    assert fs.convolve(2j, 3j) == np.convolve([2j], [3j])[0] == -6
+
+
+@pytest.mark.parametrize("words", [{"mode": "fll"}, {"boundary": "reflect"}, {"stride": 0}, {"fill_value": 1}])
+def test_words_of_no_axes_are_read(words: dict[str, Any]) -> None:
+    with pytest.raises(FlipslideError):
+        fs.convolve(2.0, 3.0, **words)
+
+
+# --------------------------------------------------------------------------- transposed layers
+
+
+def test_transposed_layers_know_the_words_of_layers() -> None:
+    rng = np.random.default_rng(3)
+    x, w = rng.standard_normal((2, 4, 9)).astype("f4"), rng.standard_normal((4, 2, 3)).astype("f4")
+    wide = fs.nn.conv_transpose(x, w, stride=2, dtype="f8")
+    np.testing.assert_array_equal(wide, fs.nn.conv_transpose(x.astype("f8"), w.astype("f8"), stride=2))
+    out = np.empty_like(wide)
+    assert fs.nn.conv_transpose(x, w, stride=2, dtype="f8", accuracy="strict", out=out) is out
+    np.testing.assert_allclose(out, wide, rtol=1e-12, atol=1e-12)
+    large = np.full((1, 1, 4), 100, np.int8)
+    with pytest.raises(FlipslideError, match="pass dtype="):
+        fs.nn.conv_transpose(large, large)
+    clipped = fs.nn.conv_transpose(large, large, overflow="saturate")
+    np.testing.assert_array_equal(clipped, np.full((1, 1, 7), 127, np.int8))
+
+
+def test_layers_of_bfloat16_give_bfloat16() -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    rng = np.random.default_rng(4)
+    x, w = (rng.standard_normal(shape).astype(bfloat16) for shape in ((1, 2, 9), (2, 2, 3)))
+    for layer in (fs.nn.conv, fs.nn.conv_transpose):
+        y = layer(x, w)
+        assert y.dtype == bfloat16
+        np.testing.assert_array_equal(y, layer(x.astype("f4"), w.astype("f4")).astype(bfloat16))
+        assert layer(x, w.astype("f4")).dtype == np.float32

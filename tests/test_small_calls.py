@@ -289,13 +289,14 @@ OVERLAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("where", OVERLAPS)
-def test_out_may_not_overlap(memory: np.ndarray, where: str) -> None:
+def test_out_may_overlap(memory: np.ndarray, where: str) -> None:
     before = memory.copy()
     for _ in range(2):
-        fs.convolve(memory[:5], memory[5:8], out=np.empty(7))
-        with pytest.raises(ParameterError, match="out overlaps an input"):
-            fs.convolve(memory[:5], memory[5:8], out=OVERLAPS[where](memory))
-    np.testing.assert_array_equal(memory, before)
+        want = fs.convolve(memory[:5], memory[5:8], out=np.empty(7))
+        out = OVERLAPS[where](memory)
+        assert fs.convolve(memory[:5], memory[5:8], out=out) is out
+        np.testing.assert_array_equal(out, want)
+        memory[...] = before
 
 
 def test_out_beside_the_inputs_and_between_them(memory: np.ndarray) -> None:
@@ -308,12 +309,12 @@ def test_out_beside_the_inputs_and_between_them(memory: np.ndarray) -> None:
     assert fs.convolve(spread[:10:2], W, out=spread[1::2]).tolist() == Y  # neither holds an element of the other
 
 
-def test_out_may_not_overlap_the_bias() -> None:
+def test_out_may_overlap_the_bias() -> None:
     x, w, memory = X.reshape(1, 1, 5), W.reshape(1, 1, 3), np.zeros(3)
     for _ in range(2):
         assert fs.nn.conv(x, w, memory[:1]).tolist() == [[[3, 5, 7]]]
-        with pytest.raises(ParameterError, match="out overlaps an input"):
-            fs.nn.conv(x, w, memory[:1], out=memory.reshape(1, 1, 3))
+        assert fs.nn.conv(x, w, memory[:1], out=memory.reshape(1, 1, 3)).tolist() == [[[3, 5, 7]]]
+        memory[...] = 0
 
 
 def test_out_is_checked_every_time() -> None:
@@ -322,8 +323,7 @@ def test_out_is_checked_every_time() -> None:
     bad: list[tuple[Any, type[FlipslideError], str]] = [
         (np.empty(6), ShapeError, "out has shape"),
         (np.empty((7, 1)), ShapeError, "out has shape"),
-        (np.empty(7, np.float32), DtypeError, "out has dtype float32"),
-        (np.empty(7, ">f8"), DtypeError, "out has dtype >f8"),
+        (np.empty(7, np.int64), DtypeError, "out has dtype int64"),
         (locked, ParameterError, "read-only"),
         ([0.0] * 7, DtypeError, "out must be a NumPy array"),
     ]

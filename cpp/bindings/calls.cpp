@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../arena.hpp"
@@ -35,13 +36,22 @@ bool is_builtin(PyArray_Descr* dtype) {
   return (PyTypeNum_ISBOOL(type) || PyTypeNum_ISNUMBER(type)) && PyArray_ISNBO(dtype->byteorder);
 }
 
+// Of a list or a tuple, by functions that the stable ABI has.
+Py_ssize_t length_of(PyObject* sequence) {
+  return PyList_CheckExact(sequence) ? PyList_Size(sequence) : PyTuple_Size(sequence);
+}
+
+PyObject* item_of(PyObject* sequence, Py_ssize_t i) {
+  return PyList_CheckExact(sequence) ? PyList_GetItem(sequence, i) : PyTuple_GetItem(sequence, i);
+}
+
 // Whether a word is of a kind that never changes.
 bool is_constant(PyObject* word) {
   if (word == Py_None || PyBool_Check(word) || PyUnicode_CheckExact(word) || PyLong_CheckExact(word)) return true;
   if (PyFloat_CheckExact(word) || PyComplex_CheckExact(word)) return true;
   if (PyTuple_CheckExact(word)) {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(word); ++i)
-      if (!is_constant(PyTuple_GET_ITEM(word, i))) return false;
+    for (Py_ssize_t i = 0; i < length_of(word); ++i)
+      if (!is_constant(item_of(word, i))) return false;
     return true;
   }
   if (PyArray_DescrCheck(word)) return is_builtin(reinterpret_cast<PyArray_Descr*>(word));
@@ -51,23 +61,21 @@ bool is_constant(PyObject* word) {
          PyType_IsSubtype(type, &PyGenericArrType_Type);
 }
 
+bool have_same_bytes(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
 // Of constant words. 1, 1.0 and True differ, as 0.0 and -0.0 do.
 bool are_same(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
   if (PyUnicode_CheckExact(a)) return PyUnicode_Compare(a, b) == 0;
   if (PyLong_CheckExact(a)) return PyObject_RichCompareBool(a, b, Py_EQ) == 1;
-  if (PyFloat_CheckExact(a)) {
-    const double left = PyFloat_AS_DOUBLE(a), right = PyFloat_AS_DOUBLE(b);
-    return std::memcmp(&left, &right, sizeof left) == 0;
-  }
-  if (PyComplex_CheckExact(a)) {
-    const Py_complex left = PyComplex_AsCComplex(a), right = PyComplex_AsCComplex(b);
-    return std::memcmp(&left, &right, sizeof left) == 0;
-  }
-  if (!PyTuple_CheckExact(a) || PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); ++i)
-    if (!are_same(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i))) return false;
+  if (PyFloat_CheckExact(a)) return have_same_bytes(PyFloat_AsDouble(a), PyFloat_AsDouble(b));
+  if (PyComplex_CheckExact(a))
+    return have_same_bytes(PyComplex_RealAsDouble(a), PyComplex_RealAsDouble(b)) &&
+           have_same_bytes(PyComplex_ImagAsDouble(a), PyComplex_ImagAsDouble(b));
+  if (!PyTuple_CheckExact(a) || length_of(a) != length_of(b)) return false;
+  for (Py_ssize_t i = 0; i < length_of(a); ++i)
+    if (!are_same(item_of(a, i), item_of(b, i))) return false;
   return true;
 }
 
@@ -88,8 +96,11 @@ struct Leaves {
     if (PyLong_CheckExact(object)) return integers = true;
     if (PyBool_Check(object) || PyComplex_CheckExact(object)) return true;
     if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return false;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i)
-      if (!see(PySequence_Fast_GET_ITEM(object, i))) return false;
+    for (Py_ssize_t i = 0; i < length_of(object); ++i) {
+      PyObject* item = item_of(object, i);
+      if (!item) PyErr_Clear();  // another thread has made the list shorter
+      if (!item || !see(item)) return false;
+    }
     return true;
   }
 };
@@ -226,8 +237,18 @@ class Seen {
 // Plans are made again after a change of what they are chosen by; calls of an older age are not known.
 std::atomic<unsigned> age_of_plans{0};
 
+// What "default" stands for as a call's accuracy: its place in accuracies.ACCURACIES. A block's own setting goes before
+// the process's; a change of that makes all calls anew.
+std::atomic<int> process_accuracy{0};
+thread_local int own_accuracy = -1;
+
+int accuracy() { return own_accuracy >= 0 ? own_accuracy : process_accuracy.load(std::memory_order_relaxed); }
+
+int set_own_accuracy(int code) { return std::exchange(own_accuracy, code); }
+
 struct Call {
   unsigned age = age_of_plans;
+  int under = accuracy();
   std::vector<Index> key;
   std::vector<nb::object> words;
   // None: this call is not one for the core alone.
@@ -242,7 +263,7 @@ struct Call {
 
   bool is(const Key& of, Words given) const {
     const auto numbers = of.numbers();
-    if (age != age_of_plans.load(std::memory_order_relaxed)) return false;
+    if (age != age_of_plans.load(std::memory_order_relaxed) || under != accuracy()) return false;
     if (numbers.size() != key.size() || std::memcmp(numbers.data(), key.data(), numbers.size_bytes()) != 0)
       return false;
     for (std::size_t i = 0; i < words.size(); ++i)
@@ -332,7 +353,7 @@ class Calls {
     if (!tuple) throw nb::python_error();
     for (std::size_t i = 0; i < words.size(); ++i) {
       Py_INCREF(words[i]);
-      PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), words[i]);
+      PyTuple_SetItem(tuple.ptr(), static_cast<Py_ssize_t>(i), words[i]);
     }
     return tuple;
   }
@@ -347,7 +368,10 @@ class Calls {
     if (!call) {
       for (PyObject* word : words)
         if (!is_constant(word)) return {};
-      call = add(key, words, ask_to_prepare(x_object, w_object, words));
+      const unsigned age = age_of_plans;
+      const nb::object prepared = ask_to_prepare(x_object, w_object, words);
+      if (age != age_of_plans) return {};  // planned under settings of before
+      call = add(key, words, prepared);
     }
     if (!call->runner) return {};
     if (!bias_object.is_none()) {
@@ -484,6 +508,11 @@ nb::object new_result(nb::handle shape, nb::handle dtype) {
   return new_array(reinterpret_cast<PyArray_Descr*>(dtype.ptr()), static_cast<int>(sizes.size()), sizes.data());
 }
 
+void set_process_accuracy(int code) {
+  process_accuracy = code;
+  Calls::forget_all();
+}
+
 }  // namespace
 
 void define_calls(nb::module_& m) {
@@ -492,6 +521,9 @@ void define_calls(nb::module_& m) {
   m.def("remember", &remember, nb::arg("prepare"), nb::arg("otherwise"), nb::arg("n_words"),
         "A function call(x, w, bias, out, *words) that remembers what prepare(x, w, words) says.");
   m.def("forget_calls", &Calls::forget_all, "Asks for what remembered calls say again.");
+  m.def("accuracy", &accuracy, "What the accuracy of a call on this thread is that does not say.");
+  m.def("set_process_accuracy", &set_process_accuracy, nb::arg("code"));
+  m.def("set_own_accuracy", &set_own_accuracy, nb::arg("code"), "-1 takes the setting back. Returns the one before.");
   m.def("new_result", &new_result, nb::arg("shape"), nb::arg("dtype"),
         "A new array, in memory that is used again if it is large.");
 }

@@ -120,6 +120,119 @@ static void round_whole(void* to, const void* from, int64_t n) {
   }
 }
 
+// Above 2^52 doubles are whole. Below, adding it to a magnitude rounds that to the nearest, half to even.
+static inline double nearest(double magnitude) {
+  const double shift = 0x1p52;
+  const double near = (magnitude + shift) - shift;
+  return magnitude < shift ? near : magnitude;
+}
+
+static inline double below(double magnitude) {
+  const double near = nearest(magnitude);
+  return near > magnitude ? near - 1 : near;
+}
+
+template <class From>
+static void whole(double* to, const void* from, int64_t n, int rounding) {
+  const From* in = (const From*)from;
+  const auto each = [&](auto round) {
+    for (int64_t i = 0; i < n; ++i) {
+      const double value = (double)in[i], magnitude = __builtin_fabs(value);
+      to[i] = __builtin_copysign(round(magnitude), value);
+    }
+  };
+  if (rounding == FS_HALF_EVEN) return each([](double m) { return nearest(m); });
+  if (rounding == FS_TOWARD_ZERO) return each([](double m) { return below(m); });
+  each([](double m) {
+    const double less = below(m);
+    return m - less >= 0.5 ? less + 1 : less;
+  });
+}
+
+// A whole number of any size modulo 2^64, from its bits: mantissa times 2^shift; what is not finite is 0.
+static uint64_t modulo(double value) {
+  uint64_t bits;
+  __builtin_memcpy(&bits, &value, sizeof(bits));
+  const int exponent = (int)(bits >> 52 & 0x7ff);
+  const uint64_t mantissa = (bits & 0xfffffffffffffull) | 0x10000000000000ull;
+  const int shift = exponent - 1075;
+  if (exponent == 0x7ff || shift >= 64 || shift <= -64) return 0;
+  const uint64_t magnitude = shift >= 0 ? mantissa << shift : mantissa >> -shift;
+  return bits >> 63 ? 0 - magnitude : magnitude;
+}
+
+// The first number that is beyond a type, and its smallest one: powers of two, which doubles hold.
+template <class To>
+struct Ends {
+  static constexpr bool is_signed = (To)-1 < (To)0;
+  static constexpr int bits = 8 * (int)sizeof(To) - is_signed;
+  static constexpr double end = 2.0 * (double)((uint64_t)1 << (bits - 1));
+  static constexpr double low = is_signed ? -end : 0;
+  static constexpr To most =
+      (To)(is_signed ? ((uint64_t)1 << (bits - 1)) - 1 + ((uint64_t)1 << (bits - 1)) : ~(uint64_t)0);
+};
+
+// Of up to 32 bits: a double holds all of them, and those below 2^51 are in the last bits of what is beside 1.5 * 2^52.
+template <class To>
+static inline To from_small(double value) {
+  const double shifted = value + 0x1.8p52;
+  uint64_t bits;
+  __builtin_memcpy(&bits, &shifted, sizeof(bits));
+  return (To)bits;
+}
+
+template <class To, class Make>
+static inline void put(void* to, int64_t stride, const double* values, int64_t n, const Make& make) {
+  char* out = (char*)to;
+  const auto each = [&](int64_t step) __attribute__((always_inline)) {
+    for (int64_t i = 0; i < n; ++i) {
+      const To value = make(values[i]);
+      __builtin_memcpy(out + i * step, &value, sizeof(To));
+    }
+  };
+  stride == (int64_t)sizeof(To) ? each(sizeof(To)) : each(stride);
+}
+
+static inline int are_small(const double* values, int64_t n) {
+  int64_t small = 1;
+  for (int64_t i = 0; i < n; ++i) small &= __builtin_fabs(values[i]) < 0x1p51;
+  return (int)small;
+}
+
+template <class To>
+static int64_t fit(void* to, int64_t stride, const double* values, int64_t n, int overflow) {
+  using E = Ends<To>;
+  constexpr bool is_small = sizeof(To) <= 4;
+  if (overflow == FS_REFUSE) {
+    int64_t fits = 1;
+    for (int64_t i = 0; i < n; ++i) fits &= values[i] >= E::low && values[i] < E::end;
+    for (int64_t i = 0; !fits; ++i)
+      if (!(values[i] >= E::low && values[i] < E::end)) return i;
+  }
+  if (overflow == FS_SATURATE && is_small) {
+    put<To>(to, stride, values, n, [](double value) {
+      const double low = value < E::low ? E::low : value, high = low < E::end ? low : E::end - 1;
+      return from_small<To>(value == value ? high : 0);
+    });
+  } else if (overflow == FS_SATURATE) {
+    put<To>(to, stride, values, n, [](double value) {
+      if (!(value == value)) return (To)0;
+      return value >= E::end ? E::most : (To)modulo(value < E::low ? E::low : value);
+    });
+  } else if (is_small && are_small(values, n)) {
+    put<To>(to, stride, values, n, [](double value) { return from_small<To>(value); });
+  } else {
+    put<To>(to, stride, values, n, [](double value) { return (To)modulo(value); });
+  }
+  return -1;
+}
+
+// Any whole number but zero is true.
+static int64_t fit_bool(void* to, int64_t stride, const double* values, int64_t n, int) {
+  put<uint8_t>(to, stride, values, n, [](double value) { return (uint8_t)(value != 0); });
+  return -1;
+}
+
 // Neighbours have a loop of their own, whose constant step becomes loads of whole vectors.
 template <class T>
 static inline __attribute__((always_inline)) void extremes(const char* in, int64_t stride, int64_t n, T* least,
@@ -206,4 +319,7 @@ extern "C" const struct FsConvert FS_SYMBOL(convert) = {
     {range_bool, range<int8_t>, range<int16_t>, range<int32_t>, range<int64_t>, range_unsigned<uint8_t>,
      range_unsigned<uint16_t>, range_unsigned<uint32_t>, range_unsigned<uint64_t>, nullptr, nullptr, nullptr},
     {finite<uint32_t, 0x7f800000>, finite<uint64_t, 0x7ff0000000000000>, nullptr, nullptr},
-    round_whole};
+    round_whole,
+    {whole<float>, whole<double>},
+    {fit_bool, fit<int8_t>, fit<int16_t>, fit<int32_t>, fit<int64_t>, fit<uint8_t>, fit<uint16_t>, fit<uint32_t>,
+     fit<uint64_t>, nullptr, nullptr, nullptr}};

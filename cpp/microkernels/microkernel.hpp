@@ -122,6 +122,16 @@ typedef int (*FsFiniteFn)(const void* from, int64_t n);
 // The integers of FS_I64 nearest to n doubles, whose magnitudes are below 2^51.
 typedef void (*FsRoundFn)(void* to, const void* from, int64_t n);
 
+// How a float becomes an integer, and what becomes of one that the array's type does not hold.
+enum FsRounding { FS_HALF_EVEN, FS_HALF_AWAY, FS_TOWARD_ZERO };
+enum FsOverflow { FS_WRAP, FS_SATURATE, FS_REFUSE };
+
+// Whole numbers in doubles, of n floats or doubles that are neighbours.
+typedef void (*FsWholeFn)(double* to, const void* from, int64_t n, int rounding);
+// Stores them as integers. What is not finite is 0 where that wraps, and NaN where that saturates. Returns the place of
+// the first that does not fit where that is refused, and -1 where there is none.
+typedef int64_t (*FsFitFn)(void* to, int64_t stride, const double* whole, int64_t n, int overflow);
+
 struct FsConvert {
   FsLoadFn load[FS_N_COMPUTE][FS_N_TYPES];
   FsLoadFn load_narrow[2][FS_N_TYPES];  // as integers of 16 bits, of 8
@@ -130,6 +140,8 @@ struct FsConvert {
   FsRangeFn range[FS_N_TYPES];
   FsFiniteFn finite[FS_N_COMPUTE];  // floats only
   FsRoundFn round;
+  FsWholeFn whole[2];       // of floats, of doubles
+  FsFitFn fit[FS_N_TYPES];  // integers only
 };
 
 // ------------------------------------------------------------------------------ registry

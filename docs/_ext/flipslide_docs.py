@@ -36,9 +36,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from flipslide.playground import make_page
 from flipslide.show import Frame, Frames, Shown
-from flipslide.show.html import render_block
+from flipslide.show.html import render_block, style
 from flipslide.show.plot import Curve, Panel, draw_plot
-from flipslide.show.scene import style_sheet
 
 INKS = ("x-ink", "y-ink", "w-ink", "gradient-ink")
 
@@ -243,7 +242,8 @@ def _visit_math(writer: Any, node: nodes.math) -> None:
 
 
 def _visit_math_block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    formula = tex2mathml(node.astext(), as_block=True)
+    writer.body.append(f'<div class="math" tabindex="0" role="group" aria-label="formula">{formula}</div>\n')
     raise nodes.SkipNode
 
 
@@ -255,8 +255,7 @@ def _write_assets(app: Sphinx) -> None:
     folder = Path(app.outdir).parent / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     package = resources.files("flipslide.show")
-    css = package.joinpath("page.css").read_text("utf-8") + style_sheet()
-    (folder / "flipslide.css").write_text(css, "utf-8")
+    (folder / "flipslide.css").write_text(style(), "utf-8")
     (folder / "stepper.js").write_text(package.joinpath("stepper.js").read_text("utf-8"), "utf-8")
     (folder / "play.html").write_text(make_page(), "utf-8")
     app.config.html_static_path.append(str(folder))
@@ -288,4 +287,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("flipslide.css")
     app.add_css_file("pages.css")
     app.add_js_file("stepper.js", loading_method="defer")
+    app.add_js_file("print.js", loading_method="defer")
     return {"parallel_read_safe": False, "parallel_write_safe": True}

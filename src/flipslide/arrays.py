@@ -24,13 +24,18 @@ __all__ = [
     "enter",
     "freeze",
     "narrow",
+    "out_dtype",
     "overflow_error",
+    "overlaps",
     "widen",
 ]
 
 Array = npt.NDArray[Any]
 
 OVERFLOWS = ("raise", "wrap", "saturate")
+
+#: How a float becomes an integer, in the order of FsRounding in `cpp/microkernels/microkernel.hpp`.
+ROUNDINGS = ("half_even", "half_away", "toward_zero")
 
 
 class Arithmetic(NamedTuple):
@@ -43,6 +48,35 @@ class Arithmetic(NamedTuple):
     compiled: bool  # False: only NumPy itself can do it (object, longdouble)
     overflow: str
     checks_bound: bool
+    stored: np.dtype[Any] | None = None  # the result's, where sums are stored in another type than y
+    rounding: str | None = None  # to integers: a row of storing.ROUNDINGS
+    rounds_once: bool = False  # the exact sum, to y; `sum` is double precision
+
+    @property
+    def result(self) -> np.dtype[Any]:
+        return self.y if self.stored is None else self.stored
+
+    def exactly(self) -> Arithmetic:
+        """The same with each sum rounded once, where sums are rounded at all."""
+        if self.y.kind not in "fc" or self.checks_bound:
+            return self
+        if not self.compiled:
+            raise ParameterError(
+                f"accuracy='correct' is for float16, float32, float64 and complex numbers of them, not {self.y}; "
+                "convert the arrays to one of these, or use accuracy='strict'"
+            )
+        if self.stored is not None and not np.can_cast(self.y, self.stored, "safe"):
+            raise ParameterError(
+                f"accuracy='correct' rounds once, to {self.y}, and a result of {self.stored} would be rounded again; "
+                f"use an out= of {self.y}"
+            )
+        wide = np.dtype(np.complex128 if self.is_complex else np.float64)
+        return self._replace(sum=wide, rounds_once=True)
+
+    @property
+    def summed(self) -> Arithmetic:
+        """Without the last rounding, as the sums are planned and made."""
+        return self._replace(y=self.sum) if self.rounds_once else self
 
     @property
     def is_complex(self) -> bool:
@@ -110,8 +144,8 @@ def freeze(value: Any) -> Any:
     return tuple(freeze(entry) for entry in value) if isinstance(value, list | tuple) else value
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tuple[Any, ...]) -> Array:
-    """`out`, if the result can be written there without touching what is still to be read."""
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """`out`, if the result can be written there."""
     if not isinstance(out, np.ndarray):
         raise DtypeError(f"out must be a NumPy array, not {type(out).__name__}")
     if mask_of(out) is not None or unit_of(out) is not None:
@@ -120,14 +154,21 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: tu
         )
     if out.shape != shape:
         raise ShapeError(f"out has shape {out.shape}, the result has shape {shape}")
-    if out.dtype != dtype:
+    if out.dtype.newbyteorder("=") != dtype:
         raise DtypeError(f"out has dtype {out.dtype}, the result has dtype {dtype}")
     if not out.flags.writeable:
         raise ParameterError("out is read-only")
-    for array in inputs:
-        if isinstance(array, np.ndarray) and _share_memory(out, array):
-            raise ParameterError("out overlaps an input, which would be overwritten while it is read; pass a copy")
     return out
+
+
+def out_dtype(out: Any) -> np.dtype[Any] | None:
+    """The dtype that `out` stores, in native order; None where there is no such array."""
+    return out.dtype.newbyteorder("=") if isinstance(out, np.ndarray) else None
+
+
+def overlaps(out: Array, inputs: tuple[Any, ...]) -> bool:
+    """Whether writing to `out` would change what is still to be read."""
+    return any(isinstance(array, np.ndarray) and _share_memory(out, array) for array in inputs)
 
 
 def check_fill_fits(fill: Any, dtype: np.dtype[Any]) -> None:
@@ -156,16 +197,44 @@ def _share_memory(a: Array, b: Array) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def arithmetic_of(x: np.dtype[Any], w: np.dtype[Any], dtype: Any = None, overflow: str = "raise") -> Arithmetic:
+def arithmetic_of(
+    x: np.dtype[Any],
+    w: np.dtype[Any],
+    dtype: Any = None,
+    overflow: str = "raise",
+    rounding: str | None = None,
+    into: np.dtype[Any] | None = None,
+) -> Arithmetic:
     """How two dtypes are convolved.
 
     Floats are summed in the result's type (float16 in float32), integers modulo 2^32 or
     2^64, which is exact because the bound max|x|·Σ|w| is checked against the result's type.
+
+    `into` is the dtype of an array that the result is written to. A float sum becomes an integer, there or by
+    `dtype`, as `rounding` says.
     """
     if overflow not in OVERFLOWS:
         raise unknown_word("overflow", overflow, OVERFLOWS)
+    if rounding is not None and rounding not in ROUNDINGS:
+        raise unknown_word("rounding", rounding, ROUNDINGS)
     promoted = np.result_type(x, w)
-    y = promoted if dtype is None else _requested(promoted, dtype)
+    summed, stored = (promoted, promoted) if dtype is None else _requested(promoted, dtype, rounding)
+    if into is not None and into != stored:
+        stored = _stored_in(into, stored, rounding)
+        summed = stored if summed.kind in "iu" and stored.kind in "iu" else summed
+    if rounding is not None and stored.kind not in "biu":
+        raise ParameterError(
+            f"rounding={rounding!r} says how a sum becomes an integer and the result is {stored}; pass dtype=np.uint8, "
+            "or whichever integers are wanted, or an out= of them"
+        )
+    if summed == np.float16 and stored != summed:
+        summed = np.dtype(np.float32)  # rounded once, not twice
+    numbers = _summed_in(x, w, summed, overflow, dtype)
+    return numbers if stored == numbers.y else numbers._replace(stored=stored, rounding=rounding)
+
+
+def _summed_in(x: np.dtype[Any], w: np.dtype[Any], y: np.dtype[Any], overflow: str, dtype: Any) -> Arithmetic:
+    """The arithmetic of a sum of dtype y, which the call asked for by `dtype`, or not."""
     integers = x.kind in "biu" and w.kind in "biu"
     if y.kind == "O" or y.itemsize > (16 if y.kind == "c" else 8):
         return Arithmetic(y, y, y, y, False, overflow, False)
@@ -181,20 +250,40 @@ def arithmetic_of(x: np.dtype[Any], w: np.dtype[Any], dtype: Any = None, overflo
     return Arithmetic(x, w, y, total, True, overflow, overflow != "wrap" and y.kind != "b")
 
 
-def _requested(promoted: np.dtype[Any], dtype: Any) -> np.dtype[Any]:
+def _requested(promoted: np.dtype[Any], dtype: Any, rounding: str | None) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    """What is summed in and what is stored, for a call's `dtype=`."""
     try:
-        wanted = np.dtype(dtype)
+        wanted = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         raise DtypeError(f"dtype={dtype!r} is not a dtype") from None
+    if wanted.name == "bfloat16" and promoted.kind in "biuf":
+        return np.dtype(np.float32), wanted
     if wanted.kind not in "biufcO":
         raise DtypeError(f"dtype={wanted} cannot hold a sum of products; use a numeric dtype")
+    if promoted.kind == "f" and wanted.kind in "biu" and rounding is not None:
+        return promoted, wanted
     both_integers = promoted.kind in "iu" and wanted.kind in "iu"
     if not both_integers and not np.can_cast(promoted, wanted, "same_kind"):
-        raise DtypeError(
-            f"dtype={wanted} would drop part of a {promoted} result; convert the inputs or the result yourself"
-        )
-    native: np.dtype[Any] = wanted.newbyteorder("=")
-    return native
+        remedy = _rounding_remedy(promoted, wanted)
+        raise DtypeError(f"dtype={wanted} would drop part of a {promoted} result; {remedy}")
+    return wanted, wanted
+
+
+def _rounding_remedy(have: np.dtype[Any], wanted: np.dtype[Any]) -> str:
+    if have.kind == "f" and wanted.kind in "biu":
+        return f"say how it is rounded, rounding={' or '.join(map(repr, ROUNDINGS))}"
+    return "convert the inputs or the result yourself"
+
+
+def _stored_in(into: np.dtype[Any], have: np.dtype[Any], rounding: str | None) -> np.dtype[Any]:
+    """The dtype of `out`, if a result can become one of it."""
+    can = into.name == "bfloat16" and have.kind in "biuf"
+    can = can or (have.kind == "f" and into.kind in "biu" and rounding is not None)
+    can = can or (have.kind in "iu" and into.kind in "iu") or np.can_cast(have, into, "same_kind")
+    if not can:
+        remedy = _rounding_remedy(have, into)
+        raise DtypeError(f"out has dtype {into}, which would drop part of a {have} result; {remedy}")
+    return into
 
 
 def _readable(given: np.dtype[Any], total: np.dtype[Any]) -> np.dtype[Any]:

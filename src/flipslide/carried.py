@@ -14,8 +14,8 @@ import numpy.typing as npt
 from .errors import DtypeError, ParameterError, ShapeError
 
 __all__ = [
-    "axes_of", "bare", "check_elements", "check_fill", "check_plain", "exact_array", "is_labelled", "is_lost",
-    "kind_of", "leave", "mask_of", "unit_of", "with_mask",
+    "axes_of", "bare", "check_elements", "check_fill", "check_plain", "exact_array", "is_labelled",
+    "is_lost", "kind_of", "leave", "mask_of", "own_dtype", "unit_of", "with_mask",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -217,11 +217,9 @@ def _all_integers(value: Any) -> bool:
 
 
 def leave(y: Array, x: Any, w: Any, out: Any = None) -> Any:
-    """The result as x came: with its labels where they still fit, of bfloat16 where both were."""
+    """The result as x came: with its labels where they still fit."""
     if out is not None:
         return out
-    if _is_bfloat16(x) and _is_bfloat16(w):
-        y = y.astype(x.dtype)
     if hasattr(x, "iloc"):
         return _relabel_table(y, x)
     return _relabel_axes(y, x) if _is_named(x) else y
@@ -234,6 +232,11 @@ def with_mask(y: Array, mask: Array, x: Any) -> Any:
     if hasattr(x, "uncertainty"):
         return type(x)(y, mask=mask, meta=x.meta, wcs=x.wcs if y.shape == np.shape(x.data) else None)
     return np.ma.MaskedArray(y, mask=mask)
+
+
+def own_dtype(x: Any, w: Any) -> Any:
+    """The dtype of a result that the engine does not know itself, where both arrays came in it; else None."""
+    return x.dtype if _is_bfloat16(x) and _is_bfloat16(w) else None
 
 
 def _is_bfloat16(value: Any) -> bool:

@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, numpy_kernel
-from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error
+from .accuracies import read_accuracy
+from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error, overlaps
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import to_int
 from .plan import SEPARATIONS, Plan, choose, forget_plans, forgetters
 from .question import extent_of, question_of, read_fill
 from .spec import ConvSpec
+from .storing import store
 from .threads import MOST_THREADS, get_num_threads
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "Program",
     "bind",
     "check_cotangent",
+    "check_planned",
     "count_threads",
     "instruction_sets",
     "outputs_redone",
@@ -60,6 +63,7 @@ class Program:
         "w_shape",
         "y_dtype",
         "y_shape",
+        "result_dtype",
     )
 
     def __init__(self, plan: Plan) -> None:
@@ -67,13 +71,28 @@ class Program:
         numbers = plan.arithmetic
         self.x_shape, self.w_shape, self.y_shape = plan.spec.x_shape, plan.spec.w_shape, plan.spec.y_shape
         self.x_dtype, self.w_dtype, self.y_dtype = numbers.x, numbers.w, numbers.y
+        self.result_dtype = numbers.result
         self._runner = None if plan.method == "numpy" else _runner(plan)
         # For taps that are not finite, see `_other`.
         self._fallback: Program | None = None
 
     def __call__(self, x: Array, w: Any, bias: Array | None = None, out: Any = None, threads: int = 0) -> Array:
-        """The result for x and w of the planned shapes. w may be packed taps."""
-        y = self.new_result() if out is None else check_out(out, self.y_shape, self.y_dtype, (x, w, bias))
+        """The result for x and w of the planned shapes. w may be packed taps.
+
+        Sums that `out` cannot take as they come, as it is of another dtype or an input, are made beside it first.
+        """
+        if out is not None:
+            check_out(out, self.y_shape, self.result_dtype)
+        in_place = out is not None and out.dtype == self.y_dtype and not overlaps(out, (x, w, bias))
+        y = self._sum(x, w, bias, out if in_place else self.new_result(), threads)
+        if in_place or (out is None and self.result_dtype == self.y_dtype):
+            return y
+        stored = np.empty(self.y_shape, self.result_dtype) if out is None else out
+        store(y, stored, self.plan.arithmetic.rounding, self.plan.arithmetic.overflow, threads)
+        return stored
+
+    def _sum(self, x: Array, w: Any, bias: Array | None, y: Array, threads: int) -> Array:
+        """The sums, in y, which is of their type."""
         if x.dtype != self.x_dtype:
             x = x.astype(self.x_dtype)
         if isinstance(w, np.ndarray) and w.dtype != self.w_dtype:
@@ -102,7 +121,7 @@ class Program:
                 "packed taps must be finite where they can reach outside x; pass the taps with each call"
             )
         if self.plan.exchanged or self.plan.tile:
-            return self._other()(x, w, bias, y, threads)
+            return self._other()._sum(x, w, bias, y, threads)
         _assign(y, _run_numpy(self.plan, x, w, bias))
         return y
 
@@ -115,6 +134,8 @@ class Program:
     def core_call(self, x_dtype: np.dtype[Any], w_dtype: np.dtype[Any], n_threads: int) -> CoreCall | None:
         """For arrays of dtypes that the core reads as they are; None otherwise."""
         if self._runner is None or (x_dtype, w_dtype) != (self.x_dtype, self.w_dtype):
+            return None
+        if self.result_dtype != self.y_dtype:
             return None
         total = self.plan.arithmetic.sum
         bias_dtype = total if total.kind in "fc" else None
@@ -195,10 +216,19 @@ def instruction_sets() -> tuple[str, list[str]]:
     return _core.isa(), _core.isas()
 
 
-def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None) -> Array:
-    """Any spec on two arrays, in NumPy's promotion of their dtypes."""
-    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
-    return program_of(plan)(x, w, bias, None, threads or 0)
+def run_spec(
+    spec: ConvSpec,
+    x: Array,
+    w: Array,
+    method: str,
+    threads: int | None,
+    numbers: Arithmetic | None = None,
+    accuracy: str = "default",
+) -> Array:
+    """Any spec on two arrays, in NumPy's promotion of their dtypes unless `numbers` says in which."""
+    numbers = arithmetic_of(x.dtype, w.dtype) if numbers is None else numbers
+    plan = choose(spec, numbers, read_threads(threads), method, read_accuracy(accuracy))
+    return program_of(plan)(x, w, None, None, threads or 0)
 
 
 def bind(
@@ -208,11 +238,14 @@ def bind(
     before: Callable[[Array], Array] = lambda x: x,
     before_taps: Callable[[Array], Array] = lambda w: w,
     after: Callable[[Array], Array] = lambda y: y,
+    before_out: Callable[[Array], Array] | None = None,
 ) -> Plan:
     """A plan that runs: with taps packed now, or with the ones it is called with.
 
-    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back.
+    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back; an `out` is turned as x is
+    unless `before_out` says otherwise.
     """
+    turn_out = before if before_out is None else before_out
     n_threads = threads or 0
     packed = None if taps is None else program.pack(before_taps(taps), n_threads)
 
@@ -221,8 +254,9 @@ def bind(
         other = packed if w is None else before_taps(enter(w, "w"))
         if other is None:
             raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
-        _check_planned(program, given, other)
-        return after(program(given, other, None, None if out is None else before(out), n_threads))
+        check_planned("x", given, program.x_shape, program.x_dtype)
+        check_planned("w", other, program.w_shape, program.w_dtype)
+        return after(program(given, other, None, None if out is None else turn_out(out), n_threads))
 
     return dataclasses.replace(program.plan, run=run)
 
@@ -243,27 +277,24 @@ def check_cotangent(dy: Array, spec: ConvSpec) -> None:
         raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {spec.y_shape}")
 
 
-def _check_planned(program: Program, x: Array, w: Any) -> None:
+def check_planned(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Plans are called by users, with whatever arrays they have then."""
-    for name, array, shape, dtype in (
-        ("x", x, program.x_shape, program.x_dtype),
-        ("w", w, program.w_shape, program.w_dtype),
-    ):
-        if isinstance(array, np.ndarray) and array.shape != shape:
-            raise ShapeError(f"{name} has shape {array.shape}, the plan is for {shape}")
-        if isinstance(array, np.ndarray) and not np.can_cast(array.dtype, dtype, "safe"):
-            raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
+    if isinstance(array, np.ndarray) and array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}, the plan is for {shape}")
+    if isinstance(array, np.ndarray) and not np.can_cast(array.dtype, dtype, "safe"):
+        raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
 
 
 def _runner(plan: Plan) -> Any:
     return _core.Runner(
-        question=question_of(plan.run_spec, plan.arithmetic, plan.exchanged),
+        question=question_of(plan.run_spec, plan.arithmetic.summed, plan.exchanged),
         method=plan.method,
         tile=plan.tile,
         separates=SEPARATIONS.index(plan.separates),
         rank=plan.rank,
         needs_finite=_needs_finite_taps(plan),
-        guards=plan.accuracy != "normwise",
+        guards=plan.accuracy not in ("normwise", "correct"),
+        rounds_to=plan.arithmetic.y.name if plan.arithmetic.rounds_once else "",
     )
 
 

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, widen
+from .accuracies import read_accuracy
+from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
+from .carried import own_dtype
 from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
@@ -57,6 +59,7 @@ def conv(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -78,7 +81,7 @@ def conv(
     groups : int
         Channels are split into this many groups that do not see each other.
     layout : {"channels_first", "channels_last"}
-    method, accuracy, overflow, dtype, threads, out
+    method, accuracy, overflow, dtype, rounding, threads, out
         As in `flipslide.convolve`.
 
     Returns
@@ -103,7 +106,10 @@ def conv(
     -----
     Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (2016).
     """
-    return _conv(x, w, bias, out, stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads)
+    return _conv(
+        x, w, bias, out,
+        stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding,
+    )  # fmt: skip
 
 
 def conv_transpose(
@@ -119,7 +125,12 @@ def conv_transpose(
     output_size: Any = None,
     layout: str = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
+    overflow: str = "raise",
+    dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
+    out: Array | None = None,
 ) -> Array:
     """A transposed layer: the adjoint of `conv` with the same taps, plus a bias.
 
@@ -129,7 +140,8 @@ def conv_transpose(
         (N − 1)·stride − lo − hi + D + output_padding
 
     outputs per axis; output_padding (0 … stride − 1) or output_size chooses among the sizes
-    that the layer maps to N. padding="same" gives N·stride.
+    that the layer maps to N. Up to the dilation it may be larger: outputs behind the last stamp, which are
+    the bias alone. padding="same" gives N·stride. All other words are those of `conv`.
 
     Examples
     --------
@@ -137,22 +149,23 @@ def conv_transpose(
     >>> fs.nn.conv_transpose(np.ones((1, 1, 2)), np.array([[[1.0, -1.0, 2.0]]]), stride=2)
     array([[[ 1., -1.,  3., -1.,  2.]]])
     """
+    dtype = own_dtype(x, w) if dtype is None and out is None else dtype
     x, w = enter(x, "x"), enter(w, "w")
     check_layer(x.shape, w.shape, layout, "C, K/groups")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = _settled(
+        LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding)
+    )
     channels = Channels.of(options)
     check_groups(groups, x.shape[channels.axis(x.ndim)], w.shape[0])
     axes = _transposed_axes(channels.sizes(x.shape), w.shape[2:], options, output_padding, output_size)
     spec = _transposed_spec(x.shape[0], axes, w.shape, options)
-    given, expected = x.shape, channels.joined(spec.y_shape)
-    if given != expected:
+    expected = channels.joined(spec.x_shape)
+    if x.shape != expected:
         raise ShapeError(
-            f"x has shape {given}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
+            f"x has shape {x.shape}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
-    transposed = spec.grad_input()._replace(conj_w=False)
-    bias = _enter_bias(bias, channels.groups * w.shape[1], np.result_type(x, w))
-    y = run_spec(transposed, channels.split(x), channels.split_taps(w), method, threads, bias)
-    return y.reshape(channels.joined(y.shape))
+    program = _program_of(spec, (x.dtype, w.dtype), options, out_dtype(out))
+    return _run_layer(program, channels, x, w, bias, channels.groups * w.shape[1], out, threads)
 
 
 def conv_input_grad(
@@ -166,6 +179,7 @@ def conv_input_grad(
     groups: int = 1,
     layout: str = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> Array:
     """dx of `conv`: the adjoint of x ↦ conv(x, w), of shape x_shape.
@@ -179,7 +193,7 @@ def conv_input_grad(
     array([[[1., 0., 2., 1., 2.]]])
     """
     dy, w = enter(dy, "dy"), enter(w, "w")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     return _input_grad(options.spec(read_shape(x_shape, "x_shape"), w.shape), dy, w, options)
 
 
@@ -194,6 +208,7 @@ def conv_weight_grad(
     groups: int = 1,
     layout: str = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> Array:
     """dw of `conv`: the adjoint of w ↦ conv(x, w), of shape w_shape.
@@ -207,7 +222,7 @@ def conv_weight_grad(
     array([[[3., 6., 9.]]])
     """
     dy, x = enter(dy, "dy"), enter(x, "x")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     return _weight_grad(options.spec(x.shape, read_shape(w_shape, "w_shape")), dy, x, options)
 
 
@@ -222,6 +237,7 @@ def conv_grads(
     groups: int = 1,
     layout: str = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array, Array]:
     """The gradients (dx, dw, db) of Σ y·dy, with y = conv(x, w, bias, …).
@@ -237,13 +253,10 @@ def conv_grads(
     (array([1., 0., 2., 1., 2.]), array([3., 6., 9.]), array([3.]))
     """
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     spec = options.spec(x.shape, w.shape)
     dx, dw = _input_grad(spec, dy, w, options), _weight_grad(spec, dy, x, options)
-    channel_axis = Channels.of(options).axis(dy.ndim)
-    others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
-    wide = widen(dy)
-    db = narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
+    db = _bias_grad(dy, Channels.of(options).axis(dy.ndim), options)
     return dx, dw, db.astype(np.result_type(dy, x, w), copy=False)
 
 
@@ -276,7 +289,7 @@ def plan(
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
+    options = _settled(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     call = (read_shape(x_shape, "x_shape"), w_shape), (np.dtype(dtype), w_dtype), options
     if tune:
         tune_plan(_program(*call).plan, method)
@@ -298,22 +311,35 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
     """Any call of `conv`. Those that the core knows already do not come here (see `remember`)."""
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
-        return _conv(plain_x, plain_w, bias, out, *given)
-    options = frozen(LayerOptions(*given))
-    program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
+        options = LayerOptions(*given)
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
+        return _conv(plain_x, plain_w, bias, out, *options)
+    options = _settled(LayerOptions(*given))
+    program = _program((x.shape, w.shape), (x.dtype, w.dtype), options, out_dtype(out))
+    channels = Channels.of(options)
+    return _run_layer(program, channels, x, w, bias, w.shape[0], out, options.threads)
+
+
+def _run_layer(
+    program: Program, channels: Channels, x: Array, w: Array, bias: Any, filters: int, out: Any, threads: Any
+) -> Array:
+    """A layer with `filters` output channels, on arrays whose channels are not split yet."""
     y_shape = channels.joined(program.y_shape)
     into = None
     if out is not None:
-        into = channels.split(check_out(out, y_shape, program.y_dtype, (x, w, bias)))
-    bias = _enter_bias(bias, w.shape[0], program.y_dtype)
-    y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(options.threads))
+        into = channels.split(check_out(out, y_shape, program.result_dtype))
+    bias = _enter_bias(bias, filters, program.y_dtype)
+    y = program(channels.split(x), channels.split_taps(w), bias, into, count_threads(threads))
     result: Array = y.reshape(y_shape) if out is None else out
     return result
 
 
 def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
-    options = frozen(LayerOptions(*given))
+    options = _settled(LayerOptions(*given))
+    if options.rounding is not None:
+        return None
     program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
     found = program.core_call(x.dtype, w.dtype, count_threads(options.threads))
     if found is None:
@@ -326,10 +352,18 @@ def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
 _conv = remember(_prepare, _call, len(LayerOptions._fields))
 
 
+def _settled(options: LayerOptions) -> LayerOptions:
+    return frozen(options)._replace(accuracy=read_accuracy(options.accuracy))
+
+
 @lru_cache(maxsize=1024)
-def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions) -> Program:
-    """Everything about a call that does not depend on the values in its arrays."""
-    spec, arithmetic = options.spec(*shapes), arithmetic_of(*dtypes, options.dtype, options.overflow)
+def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions, into: Any = None) -> Program:
+    """Everything about a call that does not depend on the values in its arrays; `into` is the dtype of `out`."""
+    return _program_of(options.spec(*shapes), dtypes, options, into)
+
+
+def _program_of(spec: ConvSpec, dtypes: tuple[Any, Any], options: LayerOptions, into: Any) -> Program:
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     return program_of(choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy))
 
 
@@ -402,11 +436,18 @@ def _transposed_axes(
 
 
 def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, options: LayerOptions) -> ConvSpec:
-    """The layer that is transposed: it takes the result's shape to that of x."""
+    """The transposed layer: the gradient of the layer that takes the result's shape to that of x.
+
+    Behind an output padding of `stride` or more that layer would have more outputs than x has samples.
+    """
     sizes, channels = tuple(axis.transposed_outputs for axis in axes), Channels.of(options)
     filters = channels.groups * w_shape[1]
     x_shape = (batch, *sizes, filters) if channels.last else (batch, filters, *sizes)
-    return options._replace(padding=tuple((axis.lo, axis.hi) for axis in axes)).spec(x_shape, w_shape)
+    layer = options._replace(padding=tuple((axis.lo, axis.hi) for axis in axes)).spec(x_shape, w_shape)
+    transposed = layer.grad_input()._replace(conj_w=False)
+    return transposed._replace(
+        axes=tuple(made._replace(x=axis.n) for made, axis in zip(transposed.axes, axes, strict=True))
+    )
 
 
 # ------------------------------------------------------------------------------ gradients
@@ -415,15 +456,29 @@ def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, op
 def _input_grad(spec: ConvSpec, dy: Array, w: Array, options: LayerOptions) -> Array:
     channels = Channels.of(options)
     split = _split_cotangent(dy, spec, channels)
-    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), options.method, options.threads)
+    how = options.method, options.threads, None, options.accuracy
+    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), *how)
     return dx.reshape(channels.joined(dx.shape))
 
 
 def _weight_grad(spec: ConvSpec, dy: Array, x: Array, options: LayerOptions) -> Array:
     channels = Channels.of(options)
     split = _split_cotangent(dy, spec, channels)
-    dw = run_spec(spec.grad_weight(), channels.split(x), split, options.method, options.threads)
+    how = options.method, options.threads, None, options.accuracy
+    dw = run_spec(spec.grad_weight(), channels.split(x), split, *how)
     return dw.reshape(dw.shape[0] * dw.shape[1], *dw.shape[2:])
+
+
+def _bias_grad(dy: Array, channel_axis: int, options: LayerOptions) -> Array:
+    """The sum of dy over all but its channels: over taps that are all one, where it is rounded once."""
+    if read_accuracy(options.accuracy) == "correct" and dy.dtype.kind in "fc" and dy.size:
+        rows = np.moveaxis(dy, channel_axis, 0).reshape(dy.shape[channel_axis], -1)
+        ones = np.ones(rows.shape[1:], dy.dtype)
+        spec = ConvSpec.of(rows.shape, ones.shape, mode="valid", correlate=True)
+        return run_spec(spec, rows, ones, "auto", options.threads, None, "correct")[:, 0]
+    others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
+    wide = widen(dy)
+    return narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
 
 
 def _split_cotangent(dy: Array, spec: ConvSpec, channels: Channels) -> Array:

@@ -30,6 +30,7 @@ class SignalOptions(NamedTuple):
     overflow: Any = "raise"
     dtype: Any = None
     threads: Any = None
+    rounding: Any = None
 
     def spec(self, x_shape: Shape, w_shape: Shape, correlate: bool) -> ConvSpec:
         """The sum that a call with frozen options means."""
@@ -60,6 +61,7 @@ class LayerOptions(NamedTuple):
     overflow: Any = "raise"
     dtype: Any = None
     threads: Any = None
+    rounding: Any = None
 
     def spec(self, x_shape: Shape, w_shape: Shape) -> ConvSpec:
         """The sum that a call with frozen options means, channels split into groups."""

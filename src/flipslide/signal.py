@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, widen
-from .carried import axes_of, check_fill, leave
-from .errors import FlipslideError, ShapeError, unknown_word
+from .accuracies import read_accuracy
+from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .carried import axes_of, check_fill, leave, own_dtype
+from .errors import DtypeError, FlipslideError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
     Program,
     bind,
     check_cotangent,
+    check_planned,
     count_threads,
     program_of,
     read_threads,
     remember,
     run_spec,
 )
-from .geometry import extend_index, layer_axes, read_shape
+from .extension import write_out, written_in
+from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
-from .spec import ConvSpec, Shape
+from .spec import ConvSpec, Extension, Shape
 from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
@@ -47,6 +51,7 @@ def convolve(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -65,8 +70,10 @@ def convolve(
     of which every stride-th is computed. A window (start, count) in place of the word asks for just these
     outputs: y[m] for m = 0 … count − 1, which may lie anywhere. Outside its samples x is `boundary`: "zero",
     "constant" (fill_value), "edge", "symmetric" (d c b a | a b c d | d c b a), "mirror"
-    (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis. With "renormalize" nothing
-    stands there: an output is Σ w·x / Σ w over the samples in its window.
+    (d c b | a b c d | c b a) or "wrap". Rules that count with samples are written out around x first:
+    "odd_symmetric" and "odd_mirror" (2a − b, 2a − c, … about the first and the last sample), "antisymmetric"
+    (−b −a | a b c d | −d −c), "smooth" (on through the last two samples), "line" (through the first and the last).
+    With "renormalize" nothing stands there: an output is Σ w·x / Σ w over the samples in its window.
 
     Parameters
     ----------
@@ -79,8 +86,9 @@ def convolve(
         One for all axes, or a tuple with one per axis.
     axes : int or tuple of int, optional
         The convolved axes of x; by default the last w.ndim.
-    boundary : str or tuple of str
-    fill_value : number
+    boundary : str, or per axis a str or a pair (before, after)
+        Along a single axis a pair alone is its two sides.
+    fill_value : number, or per axis a number or a pair (before, after)
         For boundary="constant".
     center : {"lower", "upper"} or int, optional
         In mode "same", the position in the span that lies over the output: (D − 1)//2
@@ -89,16 +97,22 @@ def convolve(
     stride, dilation : int or tuple of int
     method : str
         "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
-    accuracy : {"default", "normwise", "strict", "fast"}
+    accuracy : {"default", "normwise", "strict", "correct", "fast"}
         Which error bounds are good enough: of each output by the samples it sees, by its tile, or by its own terms;
-        see Plan.error_bound.
+        "correct" is the exact sum rounded once, with the same bits on every processor. See Plan.error_bound;
+        `set_accuracy` says what "default" stands for.
     overflow : {"raise", "wrap", "saturate"}
         What to do when an integer sum might not fit the result's dtype.
     dtype : dtype, optional
-        Of the sum and the result; by default NumPy's promotion of x and w.
+        Of the sum and the result; by default NumPy's promotion of x and w. With `rounding`, integers that a float
+        sum is rounded to.
+    rounding : {"half_even", "half_away", "toward_zero"}, optional
+        How a float sum becomes an integer of `dtype` or `out`, as in OpenCV, in MATLAB, and in C, NumPy and
+        scipy.ndimage; `overflow` says what becomes of one beyond its range, and NaN counts as 0 where that does not
+        raise.
     threads : int, optional
     out : ndarray, optional
-        Where to write the result. It may not overlap an input.
+        Where to write the result. It may be of another dtype that the result can be cast to, or lie over an input.
     nan : {"propagate", "omit", "zero", "raise"}
         What a NaN does, and a sample that x's own mask hides: reach every output whose window it is in (a
         masked result, where x is masked), be left out of the sums, count as 0, or be an error.
@@ -136,6 +150,8 @@ def convolve(
     array([3, 5])
     >>> fs.convolve([1.0, float("nan"), 3.0], [1, 2, 1], "same", nan="omit")
     array([0.66666667, 2.        , 2.        ])
+    >>> fs.convolve([1, 2, 250], [0.5, 1.0, 0.5], "same", dtype="uint8", rounding="half_even", overflow="saturate")
+    array([  2, 128, 251], dtype=uint8)
 
     Notes
     -----
@@ -143,13 +159,26 @@ def convolve(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
         return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -168,6 +197,7 @@ def correlate(
     accuracy: str = "default",
     overflow: str = "raise",
     dtype: Any = None,
+    rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -193,13 +223,26 @@ def correlate(
     """
     if missing:
         options = SignalOptions(
-            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads
+            mode,
+            axes,
+            boundary,
+            fill_value,
+            center,
+            stride,
+            dilation,
+            method,
+            accuracy,
+            overflow,
+            dtype,
+            threads,
+            rounding,
         )
         present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
         return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
+        rounding,
     )  # fmt: skip
 
 
@@ -216,6 +259,7 @@ def convolve_grads(
     stride: Any = 1,
     dilation: Any = 1,
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
     """The gradients (dx, dw) of Σ y·dy, with y = convolve(x, w, …).
@@ -224,7 +268,8 @@ def convolve_grads(
     a convolution is, computed as convolutions again (for complex arrays under
     ⟨a, b⟩ = Re Σ ā·b, the convention of PyTorch).
 
-    Shapes: dy as the result of the same call of `convolve`, dx as x, dw as w.
+    Shapes: dy as the result of the same call of `convolve`, dx as x, dw as w. accuracy="correct" is for
+    boundary="zero": the others add up gradients after they are rounded.
 
     Examples
     --------
@@ -233,7 +278,9 @@ def convolve_grads(
     >>> dx, dw
     (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
     """
-    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    options = SignalOptions(
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, threads=threads
+    )
     return _grads(False, dy, x, w, frozen(options))
 
 
@@ -250,6 +297,7 @@ def correlate_grads(
     stride: Any = 1,
     dilation: Any = 1,
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
     """The gradients (dx, dw) of Σ y·dy, with y = correlate(x, w, …). As `convolve_grads`.
@@ -260,7 +308,9 @@ def correlate_grads(
     >>> fs.correlate_grads([1, 1, 1], [0, 1, 2, 3, 4], [1, -1, 2])
     (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
     """
-    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    options = SignalOptions(
+        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, threads=threads
+    )
     return _grads(True, dy, x, w, frozen(options))
 
 
@@ -314,11 +364,19 @@ def plan(
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads
     )
     shapes = read_shape(x_shape, "x_shape"), w_shape
-    program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
+    program, _, extensions = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
     if tune:
         tune_plan(program.plan, method)
-        program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
-    return bind(program, taps, threads)
+        program, _, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
+    if not extensions:
+        return bind(program, taps, threads)
+
+    def before(x: Array) -> Array:
+        check_planned("x", x, shapes[0], x_dtype)
+        return _extended(x, program, extensions)
+
+    made = bind(program, taps, threads, before=before, before_out=lambda out: out)
+    return replace(made, extensions=extensions)
 
 
 def output_shape(
@@ -384,10 +442,17 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
         options = options._replace(axes=axes_of(x, options.axes))
+        if out is None and options.dtype is None:
+            options = options._replace(dtype=own_dtype(x, w))
         y = (_correlate if correlated else _convolve)(plain_x, plain_w, bias, out, *options)
         labelled: Array = leave(y, x, w, out)
         return labelled
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
+    if _slides_nothing(w, options.axes):
+        return _scale(correlated, x, w, out, options)
+    dtypes, into = (x.dtype, w.dtype), out_dtype(out)
+    program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
+    if extensions:
+        x = _extended(x, program, extensions)
     result: Array = program(x, w, bias, out, n_threads)
     return result
 
@@ -395,14 +460,51 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
-    if are_asked_for(x, options.boundary):
+    if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
         return None
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
-    return program.core_call(x.dtype, w.dtype, n_threads)
+    program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
+    return None if extensions else program.core_call(x.dtype, w.dtype, n_threads)
+
+
+def _extended(x: Array, program: Program, extensions: tuple[Extension, ...]) -> Array:
+    return write_out(x.astype(program.x_dtype, copy=False), extensions)
 
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
 _correlate = remember(partial(_prepare, True), partial(_call, True), len(SignalOptions._fields))
+
+
+def _slides_nothing(w: Array, axes: Any) -> bool:
+    """Whether no axis is convolved: one tap without axes, or `axes=()`."""
+    return w.ndim == 0 or (axes is not None and is_sequence(axes) and len(axes) == 0)
+
+
+def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
+    """The sum over no axis, which is one product for each output: a convolution with one tap along a new axis."""
+    if w.ndim not in (0, x.ndim) or any(n != k and 1 not in (n, k) for n, k in zip(x.shape, w.shape, strict=False)):
+        raise ShapeError(
+            f"axes=() convolves nothing and multiplies, and w of shape {w.shape} does not broadcast with x of {x.shape}"
+        )
+    given = options._asdict()
+    words = {name: given[name] for name in SLIDING if given[name] != ()}
+    ConvSpec.of((1,), (1,), **words)  # words that mean nothing are errors here as well
+    options = options._replace(**(SLIDING | {"mode": "valid", "axes": -1}))
+    verb = _correlate if correlated else _convolve
+    into = out[..., None] if isinstance(out, np.ndarray) else out
+    y: Array = verb(x[..., None], w[..., None] if w.ndim else w[None], None, into, *options)
+    return y[..., 0] if out is None else out
+
+
+#: The words that say how an axis is slid over, and what they are where there is none.
+SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
+
+
+class Prepared(NamedTuple):
+    """All of a call but its arrays."""
+
+    program: Program
+    threads: int
+    extensions: tuple[Extension, ...]  # what is written around x before the program can run
 
 
 def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, options: SignalOptions) -> Any:
@@ -416,36 +518,46 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
 
 
 def _program_for(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions
-) -> tuple[Program, int]:
+    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
+) -> Prepared:
     check_fill(options.fill_value)
+    options = options._replace(accuracy=read_accuracy(options.accuracy))
     fill_type: Any = type(options.fill_value)
     try:
-        return _program(correlated, shapes, dtypes, fill_type, options)
+        return _program(correlated, shapes, dtypes, fill_type, options, into)
     except TypeError as error:
         if isinstance(error, FlipslideError):
             raise
     # A list among the options cannot be remembered; a tuple can.
-    return _program(correlated, shapes, dtypes, fill_type, frozen(options))
+    return _program(correlated, shapes, dtypes, fill_type, frozen(options), into)
 
 
 @lru_cache(maxsize=1024)
 def _program(
-    correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], fill_type: Any, options: SignalOptions
-) -> tuple[Program, int]:
+    correlated: bool,
+    shapes: tuple[Shape, Shape],
+    dtypes: tuple[Any, Any],
+    fill_type: Any,
+    options: SignalOptions,
+    into: Any,
+) -> Prepared:
     """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
-    0 threads stand for this thread's setting.
+    0 threads stand for this thread's setting; `into` is the dtype of `out`.
 
     The type of the fill value belongs to the key: 1 and 1.0 are equal, but not in a sum of
     fractions. All other options mean the same when they are equal.
     """
     spec = options.spec(*shapes, correlated)
     _warn_of_another_axis(*shapes, options)
-    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow)
+    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, arithmetic.y)
+    extensions = spec.extensions
+    if extensions:
+        spec = spec.written_out()
+        arithmetic = arithmetic._replace(x=written_in(extensions, dtypes[0], arithmetic))
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
-    return program_of(plan), count_threads(options.threads)
+    return Prepared(program_of(plan), count_threads(options.threads), extensions)
 
 
 forgetters.append(_program.cache_clear)
@@ -470,24 +582,36 @@ def _warn_of_another_axis(x_shape: Shape, w_shape: Shape, options: SignalOptions
 
 def _grads(correlated: bool, dy: Any, x: Any, w: Any, options: SignalOptions) -> tuple[Array, Array]:
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
-    spec, how = options.spec(x.shape, w.shape, correlated), (options.method, options.threads)
+    spec = options.spec(x.shape, w.shape, correlated)
+    how = options.method, options.threads, read_accuracy(options.accuracy)
     check_cotangent(dy, spec)
     return grad_input(spec, dy, w, *how), _grad_weight(spec, dy, x, *how)
 
 
-def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None) -> Array:
+def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None, accuracy: str) -> Array:
     """dw. Without outputs it is a sum of nothing, and there is no window to slide over x."""
-    if spec.n_outputs:
-        return run_spec(spec.grad_weight(), x, dy, method, threads)
-    return np.zeros(spec.w_shape, arithmetic_of(x.dtype, dy.dtype).y)
+    numbers, extensions = arithmetic_of(x.dtype, dy.dtype), spec.extensions
+    if not spec.n_outputs:
+        return np.zeros(spec.w_shape, numbers.y)
+    if extensions:
+        numbers = numbers._replace(x=written_in(extensions, x.dtype, numbers))
+        spec, x = spec.written_out(), write_out(x.astype(numbers.x), extensions)
+    return run_spec(spec.grad_weight(), x, dy, method, threads, numbers, accuracy)
 
 
-def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:
+def grad_input(
+    spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None, accuracy: str = "default"
+) -> Array:
     """dx. Where the boundary read samples of x again, their gradients are added up there."""
     if all(axis.boundary == "zero" for axis in spec.axes):
-        return run_spec(spec.grad_input(), dy, w, method, threads)
+        return run_spec(spec.grad_input(), dy, w, method, threads, None, accuracy)
+    if accuracy == "correct" and dy.dtype.kind in "fc":
+        raise ParameterError(
+            "accuracy='correct' of dx needs boundary='zero': where a boundary reads samples of x again, gradients are "
+            "added up after they are rounded; pad x yourself (fs.pad) and use boundary='zero', or accuracy='strict'"
+        )
     extended, lows = _extend(spec)
-    dx = run_spec(extended.grad_input(), dy, w, method, threads)
+    dx = run_spec(extended.grad_input(), dy, w, method, threads, None, accuracy)
     for axis, low in zip(spec.axes, lows, strict=True):
         dx = _fold(dx, axis.x_dim, axis.x, low, axis.boundary)
     return dx
@@ -504,12 +628,26 @@ def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
     return spec._replace(axes=tuple(axes), fill=0), lows
 
 
-def _fold(dx: Array, dim: int, n: int, low: int, boundary: str) -> Array:
-    """The adjoint of extending one axis: every place adds to the sample it was read from."""
-    places = [extend_index(i - low, n, boundary) for i in range(dx.shape[dim])]
-    moved = np.moveaxis(widen(dx), dim, 0)
+def _fold(dx: Array, dim: int, n: int, low: int, boundary: str | Sides) -> Array:
+    """The adjoint of extending one axis: every place adds to the samples it was made of."""
+    sides = boundary if isinstance(boundary, Sides) else Sides(boundary, boundary)
+    counts = isinstance(boundary, Sides) and dx.dtype.kind in "iu"
+    moved = np.moveaxis(dx.astype(object) if counts else widen(dx), dim, 0)
     folded = moved[low : low + n].copy()
-    for place in [i for i in range(len(places)) if not low <= i < low + n]:
-        if places[place] is not None:
-            folded[places[place]] += moved[place]
-    return narrow(np.moveaxis(folded, 0, dim), dx, len(places))
+    for i in (*range(-low, 0), *range(n, dx.shape[dim] - low)):
+        for sample, weight in extend_terms(i, n, sides.rule(i)):
+            folded[sample] += moved[low + i] * (weight if isinstance(weight, int) or counts else float(weight))
+    if counts:
+        return _whole(np.moveaxis(folded, 0, dim), dx.dtype)
+    return narrow(np.moveaxis(folded, 0, dim), dx, dx.shape[dim])
+
+
+def _whole(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Python's numbers as integers of a dtype, or an error."""
+    limits = np.iinfo(dtype)
+    for value in values.flat:
+        if value != int(value):
+            raise DtypeError(f"a gradient is {value}, which {dtype} cannot hold; convert the arrays to a float dtype")
+        if not limits.min <= value <= limits.max:
+            raise IntegerOverflowError(f"a gradient is {value}, beyond {dtype}; convert the arrays to a wider dtype")
+    return values.astype(dtype)

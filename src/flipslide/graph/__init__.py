@@ -88,10 +88,10 @@ class Graph(Computation, Shown):
     def formats(self) -> tuple[str, ...]:
         return (*FORMATS, "dot", "mmd")
 
-    def render(self, kind: str, theme: str = "") -> str | bytes:
+    def render(self, kind: str, theme: str = "", speed: float = 1, width: float | None = None) -> str | bytes:
         if kind in ("dot", "mmd"):
             return self.to_dot() if kind == "dot" else self.to_mermaid()
-        return super().render(kind, theme)
+        return super().render(kind, theme, speed, width)
 
     def to_json(self, indent: int | None = None) -> str:
         return to_json(self, indent)
@@ -145,25 +145,26 @@ def graph(
     graph of convolve(x, w), mode 'valid'
     nodes: 5 x, 3 w, 9 ×, 3 +, 3 y, L
     x = 0 1 2 3 4
-    w = 1 -1 2
+    w = 1 −1 2
     <BLANKLINE>
-    y0 = w0·x2 + w1·x1 + w2·x0 = 2 - 1 + 0 = 1
-    y1 = w0·x3 + w1·x2 + w2·x1 = 3 - 2 + 2 = 3
-    y2 = w0·x4 + w1·x3 + w2·x2 = 4 - 3 + 4 = 5
+    y0 = w0·x2 + w1·x1 + w2·x0 = 2 − 1 + 0 = 1
+    y1 = w0·x3 + w1·x2 + w2·x1 = 3 − 2 + 2 = 3
+    y2 = w0·x4 + w1·x3 + w2·x2 = 4 − 3 + 4 = 5
     L  = y0 + y1 + y2 = 1 + 3 + 5 = 9
     <BLANKLINE>
     dw0 = x2·1 + x3·1 + x4·1 = 2 + 3 + 4 = 9
     dw1 = x1·1 + x2·1 + x3·1 = 1 + 2 + 3 = 6
     dw2 = x0·1 + x1·1 + x2·1 = 0 + 1 + 2 = 3
     dx0 = w2·1 = 2
-    dx1 = w1·1 + w2·1 = -1 + 2 = 1
-    dx2 = w0·1 + w1·1 + w2·1 = 1 - 1 + 2 = 2
-    dx3 = w0·1 + w1·1 = 1 - 1 = 0
+    dx1 = w1·1 + w2·1 = −1 + 2 = 1
+    dx2 = w0·1 + w1·1 + w2·1 = 1 − 1 + 2 = 2
+    dx3 = w0·1 + w1·1 = 1 − 1 = 0
     dx4 = w0·1 = 1
     """
     x, w = enter(x, "x"), enter(w, "w")
     words = settings_of(mode, boundary, fill_value, center, stride, dilation)
     spec = ConvSpec.of(x.shape, w.shape, axes=freeze(axes), correlate=correlates(operation), **words)
+    spec.check_repeated("graph")
     _check_products(spec, "fs.convolve_grads")
     return Graph(spec, x, w, operation, mode)
 
