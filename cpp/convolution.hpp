@@ -146,11 +146,12 @@ struct Convolution : Problem {
 // How many outputs this thread's last call summed again, as their transform was not exact enough or not finite.
 Index& outputs_redone();
 
-// Some outputs of one channel: [low, high) of every axis of the spec.
+// Some outputs of one channel, or of some that follow each other: [low, high) of every axis of the spec.
 struct Region {
   Index batch, group, out;
   const Index* low;
   const Index* high;
+  Index n_out = 1;
 };
 
 // Integer sums of the largest sample and the magnitudes of the taps stay below `most_reach`, so that the nearest

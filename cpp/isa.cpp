@@ -13,6 +13,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -23,6 +24,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -33,6 +35,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -63,6 +66,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       FS_SYMBOL(winograd),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
@@ -75,6 +79,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       FS_SYMBOL(winograd),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
@@ -88,6 +93,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       FS_SYMBOL(winograd),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},

@@ -11,6 +11,7 @@
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
 #include "microkernels/stream.hpp"
+#include "microkernels/winograd.hpp"
 
 namespace flipslide {
 
@@ -21,7 +22,8 @@ struct InstructionSet {
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
-  const FsMoments* moments;  // in floats, in doubles
+  const FsMoments* moments;    // in floats, in doubles
+  const FsWinograd* winograd;  // in floats, in doubles
   const FsExact* exact;
   const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;

@@ -284,6 +284,7 @@ def test_calls_are_run_as_they_are_counted() -> None:
     few = {
         "direct": calibrate.Call((40,), (3,)),
         "gemm": calibrate.layer((1, 2, 4, 4), (2, 2, 3, 3)),
+        "winograd": calibrate.layer((1, 2, 4, 4), (2, 2, 3, 3))._replace(tile=(4, 4)),
         "separable": calibrate.square(20, 3, rank=2),
         "box": calibrate.square(20, 9),
         "overlap": calibrate.Call((40,), (3,), (16,)),

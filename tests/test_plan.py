@@ -57,7 +57,7 @@ def test_layer_plan() -> None:
     rng = np.random.default_rng(0)
     x, w = rng.standard_normal((2, 32, 12, 12)), rng.standard_normal((32, 32, 3, 3))
     np.testing.assert_array_equal(fs.nn.plan(x.shape, w, np.float64, padding=1)(x), fs.nn.conv(x, w, padding=1))
-    assert fs.nn.plan(x.shape, w.shape, np.float64, padding=1).method == "gemm"
+    assert fs.nn.plan(x.shape, w.shape, np.float64, padding=1).method in ("gemm", "winograd")
 
 
 def test_the_longer_one_may_come_second() -> None:

@@ -27,20 +27,23 @@ struct Shapes {
   int dot_sums;
   // A tall stencil: rows of outputs. 0: taps cannot be operands of a multiply-add, and loading them costs more.
   int tall_rows;
+  // Products of transformed tiles: tiles and vectors of output channels. Live: tiles · vectors + vectors + 1.
+  int winograd_tiles, winograd_vectors;
 
   constexpr bool fits() const {
     return stencil_rows_of_many + stencil_tap_rows + 1 <= registers && stencil_rows_of_many >= 8 &&
            stencil_rows <= 2 * stencil_rows_of_many && strip_vectors >= 8 && 2 * complex_vectors >= 8 &&
            gemm_channels * gemm_vectors[gemm_channels == 8 ? 0 : 1] >= 8 &&
-           (gemm_channels + 1) * gemm_vectors[gemm_channels == 8 ? 0 : 1] + 1 <= registers;
+           (gemm_channels + 1) * gemm_vectors[gemm_channels == 8 ? 0 : 1] + 1 <= registers &&
+           winograd_tiles * winograd_vectors >= 8 && (winograd_tiles + 1) * winograd_vectors + 1 <= registers;
   }
 };
 
 constexpr Shapes kAllShapes[] = {
-    {32, 64, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 4, 4, 2, 16, 8},  // AVX-512
-    {16, 32, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 3, 3, 4, 8, 8},      // AVX2
-    {16, 16, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 0, 3, 4, 8, 0},      // SSE
-    {32, 16, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 0, 4, 2, 8, 8},   // NEON
+    {32, 64, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 4, 4, 2, 16, 8, 14, 2},  // AVX-512
+    {16, 32, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 3, 3, 4, 8, 8, 6, 2},       // AVX2
+    {16, 16, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 0, 3, 4, 8, 0, 6, 2},       // SSE
+    {32, 16, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 0, 4, 2, 8, 8, 14, 2},   // NEON
 };
 
 constexpr bool all_fit() {

@@ -105,6 +105,16 @@ FS_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) {
   return a;
 }
 
+// The larger of |a| and b, which is no NaN; b where a is one.
+template <class T>
+FS_INLINE Vec<T> larger_magnitude(Vec<T> a, Vec<T> b) {
+  for (int i = 0; i < 4; ++i) {
+    const T magnitude = a.lane[i] < T(0) ? -a.lane[i] : a.lane[i];
+    if (magnitude > b.lane[i]) b.lane[i] = magnitude;
+  }
+  return b;
+}
+
 // a0 b0 a1 b1 and a2 b2 a3 b3.
 template <class T>
 FS_INLINE Vec<T> zip_low(Vec<T> a, Vec<T> b) {
@@ -230,6 +240,30 @@ FS_INLINE Vec<T> operator-(Vec<T> a, Vec<T> b) {
 template <class T>
 FS_INLINE Vec<T> operator*(Vec<T> a, Vec<T> b) {
   return {a.v * b.v};
+}
+
+// The larger of |a| and b, which is no NaN; b where a is one. (A maximum of x86 is its second operand then.)
+template <class T>
+FS_INLINE Vec<T> larger_magnitude(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return {_mm512_max_ps(_mm512_abs_ps(a.v), b.v)};
+  else
+    return {_mm512_max_pd(_mm512_abs_pd(a.v), b.v)};
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return {_mm256_max_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v), b.v)};
+  else
+    return {_mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), a.v), b.v)};
+#elif defined(__SSE2__)
+  if constexpr (sizeof(T) == 4)
+    return {_mm_max_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), a.v), b.v)};
+  else
+    return {_mm_max_pd(_mm_andnot_pd(_mm_set1_pd(-0.0), a.v), b.v)};
+#else
+  const typename Vec<T>::Native magnitude = a.v < T(0) ? -a.v : a.v;
+  return {magnitude > b.v ? magnitude : b.v};
+#endif
 }
 
 // The lower halves of a and b, their lanes taken in turn: a0 b0 a1 b1 ...

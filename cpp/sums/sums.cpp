@@ -62,9 +62,11 @@ void run_region(const Convolution& c, const View& x, const PackedTaps& w, const 
                 const Region& region) {
   const Schedule schedule = schedule_of(c, x, w, bias, y, &region);
   const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
+  const Index end = region.out + region.n_out;
   for (Index tile = 0; tile < schedule.n_tiles; ++tile) {
     Watch::look();
-    run_tile(job, Do(job), {region.batch, region.group, region.out, region.out + 1}, tile);
+    for (Index first = region.out; first < end; first += schedule.channel_block)
+      run_tile(job, Do(job), {region.batch, region.group, first, std::min(end, first + schedule.channel_block)}, tile);
   }
 }
 

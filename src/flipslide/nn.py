@@ -268,12 +268,14 @@ def plan(
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
+    groups: int = 1,
+    layout: str = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
     tune: bool = False,
 ) -> Plan:
-    """What `conv` would do, for one group and channels first: print it, or call it.
+    """What `conv` would do: print it, or call it.
 
     w is a shape or the taps themselves, which are then packed once. tune=True measures which method
     is fastest and remembers it, as in `fs.plan`.
@@ -282,12 +284,12 @@ def plan(
     --------
     >>> import flipslide as fs
     >>> fs.nn.plan((8, 64, 56, 56), (64, 64, 3, 3), padding=1).method
-    'gemm'
+    'winograd'
     """
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    options = _settled(LayerOptions(stride, padding, dilation, 1, "channels_first", method, accuracy, threads=threads))
+    options = _settled(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     call = (read_shape(x_shape, "x_shape"), w_shape), (np.dtype(dtype), w_dtype), options
     if tune:
         tune_plan(_program(*call).plan, method)
