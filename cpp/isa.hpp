@@ -9,6 +9,7 @@
 #include "microkernels/butterflies.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
+#include "microkernels/reduction.hpp"
 
 namespace flipslide {
 
@@ -19,7 +20,8 @@ struct InstructionSet {
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
-  const FsMoments* moments;  // in floats, in doubles
+  const FsMoments* moments;        // in floats, in doubles
+  const FsReductions* reductions;  // of each compute type
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -8,6 +8,7 @@
 #define FS_FOR_EACH_METHOD(DO) \
   DO(direct)                   \
   DO(gemm)                     \
+  DO(reduction)                \
   DO(separable)                \
   DO(box)                      \
   DO(overlap)                  \

@@ -64,6 +64,7 @@ FLOATS, ALL = ("float32", "float64"), ("float32", "float64", "int32", "int64")
 REFERENCES = (
     Reference("direct", (*ALL, "int16"), (((60_000,), (31,)), ((200, 200), (7, 7)))),
     Reference("gemm", ALL, (((1, 1, 64, 24, 24), (1, 64, 64, 3, 3)), ((2, 1, 128, 14, 14), (1, 64, 128, 1, 1))), True),
+    Reference("reduction", ALL, (((64, 1, 1, 30, 30), (1, 64, 1, 28, 28)), ((4, 1, 4, 30, 30), (1, 4, 4, 28, 28))), True),
     Reference("separable", FLOATS, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("box", ALL, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("overlap", FLOATS, (((100_000,), (65,)), ((300, 300), (15, 15)))),
@@ -89,7 +90,7 @@ def calibrate() -> dict[str, dict[str, float]]:
     >>> import flipslide as fs
     >>> factors = fs.calibrate()
     >>> sorted(factors)
-    ['box', 'direct', 'fft', 'gemm', 'overlap', 'separable']
+    ['box', 'direct', 'fft', 'gemm', 'overlap', 'reduction', 'separable']
     """
     with _measuring:
         scale = {r.method: {name: _measure(r, name) for name in r.sums} for r in REFERENCES}
