@@ -135,7 +135,8 @@ def weight_grad_by_taps(
     split_dy = dy.reshape(len(x), groups, w_shape[0] // groups, *dy.shape[2:])
     dw = np.zeros((groups, w_shape[0] // groups, *w_shape[1:]), dy.dtype)
     for j in np.ndindex(*w_shape[2:]):
-        reach = (slice(dilation * i, dilation * i + stride * (m - 1) + 1, stride) for i, m in zip(j, dy.shape[2:]))
+        first = [dilation * i for i in j]
+        reach = (slice(i, i + stride * (m - 1) + 1, stride) for i, m in zip(first, dy.shape[2:], strict=True))
         seen = wide[(slice(None), slice(None), *reach)].reshape(len(x), groups, w_shape[1], *dy.shape[2:])
         dw[(..., *j)] = np.einsum("ngk...,ngc...->gkc", split_dy, seen)
     return dw.reshape(w_shape)

@@ -82,8 +82,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown boundary": (
         lambda: fs.convolve(X, W, boundary="nearest"),
         ParameterError,
-        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap'; "
-        "'nearest' is 'edge' here",
+        "boundary='nearest' is not known; use one of 'zero', 'constant', 'edge', 'symmetric', 'mirror', 'wrap', "
+        "'odd_symmetric', 'odd_mirror', 'antisymmetric', 'smooth', 'line'; 'nearest' is 'edge' here",
     ),
     "ambiguous reflect": (
         lambda: fs.convolve(X, W, boundary="reflect"),

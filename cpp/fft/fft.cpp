@@ -350,7 +350,7 @@ class FftTaps : Transformer {
       const int exponent = exponents.empty() ? 0 : exponents[static_cast<std::size_t>(channel)];
       pack_channel(w, channel, exponent, to + channel * each, threads);
     });
-    pack_guard<T>(w, packed, each);
+    packed.guard = guard_of<T>(w, packed, each);
   }
 
   template <class T>
@@ -472,7 +472,7 @@ class FftCall : TransformCall {
     load_all([&](Index g, const T* from) { measures[g] = sum_of_squares(from); });
     T squares = std::accumulate(measures.begin(), measures.end(), T(0));
     int exponent = 0;  // x is 2^-exponent of what it was
-    if (!(squares > 0) || unusual_exponent(squares) != 0) {
+    if (!has_usual_squares(squares)) {
       load_all([&](Index g, const T* from) { measures[g] = largest_of(from); });
       exponent = unusual_exponent(*std::max_element(measures.begin(), measures.end()));
       load_all([&](Index g, T* to) {
@@ -529,7 +529,14 @@ class FftCall : TransformCall {
   template <class T>
   void check(const Tile& tile, Index group, Index k, T squares, int exponent) const {
     const double mean = static_cast<double>(squares) / static_cast<double>(samples_);
-    check_tile(tile, group, k, look_at_tile<T>(tile, group), 1, std::ldexp(std::sqrt(mean), exponent), 0);
+    const double r = std::sqrt(mean);
+    const T* cells = look_at_tile<T>(tile, group, exponent);
+    Guard::Reach reach[kMaxAxes];
+    for (int a = 0; a < n_axes_; ++a) reach[a] = reach_of(tile, a);
+    T least;
+    w_.guard->least_of(reach, cells, n_axes_, 1, &least);
+    const double enough = limit(group, k) * r;
+    if (!(static_cast<double>(least) >= enough * enough)) check_tile(tile, group, k, cells, 1, r, exponent);
   }
 
   // Of the numbers of a group.

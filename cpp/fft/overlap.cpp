@@ -64,12 +64,25 @@ class OverlapTaps : Transformer {
       const Index first = task * lanes, end = std::min(n, first + lanes);
       bytes_ == 4 ? pack_lanes<float>(w, exponents, first, end, to) : pack_lanes<double>(w, exponents, first, end, to);
     });
-    bytes_ == 4 ? pack_guard<float>(w, packed, 2 * points_) : pack_guard<double>(w, packed, 2 * points_);
+    const std::shared_ptr<Guard> guard =
+        bytes_ == 4 ? guard_of<float>(w, packed, 2 * points_) : guard_of<double>(w, packed, 2 * points_);
+    if (guard) list_offsets(*guard);
+    packed.guard = guard;
   }
 
  private:
   const Layout layout_;
   const Index points_;
+
+  // Of the samples of the last axis's cells, part by part.
+  void list_offsets(Guard& guard) const {
+    for (const Guard::Cell& cell : guard.cells[last()])
+      for (Index i = 0; i < guard.each; ++i)
+        for (Index part = 0; part < parts_; ++part) {
+          const Index s = cell.is_end ? cell.low : cell.low + i * cell.step, half = s / folded_;
+          guard.offsets.push_back(((s - half * folded_) * 2 + half + part) * f_.lanes);
+        }
+  }
 
   // A channel in each lane.
   template <class T>
@@ -166,14 +179,12 @@ class OverlapCall : TransformCall {
     T* data = transform_scratch().data.reserve<T>(layout_.size);
     T squares[kMaxLanes] = {};
     const bool guards = w_.guard != nullptr;
-    T* lattice = guards ? transform_scratch().lattice.reserve<T>(w_.guard->room(n_axes_, f_.lanes)) : nullptr;
-    load_axis(group, 0, rows, data, squares, lattice, [](T*, Index) {});
-    if (!are_usual(group, squares)) load_scaled(group, rows, data, squares, lattice);
-    const T* largest = nullptr;
-    if (guards) {
-      T* spare = transform_scratch().largest.reserve<T>(w_.guard->room(n_axes_, f_.lanes));
-      largest = w_.guard->largest(lattice, spare, n_axes_, f_.lanes);
-    }
+    T* means = guards ? transform_scratch().means.reserve<T>(w_.guard->room(n_axes_, f_.lanes)) : nullptr;
+    load_axis(group, 0, rows, data, squares, means, [](T*, Index) {});
+    if (!are_usual(group, squares)) load_scaled(group, rows, data, squares, means);
+    T least[kMaxLanes];
+    const T* cells = guards ? largest_in_cells(means, f_.lanes) : nullptr;
+    if (guards) find_least(group, cells, least);
     {
       const Flushed flushed;
       for (int a = last() - 1; a > 0; --a) lines<T>(a, layout_.n, f_.forward, data);
@@ -183,7 +194,7 @@ class OverlapCall : TransformCall {
       T* product = n_out_ == 1 ? data : transform_scratch().product.reserve<T>(layout_.size);
       filter(group_index, k, data, product);
       store_group<T>(group, group_index, k, product);
-      if (guards) check_group(group, group_index, k, largest, squares);
+      if (guards) check_group(group, group_index, k, cells, least, squares);
     }
     transform_scratch().data.trim();
     transform_scratch().product.trim();
@@ -227,11 +238,12 @@ class OverlapCall : TransformCall {
 
   // look(row, n) sees the n vectors of a row before they are transformed.
   template <class T, class Look>
-  void load_axis(const Group& group, int a, const Row* rows, T* data, T* squares, T* lattice, const Look& look) const {
+  void load_axis(const Group& group, int a, const Row* rows, T* data, T* squares, T* means, const Look& look) const {
     if (a == last()) {
       load_lanes(group.inner, rows, data, squares);
       look(data, 2 * folded_);
-      if (lattice) read_lattice(data, lattice);
+      if (means)
+        f_.mean_squares(data, w_.guard->offsets.data(), w_.guard->n_last(n_axes_), w_.guard->each * parts_, means);
       const Flushed flushed;
       if (a > 0) f_.forward(data, layout_.step[a], layout_.fft[a]);
       return;
@@ -239,8 +251,8 @@ class OverlapCall : TransformCall {
     Row next[kMaxLanes];
     for (Index i = 0; i < layout_.n[a]; ++i) {
       for (int l = 0; l < f_.lanes; ++l) next[l] = step_row(rows[l], group.tiles[l], a, i);
-      const Index place = lattice ? w_.guard->number_of[a][static_cast<std::size_t>(i)] : -1;
-      T* own = place < 0 ? nullptr : lattice + place * lattice_step(a);
+      const Index number = means ? w_.guard->number_of[a][static_cast<std::size_t>(i)] : -1;
+      T* own = number < 0 ? nullptr : means + number * step_of_means(a);
       load_axis(group, a + 1, next, data + i * layout_.step[a], squares, own, look);
     }
   }
@@ -249,13 +261,12 @@ class OverlapCall : TransformCall {
   template <class T>
   bool are_usual(const Group& group, const T* squares) const {
     bool usual = true;
-    for (int l = 0; l < f_.lanes; ++l)
-      usual = usual && (!group.tiles[l].used || (squares[l] > 0 && unusual_exponent(squares[l]) == 0));
+    for (int l = 0; l < f_.lanes; ++l) usual = usual && (!group.tiles[l].used || has_usual_squares(squares[l]));
     return usual;
   }
 
   template <class T>
-  void load_scaled(Group& group, const Row* rows, T* data, T* squares, T* lattice) const {
+  void load_scaled(Group& group, const Row* rows, T* data, T* squares, T* means) const {
     T most[kMaxLanes] = {};
     T ignored[kMaxLanes] = {};
     load_axis(group, 0, rows, data, ignored, static_cast<T*>(nullptr), [&](const T* row, Index n) {
@@ -269,85 +280,50 @@ class OverlapCall : TransformCall {
       group.is_scaled = group.is_scaled || back[l] != 0;
     }
     std::fill(squares, squares + f_.lanes, T(0));
-    load_axis(group, 0, rows, data, ignored, lattice, [&](T* row, Index n) {
+    load_axis(group, 0, rows, data, ignored, means, [&](T* row, Index n) {
       if (group.is_scaled) scale_lanes(row, n, f_.lanes, back);
       f_.squares(row, n, squares);
     });
   }
 
-  // Numbers from one place of the lattice to the next.
-  Index lattice_step(int a) const {
-    Index step = f_.lanes;
-    while (++a < n_axes_) step *= std::ssize(w_.guard->places[a]);
+  // Numbers from one row that is looked at to the next.
+  Index step_of_means(int a) const {
+    Index step = w_.guard->n_last(n_axes_) * f_.lanes;
+    while (++a < last()) step *= w_.guard->n_looked_at[a];
     return step;
   }
 
-  // The magnitudes at the places of a row, before it is transformed.
+  // Lanes whose windows hold the same cells are looked at together.
   template <class T>
-  void read_lattice(const T* data, T* to) const {
-    const Index lanes = f_.lanes;
-    const auto read = lanes == 16  ? magnitudes_of<16, T>
-                      : lanes == 8 ? magnitudes_of<8, T>
-                      : lanes == 4 ? magnitudes_of<4, T>
-                                   : magnitudes_of<2, T>;
-    for (const Index place : w_.guard->places[last()]) {
-      const Index half = !is_complex_ && place >= folded_;
-      const T* from = data + (place - half * folded_) * 2 * lanes + half * lanes;
-      read(to, from, is_complex_ ? from + lanes : nullptr);
-      to += lanes;
-    }
-  }
-
-  // Lanes with as many outputs are looked at together; a lane whose outputs all pass is done.
-  template <class T>
-  void check_group(const Group& group, Index group_index, Index k, const T* largest, const T* squares) const {
-    const Index lanes = f_.lanes;
-    const double square = limit(group_index, k) * limit(group_index, k) / static_cast<double>(samples_);
-    const auto are_alike = [&](const Tile& a, const Tile& b) {
-      return std::equal(a.count, a.count + n_axes_, b.count);
-    };
-    std::uint32_t done = group.bad;
-    for (Index l = 0; l < lanes; ++l) {
-      const Tile& tile = group.tiles[l];
-      if (!tile.used || (done >> l & 1)) continue;
-      T low[kMaxLanes];
-      find_least(tile, largest, low);
-      for (Index other = l; other < lanes; ++other) {
-        if (!group.tiles[other].used || (done >> other & 1) || !are_alike(tile, group.tiles[other])) continue;
-        done |= std::uint32_t(1) << other;
-        const double lowest = low[other], sum = squares[other];
-        if (lowest * lowest >= square * sum) continue;
-        const double r = std::sqrt(sum / static_cast<double>(samples_));
-        check_tile(group.tiles[other], group_index, k, largest + other, lanes, r, group.exponents[other]);
+  void find_least(const Group& group, const T* cells, T* least) const {
+    Guard::Reach reach[kMaxLanes][kMaxAxes];
+    for (int l = 0; l < f_.lanes; ++l)
+      for (int a = 0; a < n_axes_ && group.tiles[l].used; ++a) reach[l][a] = reach_of(group.tiles[l], a);
+    bool done[kMaxLanes] = {};
+    for (int l = 0; l < f_.lanes; ++l) {
+      if (done[l] || !group.tiles[l].used) continue;
+      T found[kMaxLanes];
+      w_.guard->least_of(reach[l], cells, n_axes_, f_.lanes, found);
+      for (int other = l; other < f_.lanes; ++other) {
+        const bool is_alike = group.tiles[other].used && std::equal(reach[l], reach[l] + n_axes_, reach[other]);
+        if (is_alike) least[other] = found[other];
+        done[other] = done[other] || is_alike;
       }
     }
   }
 
-  // Over the stretches that have outputs in a tile, for all lanes.
+  // A lane whose outputs all pass is done.
   template <class T>
-  void find_least(const Tile& tile, const T* largest, T* low) const {
-    const Index lanes = f_.lanes;
-    const auto find = lanes == 16  ? least_of<16, T>
-                      : lanes == 8 ? least_of<8, T>
-                      : lanes == 4 ? least_of<4, T>
-                                   : least_of<2, T>;
-    std::fill(low, low + lanes, std::numeric_limits<T>::max());
-    Index n[kMaxAxes], at[kMaxAxes] = {};
-    for (int a = 0; a < n_axes_; ++a) n[a] = n_existing(a, tile.count[a]);
-    for (int a = 0; a >= 0;) {
-      Index row = 0;
-      for (a = 0; a < last(); ++a) row = row * std::ssize(w_.guard->stretches[a]) + at[a];
-      find(low, largest + row * std::ssize(w_.guard->stretches[last()]) * lanes, n[last()]);
-      while (a-- > 0 && ++at[a] == n[a]) at[a] = 0;
+  void check_group(const Group& group, Index group_index, Index k, const T* cells, const T* least,
+                   const T* squares) const {
+    const double square = limit(group_index, k) * limit(group_index, k) / static_cast<double>(samples_);
+    for (int l = 0; l < f_.lanes; ++l) {
+      if (!group.tiles[l].used || (group.bad >> l & 1)) continue;
+      const double known = least[l], sum = squares[l];
+      if (known >= square * sum) continue;
+      const double r = std::sqrt(sum / static_cast<double>(samples_));
+      check_tile(group.tiles[l], group_index, k, cells + l, f_.lanes, r, group.exponents[l]);
     }
-  }
-
-  Index n_existing(int a, Index count) const {
-    const auto& stretches = w_.guard->stretches[a];
-    if (count == outputs_[a]) return std::ssize(stretches);
-    return std::partition_point(stretches.begin(), stretches.end(),
-                                [&](const Guard::Stretch& stretch) { return stretch.first < count; }) -
-           stretches.begin();
   }
 
   // ---- to y

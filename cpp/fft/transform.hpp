@@ -56,7 +56,7 @@ inline constexpr int kMaxLanes = 16;
 
 // Scratch that a thread keeps from call to call.
 struct TransformScratch {
-  Scratch data, product, rows, line, factors, taps, staged, lattice, largest;
+  Scratch data, product, rows, line, factors, taps, staged, means, largest;
 };
 
 TransformScratch& transform_scratch();
@@ -117,11 +117,12 @@ class Transformer {
   // Of the largest tap of each channel, where it is not usual; nothing where all are.
   template <class T>
   std::vector<int> tap_exponents(const View& w) const;
-  // What is looked at in a tile, without limits; those of `n_each` numbers of spectrum for each channel.
-  std::shared_ptr<Guard> make_guard() const;
+  std::shared_ptr<Guard> make_guard(std::vector<double> limits) const;
+  Guard::Reach reach_of(const Tile& tile, int a) const;
   double guard_limit(double sum, double norm, double peak) const;
+  // Of taps whose spectrum has `n_each` numbers for each channel; null where nothing is guarded.
   template <class T>
-  void pack_guard(const View& w, PackedTaps& packed, Index n_each) const;
+  std::shared_ptr<Guard> guard_of(const View& w, const PackedTaps& packed, Index n_each) const;
   // Beyond its reach a row of the last axis has no taps.
   Index reach() const { return c_.slides.back().overhang() + 1; }
 };
@@ -177,14 +178,17 @@ class TransformCall : protected Transformer {
 
   void redo(const Tile& tile, Index group, Index k) const;
 
+  // What Guard::largest says of a tile alone, of samples by 2^-exponent.
+  template <class T>
+  const T* look_at_tile(const Tile& tile, Index group, int exponent) const;
+  // And of all lanes, from the mean squares of the cells of rows.
+  template <class T>
+  const T* largest_in_cells(const T* means, Index lanes) const;
   // One tile after its outputs are written: those that may be too far off, for the samples they see, are done again.
-  // `largest`: what Guard::largest found, of which this tile has every so many numbers; r is the root mean square. Both
-  // are 2^-exponent of what they are in x.
+  // `cells` holds what is largest in each, of which this tile has every so many numbers; r is the root mean square.
+  // Both are 2^-exponent of what they are in x.
   template <class T>
-  void check_tile(const Tile& tile, Index group, Index k, const T* largest, Index lanes, double r, int exponent) const;
-  // The same numbers for a tile alone.
-  template <class T>
-  const T* look_at_tile(const Tile& tile, Index group) const;
+  void check_tile(const Tile& tile, Index group, Index k, const T* cells, Index lanes, double r, int exponent) const;
   double limit(Index group, Index k) const { return w_.guard->limits[static_cast<std::size_t>(group * n_out_ + k)]; }
   void count_redone() const { outputs_redone() = redone_; }
 
@@ -199,6 +203,16 @@ class TransformCall : protected Transformer {
   struct Box {
     Index low[kMaxAxes], high[kMaxAxes];
   };
+  // What is known of a tile: the mean square of each cell, what it must be, and what a sample of x must be.
+  template <class T>
+  struct Known {
+    const T* cells;
+    Index lanes;
+    double least, least_of_x;
+  };
+  template <class T>
+  void check_shares(const Tile& tile, Index group, Index k, const std::vector<Guard::Share>* shares,
+                    const Known<T>& known, int a, Index cell, Box& box) const;
   void redo_box(const Tile& tile, Index group, Index k, const Box& box) const;
   template <class T>
   void settle(const Tile& tile, Index group, Index k, const Box& box, double least) const;
@@ -208,7 +222,7 @@ class TransformCall : protected Transformer {
   template <class T>
   bool has_sample(const Tile& tile, const Row& row, int a, const Box& box, double least) const;
   template <class T>
-  void sample_lattice(const Tile& tile, const Row& row, int a, T* to, Index n) const;
+  T* mean_squares(const Tile& tile, const Row& row, int a, T scale, T* to) const;
 
   // At most kStretch integers.
   void put_whole(std::byte* y, const std::byte* bias, const void* from, Index n) const;
@@ -245,6 +259,12 @@ int unusual_exponent(T magnitude) {
   if (magnitude == 0 || !(magnitude <= std::numeric_limits<T>::max())) return 0;
   const int exponent = std::ilogb(magnitude);
   return exponent < -most || exponent > most ? exponent : 0;
+}
+
+// Whether numbers with this sum of squares need no scaling; zeros and what is not finite are looked at again.
+template <class T>
+bool has_usual_squares(T sum) {
+  return sum > 0 && sum <= std::numeric_limits<T>::max() && unusual_exponent(sum) == 0;
 }
 
 // In two steps, as the whole factor may not be a normal number; the second one alone may round.
@@ -454,10 +474,9 @@ void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, I
 // ------------------------------------------------------------------------------- guards
 
 template <class T>
-void Transformer::pack_guard(const View& w, PackedTaps& packed, Index n_each) const {
-  packed.guard.reset();
-  if (!c_.guards || c_.rounds()) return;
-  const std::shared_ptr<Guard> guard = make_guard();
+std::shared_ptr<Guard> Transformer::guard_of(const View& w, const PackedTaps& packed, Index n_each) const {
+  if (!c_.guards || c_.rounds()) return nullptr;
+  std::vector<double> limits;
   const T* spectrum = reinterpret_cast<const T*>(packed.spectrum);
   for (Index channel = 0; channel < channels(); ++channel, spectrum += n_each) {
     const int exponent = packed.exponents.empty() ? 0 : packed.exponents[static_cast<std::size_t>(channel)];
@@ -472,58 +491,77 @@ void Transformer::pack_guard(const View& w, PackedTaps& packed, Index n_each) co
     T most = 0;
     for (Index i = 0; i < n_each; ++i) most = std::max(most, std::abs(spectrum[i]));
     const double points = static_cast<double>(samples_) / (is_complex_ ? 1 : 2), root2 = std::sqrt(2.0);
-    guard->limits.push_back(guard_limit(is_complex_ ? sum / root2 : sum, std::sqrt(square), root2 * points * most));
+    limits.push_back(guard_limit(is_complex_ ? sum / root2 : sum, std::sqrt(square), root2 * points * most));
   }
-  packed.guard = guard;
+  return make_guard(std::move(limits));
 }
 
 template <class T>
-void TransformCall::check_tile(const Tile& tile, Index group, Index k, const T* largest, Index lanes, double r,
+const T* TransformCall::largest_in_cells(const T* means, Index lanes) const {
+  T* spare = transform_scratch().largest.reserve<T>(2 * w_.guard->room(n_axes_, lanes));
+  return w_.guard->largest(means, spare, n_axes_, lanes);
+}
+
+template <class T>
+void TransformCall::check_tile(const Tile& tile, Index group, Index k, const T* cells, Index lanes, double r,
                                int exponent) const {
-  const Guard& guard = *w_.guard;
   const double least = limit(group, k) * r;
   if (!(least > 0)) return;
-  const Index n_last = std::ssize(guard.stretches[last()]), n_rows = guard.n_stretches / n_last;
-  for (Index row = 0; row < n_rows; ++row) {
-    Box box;
-    Index rest = row;
-    bool exists = true;
-    for (int a = last() - 1; a >= 0; --a) {
-      const Guard::Stretch& stretch =
-          guard.stretches[a][static_cast<std::size_t>(rest % std::ssize(guard.stretches[a]))];
-      rest /= std::ssize(guard.stretches[a]);
-      box.low[a] = stretch.first;
-      box.high[a] = std::min(stretch.end, tile.count[a]);
-      exists = exists && stretch.first < tile.count[a];
-    }
-    const T* at = largest + row * n_last * lanes;
-    for (Index s = 0; exists && s < n_last; ++s) {
-      const Guard::Stretch& stretch = guard.stretches[last()][static_cast<std::size_t>(s)];
-      if (stretch.first >= tile.count[last()]) break;
-      if (static_cast<double>(at[s * lanes]) >= least) continue;
-      box.low[last()] = stretch.first;
-      box.high[last()] = std::min(stretch.end, tile.count[last()]);
-      settle<T>(tile, group, k, box, std::ldexp(least, exponent));
+  static thread_local std::vector<Guard::Share> shares[kMaxAxes];
+  for (int a = 0; a < n_axes_; ++a) w_.guard->add_shares(reach_of(tile, a), a, shares[a]);
+  Box box;
+  check_shares<T>(tile, group, k, shares, {cells, lanes, least * least, std::ldexp(least, exponent)}, 0, 0, box);
+}
+
+// Of the axes before a, `box` has the outputs and `cell` the place of what they depend on; -1: that is not known.
+template <class T>
+void TransformCall::check_shares(const Tile& tile, Index group, Index k, const std::vector<Guard::Share>* shares,
+                                 const Known<T>& known, int a, Index cell, Box& box) const {
+  if (a == n_axes_) {
+    if (cell < 0 || !(static_cast<double>(known.cells[cell * known.lanes]) >= known.least))
+      settle<T>(tile, group, k, box, known.least_of_x);
+    return;
+  }
+  for (const Guard::Share& share : shares[a]) {
+    const Index next = cell < 0 || share.cell < 0 ? -1 : cell * std::ssize(w_.guard->cells[a]) + share.cell;
+    // Outputs that are apart have windows that are apart.
+    const Index length = share.step == 1 ? share.end - share.first : 1;
+    for (Index o = share.first; o < share.end; o += share.step == 1 ? length : share.step) {
+      box.low[a] = o;
+      box.high[a] = o + length;
+      check_shares(tile, group, k, shares, known, a + 1, next, box);
     }
   }
 }
 
+// In halves, where the samples that all outputs see do not decide, down to an eighth of a window.
 template <class T>
 void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& box, double least) const {
   // The samples that all of these outputs see, and those that one of them does.
   Box common = box, all = box;
+  int longest = -1;
   for (int a = 0; a < n_axes_; ++a) {
-    const Index overhang = c_.slides[a].overhang();
+    const Index overhang = c_.slides[a].overhang(), length = box.high[a] - box.low[a];
     common.low[a] = box.high[a] - 1;
     common.high[a] = box.low[a] + overhang + 1;
     all.high[a] = box.high[a] + overhang;
+    const bool is_long = length > std::max<Index>(1, overhang / 8);
+    if (is_long && (longest < 0 || length > box.high[longest] - box.low[longest])) longest = a;
   }
   const Row row{x_of(tile, group), 0};
   if (has_sample<T>(tile, row, 0, common, least)) return;
-  if (has_sample<T>(tile, row, 0, all, std::numeric_limits<double>::denorm_min())) return redo_box(tile, group, k, box);
-  std::byte* y = y_of(tile, group, k);
-  for (int a = 0; a < n_axes_; ++a) y += box.low[a] * y_stride_[a];
-  write_zeros<T>(y, bias_of(group, k), 0, box);
+  if (!has_sample<T>(tile, row, 0, all, std::numeric_limits<double>::denorm_min())) {
+    std::byte* y = y_of(tile, group, k);
+    for (int a = 0; a < n_axes_; ++a) y += box.low[a] * y_stride_[a];
+    return write_zeros<T>(y, bias_of(group, k), 0, box);
+  }
+  if (longest < 0) return redo_box(tile, group, k, box);
+  Box half = box;
+  half.high[longest] = (box.low[longest] + box.high[longest]) / 2;
+  settle<T>(tile, group, k, half, least);
+  half.low[longest] = half.high[longest];
+  half.high[longest] = box.high[longest];
+  settle<T>(tile, group, k, half, least);
 }
 
 template <class T>
@@ -564,29 +602,36 @@ bool TransformCall::has_sample(const Tile& tile, const Row& row, int a, const Bo
 }
 
 template <class T>
-void TransformCall::sample_lattice(const Tile& tile, const Row& row, int a, T* to, Index n) const {
-  const std::vector<Index>& places = w_.guard->places[a];
-  n /= std::ssize(places);
-  for (const Index place : places) {
-    if (a < last()) {
-      sample_lattice(tile, step_row(row, tile, a, place), a + 1, to, n);
-    } else {
-      T some[2];
-      const T* at = row.kind == kGap ? nullptr : stretch(row, axis(a).start + tile.low[a] + place, 1, some);
-      *to = at ? std::abs(at[0]) : T(0);
-      if (at && parts_ == 2) *to = std::max(*to, std::abs(at[1]));
-    }
-    to += n;
+T* TransformCall::mean_squares(const Tile& tile, const Row& row, int a, T scale, T* to) const {
+  const Guard& guard = *w_.guard;
+  if (a < last()) {
+    for (Index s = 0; s < c_.tile[a]; ++s)
+      if (guard.number_of[a][static_cast<std::size_t>(s)] >= 0)
+        to = mean_squares(tile, step_row(row, tile, a, s), a + 1, scale, to);
+    return to;
   }
+  const Index first = axis(a).start + tile.low[a];
+  const bool is_there = x_in_place_ && row.kind == 0;
+  for (const Guard::Cell& cell : guard.cells[a]) {
+    T sum = 0;
+    for (Index s = cell.low; s <= cell.high; s += cell.step) {
+      T some[2] = {};
+      if (is_there && first + s >= 0 && first + s < axis(a).x)
+        std::memcpy(some, row.at + (first + s) * x_stride_[a], static_cast<std::size_t>(parts_) * sizeof(T));
+      else if (row.kind != kGap)
+        std::copy_n(stretch(row, first + s, 1, some), parts_, some);
+      for (const T part : some) sum += part * scale * (part * scale);
+    }
+    *to++ = sum / static_cast<T>(parts_ * (cell.is_end ? 1 : guard.each));
+  }
+  return to;
 }
 
 template <class T>
-const T* TransformCall::look_at_tile(const Tile& tile, Index group) const {
-  const Guard& guard = *w_.guard;
-  T* places = transform_scratch().lattice.reserve<T>(guard.room(n_axes_, 1));
-  T* spare = transform_scratch().largest.reserve<T>(guard.room(n_axes_, 1));
-  sample_lattice(tile, Row{x_of(tile, group), 0}, 0, places, guard.n_places);
-  return guard.largest(places, spare, n_axes_, 1);
+const T* TransformCall::look_at_tile(const Tile& tile, Index group, int exponent) const {
+  T* means = transform_scratch().means.reserve<T>(w_.guard->room(n_axes_, 1));
+  mean_squares(tile, Row{x_of(tile, group), 0}, 0, std::ldexp(T(1), -exponent), means);
+  return largest_in_cells(means, 1);
 }
 
 // Each transform in its own file.

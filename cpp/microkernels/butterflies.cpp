@@ -478,6 +478,20 @@ static void squares(const void* data, int64_t n, void* sums) {
 }
 
 template <class T>
+static void mean_squares(const void* data, const int64_t* offsets, int64_t n, int64_t each, void* to) {
+  const Vec<T> part = splat(T(1) / (T)each);
+  T* out = (T*)to;
+  for (int64_t i = 0; i < n; ++i, offsets += each, out += Vec<T>::lanes) {
+    Vec<T> sum = splat(T(0));
+    for (int64_t e = 0; e < each; ++e) {
+      const Vec<T> v = load((const T*)data + offsets[e]);
+      sum = multiply_add(v, v, sum);
+    }
+    store(out, sum * part);
+  }
+}
+
+template <class T>
 static void transpose(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares) {
   constexpr int lanes = Vec<T>::lanes;
   const T* in = (const T*)from;
@@ -540,6 +554,6 @@ static int store_rows(const void* from, int64_t step, int64_t n, void* to, int64
 #define FS_LANES(T)                                                                                        \
   {Vec<T>::lanes,       kMaxRadix,         forward<T>,   inverse<T>,   filter<T, Shared>, filter<T, Each>, \
    multiply<T, Shared>, multiply<T, Each>, twiddle<T>,   gather<T>,    gather_squares<T>, scatter<T>,      \
-   squares<T>,          transpose<T>,      load_rows<T>, store_rows<T>}
+   squares<T>,          mean_squares<T>,   transpose<T>, load_rows<T>, store_rows<T>}
 
 extern "C" const struct FsButterflies FS_SYMBOL(butterflies)[2] = {FS_LANES(float), FS_LANES(double)};

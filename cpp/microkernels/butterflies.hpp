@@ -50,6 +50,8 @@ struct FsButterflies {
   uint32_t (*scatter)(const void* from, int64_t step, int64_t n, void* const* rows);
   // sums[lane] += the squares of n vectors that follow each other.
   void (*squares)(const void* data, int64_t n, void* sums);
+  // The mean square, in each lane, of `each` vectors at these offsets, for n lists of them.
+  void (*mean_squares)(const void* data, const int64_t* offsets, int64_t n, int64_t each, void* to);
   // Squares of `lanes` neighbouring points by lanes, flipped over their diagonal.
   void (*transpose)(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares);
   // A vector of one part from each of n rows that are from_step apart; of pairs (re, im): both parts.

@@ -194,6 +194,7 @@ def _read_blur(
         dtype = np.result_type(dtype, np.complex64)
     # The shape of x follows from that of y along each axis: n, n + K − 1 or n − K + 1.
     placed = ConvSpec.of(y.shape, w.shape, mode="full", axes=axes, boundary=boundary)
+    placed.check_repeated("deconvolve")
     shape = list(y.shape)
     for axis in placed.axes:
         shape[axis.x_dim] += {"same": 0, "valid": axis.w - 1, "full": 1 - axis.w}[mode]

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .spec import ConvSpec
+from .spec import ConvSpec, Extension
 
 __all__ = ["apply", "pad"]
 
-from .geometry import extend_index
+from .geometry import extend_index, extend_terms
 
 
 def apply(spec: ConvSpec, x: Any, w: Any, bias: Any = None) -> np.ndarray:
@@ -31,6 +31,9 @@ def apply(spec: ConvSpec, x: Any, w: Any, bias: Any = None) -> np.ndarray:
     [1, 3, 5]
     """
     x, w = _exact(x, spec.conj_x), _exact(w, spec.conj_w)
+    for one in spec.extensions:
+        x = _written_out(x, one)
+    spec = spec.written_out()
     y = np.full(spec.y_shape, 0, dtype=object)
     for loop_index in np.ndindex(*(loop.size for loop in spec.loops)):
         for m in np.ndindex(*(axis.y for axis in spec.axes)):
@@ -53,6 +56,19 @@ def pad(x: Any, width: list[tuple[int, int]], boundary: list[str], fill_value: A
         ]
         y[index] = fill_value if None in source else x[tuple(source)]
     return y
+
+
+def _written_out(x: np.ndarray, one: Extension) -> np.ndarray:
+    """x with samples before and after those along one dimension, each as a sum of samples or the fill value."""
+    moved = np.moveaxis(x, one.dim, 0)
+    y = np.full((one.before + one.n + one.after, *moved.shape[1:]), 0, dtype=object)
+    for at in range(len(y)):
+        i, rule = at - one.before, one.sides.rule(at - one.before)
+        if rule == "constant" and not 0 <= i < one.n:
+            y[at] = one.sides.fills[i >= 0]
+        for sample, weight in extend_terms(i, one.n, rule):
+            y[at] = y[at] + moved[sample] * weight
+    return np.moveaxis(y, 0, one.dim)
 
 
 def _exact(values: Any, conjugate: bool) -> np.ndarray:

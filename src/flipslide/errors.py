@@ -72,7 +72,7 @@ _SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("fill", "grid-constant", "value"), "'constant'"),
         **dict.fromkeys(("zeros", "pad", "none"), "'zero'"),
         **dict.fromkeys(("linear-ramp", "linear"), "'ramp' of fs.pad"),
-        **dict.fromkeys(("antireflect", "odd-reflect"), "'odd_mirror' of fs.pad"),
+        **dict.fromkeys(("antireflect", "odd-reflect"), "'odd_mirror'"),
         **{word: f"{word!r} of fs.pad" for word in ("mean", "median", "minimum", "maximum", "empty", "smooth", "line")},
     },
     "mode": {

@@ -24,6 +24,7 @@ __all__ = [
     "Program",
     "bind",
     "check_cotangent",
+    "check_planned",
     "count_threads",
     "instruction_sets",
     "outputs_redone",
@@ -214,10 +215,12 @@ def instruction_sets() -> tuple[str, list[str]]:
     return _core.isa(), _core.isas()
 
 
-def run_spec(spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, bias: Array | None = None) -> Array:
-    """Any spec on two arrays, in NumPy's promotion of their dtypes."""
-    plan = choose(spec, arithmetic_of(x.dtype, w.dtype), read_threads(threads), method)
-    return program_of(plan)(x, w, bias, None, threads or 0)
+def run_spec(
+    spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, numbers: Arithmetic | None = None
+) -> Array:
+    """Any spec on two arrays, in NumPy's promotion of their dtypes unless `numbers` says in which."""
+    numbers = arithmetic_of(x.dtype, w.dtype) if numbers is None else numbers
+    return program_of(choose(spec, numbers, read_threads(threads), method))(x, w, None, None, threads or 0)
 
 
 def bind(
@@ -227,11 +230,14 @@ def bind(
     before: Callable[[Array], Array] = lambda x: x,
     before_taps: Callable[[Array], Array] = lambda w: w,
     after: Callable[[Array], Array] = lambda y: y,
+    before_out: Callable[[Array], Array] | None = None,
 ) -> Plan:
     """A plan that runs: with taps packed now, or with the ones it is called with.
 
-    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back.
+    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back; an `out` is turned as x is
+    unless `before_out` says otherwise.
     """
+    turn_out = before if before_out is None else before_out
     n_threads = threads or 0
     packed = None if taps is None else program.pack(before_taps(taps), n_threads)
 
@@ -240,8 +246,9 @@ def bind(
         other = packed if w is None else before_taps(enter(w, "w"))
         if other is None:
             raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
-        _check_planned(program, given, other)
-        return after(program(given, other, None, None if out is None else before(out), n_threads))
+        check_planned("x", given, program.x_shape, program.x_dtype)
+        check_planned("w", other, program.w_shape, program.w_dtype)
+        return after(program(given, other, None, None if out is None else turn_out(out), n_threads))
 
     return dataclasses.replace(program.plan, run=run)
 
@@ -262,16 +269,12 @@ def check_cotangent(dy: Array, spec: ConvSpec) -> None:
         raise ShapeError(f"dy has shape {dy.shape}, the result that it is the gradient of has shape {spec.y_shape}")
 
 
-def _check_planned(program: Program, x: Array, w: Any) -> None:
+def check_planned(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Plans are called by users, with whatever arrays they have then."""
-    for name, array, shape, dtype in (
-        ("x", x, program.x_shape, program.x_dtype),
-        ("w", w, program.w_shape, program.w_dtype),
-    ):
-        if isinstance(array, np.ndarray) and array.shape != shape:
-            raise ShapeError(f"{name} has shape {array.shape}, the plan is for {shape}")
-        if isinstance(array, np.ndarray) and not np.can_cast(array.dtype, dtype, "safe"):
-            raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
+    if isinstance(array, np.ndarray) and array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}, the plan is for {shape}")
+    if isinstance(array, np.ndarray) and not np.can_cast(array.dtype, dtype, "safe"):
+        raise DtypeError(f"{name} has dtype {array.dtype}, the plan is for {dtype}")
 
 
 def _runner(plan: Plan) -> Any:

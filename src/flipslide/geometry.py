@@ -12,18 +12,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from numbers import Number
 from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
 
 __all__ = [
+    "AFFINE",
     "BOUNDARIES",
     "MODES",
+    "RULES",
     "LayerAxis",
+    "Sides",
     "check_boundary",
     "check_fill_used",
     "extend_index",
+    "extend_terms",
     "fit_count",
     "ints_per_axis",
     "layer_axes",
@@ -35,10 +40,12 @@ __all__ = [
     "normalize_axes",
     "output_window",
     "per_axis",
+    "read_rules",
     "read_shape",
     "span_of",
     "split_modes",
     "split_padding",
+    "split_sides",
     "to_int",
     "transposed_size",
 ]
@@ -147,6 +154,83 @@ _EXTENSIONS: dict[str, Callable[[int, int], int | None]] = {
 #: The order is the numbering of `cpp/spec.hpp`.
 BOUNDARIES = tuple(_EXTENSIONS)
 
+#: A sample that stands outside as a sum of others: (index, weight), …
+Terms = list[tuple[int, int | Fraction]]
+
+
+def _odd(place: int, period: int, n: int, turned: int) -> Terms:
+    """2b − a about the last sample b, and twice the rise from the first to the last for each whole period."""
+    straight: Terms = [(place, 1)] if place < n else [(n - 1, 2), (turned, -1)]
+    return [*straight, (n - 1, 2 * period), (0, -2 * period)]
+
+
+def _odd_symmetric(i: int, n: int) -> Terms:
+    period, place = divmod(i, 2 * n)
+    return _odd(place, period, n, _symmetric(place, n))
+
+
+def _odd_mirror(i: int, n: int) -> Terms:
+    if n == 1:
+        return [(0, 1)]
+    period, place = divmod(i, 2 * (n - 1))
+    return _odd(place, period, n, _mirror(place, n))
+
+
+def _antisymmetric(i: int, n: int) -> Terms:
+    return [(_symmetric(i, n), -1 if i % (2 * n) >= n else 1)]
+
+
+def _smooth(i: int, n: int) -> Terms:
+    edge, inner = (0, min(1, n - 1)) if i < 0 else (n - 1, max(0, n - 2))
+    return [(edge, 1 + abs(i - edge)), (inner, -abs(i - edge))]
+
+
+def _line(i: int, n: int) -> Terms:
+    part = Fraction(i, max(1, n - 1))
+    return [(0, 1 - part), (n - 1, part)]
+
+
+_AFFINE: dict[str, Callable[[int, int], Terms]] = {
+    "odd_symmetric": _odd_symmetric,
+    "odd_mirror": _odd_mirror,
+    "antisymmetric": _antisymmetric,
+    "smooth": _smooth,
+    "line": _line,
+}
+
+#: Rules that count with samples. `convolve` writes their samples out before it starts.
+AFFINE = tuple(_AFFINE)
+RULES = (*BOUNDARIES, *AFFINE)
+
+
+class Sides(NamedTuple):
+    """The boundary of an axis whose samples outside are written out first: a rule, and a fill value, for each side."""
+
+    before: str
+    after: str
+    fills: tuple[Any, Any] = (0, 0)
+
+    def rule(self, i: int) -> str:
+        return self.before if i < 0 else self.after
+
+
+def extend_terms(i: int, n: int, rule: str) -> Terms:
+    """The sample at index i as a sum of samples of the axis; none where it is zero or the fill value.
+
+    >>> extend_terms(-2, 4, "mirror"), extend_terms(-2, 4, "odd_mirror"), extend_terms(-2, 4, "zero")
+    ([(2, 1)], [(0, 2), (2, -1)], [])
+    """
+    if 0 <= i < n:
+        return [(i, 1)]
+    if rule in BOUNDARIES:
+        index = _EXTENSIONS[rule](i, n)
+        return [] if index is None else [(index, 1)]
+    sums: dict[int, int | Fraction] = {}
+    for index, weight in _AFFINE[rule](i, n):
+        sums[index] = sums.get(index, 0) + weight
+    return sorted((index, weight) for index, weight in sums.items() if weight)
+
+
 _REFLECT = (
     "boundary='reflect' means two things: numpy.pad's is (d c b | a b c d | c b a), here 'mirror'; "
     "scipy.ndimage's is (d c b a | a b c d | d c b a), here 'symmetric'. Say which"
@@ -157,17 +241,61 @@ def check_boundary(word: object, name: str = "boundary", known: tuple[str, ...] 
     """The word of a boundary rule, or an error that names them all."""
     if word == "reflect":
         raise ParameterError(_REFLECT)
-    if not isinstance(word, str) or word not in _EXTENSIONS:
+    if not isinstance(word, str) or word not in known:
         raise unknown_word(name, word, known)
     return word
+
+
+def split_sides(value: Any, n_axes: int, name: str, read: Callable[[Any, str], Any]) -> tuple[tuple[Any, Any], ...]:
+    """(before, after) for each axis: one value for all, or per axis one or a pair; of a single axis, a pair alone.
+
+    >>> split_sides(("edge", "zero"), 1, "boundary", check_boundary)
+    (('edge', 'zero'),)
+    >>> split_sides(("edge", ("wrap", "zero")), 2, "boundary", check_boundary)
+    (('edge', 'edge'), ('wrap', 'zero'))
+    """
+    value = listed(value)
+    if n_axes == 1 and is_sequence(value) and len(value) == 2 and not any(map(is_sequence, value)):
+        value = (value,)
+
+    def pair(entry: Any, name: str) -> tuple[Any, Any]:
+        entry = listed(entry)
+        if is_sequence(entry) and len(entry) != 2:
+            raise ParameterError(f"{name}={entry!r} is neither one for both sides nor a pair (before, after)")
+        before, after = entry if is_sequence(entry) else (entry, entry)
+        return read(before, name), read(after, name)
+
+    return per_axis(value, n_axes, name, pair)
+
+
+def read_rules(boundary: Any, fill_value: Any, n_axes: int) -> tuple[tuple[str | Sides, ...], Any]:
+    """The boundary of each axis and the fill value of those that the engine extends itself.
+
+    That knows one of `BOUNDARIES` for both sides of an axis, and one fill value for all.
+    """
+    rules = split_sides(boundary, n_axes, "boundary", lambda word, name: check_boundary(word, name, RULES))
+    words = [word for pair in rules for word in pair]
+    fills = split_sides(fill_value, n_axes, "fill_value", lambda fill, _: fill)
+    for pair in fills:
+        for fill in pair:
+            check_fill_used(fill, words)
+    used = [fill for pair, given in zip(rules, fills, strict=True)
+            for word, fill in zip(pair, given, strict=True) if word == "constant"]  # fmt: skip
+    is_one = all(fill is used[0] or (type(fill) is type(used[0]) and fill == used[0]) for fill in used)
+    made: list[str | Sides] = []
+    for (before, after), given in zip(rules, fills, strict=True):
+        is_engines = before == after and before in BOUNDARIES and (before != "constant" or is_one)
+        made.append(before if is_engines else Sides(before, after, given))
+    return tuple(made), used[0] if used and is_one else 0
 
 
 def check_fill_used(fill: object, rules: Sequence[str]) -> None:
     """An error for a fill value that no rule would put anywhere."""
     is_zero = fill is None or (isinstance(fill, Number) and fill == 0)  # type: ignore[comparison-overlap]
     if not is_zero and "constant" not in rules:
+        words = " and ".join(map(repr, dict.fromkeys(rules)))
         raise ParameterError(
-            f"fill_value={fill!r} goes with boundary='constant' and the boundary is {' and '.join(map(repr, rules))}; "
+            f"fill_value={fill!r} goes with boundary='constant' and the boundary is {words}; "
             "pass boundary='constant', or leave the fill value out"
         )
 

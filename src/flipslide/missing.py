@@ -25,7 +25,7 @@ import numpy as np
 from .arrays import Array, arithmetic_of, check_out, enter, out_dtype
 from .carried import axes_of, bare, is_labelled, leave, mask_of, with_mask
 from .errors import DtypeError, ParameterError, ShapeError, UnknownKeywordError, unknown_word
-from .geometry import is_sequence, listed, normalize_axes
+from .geometry import AFFINE, is_sequence, listed, normalize_axes, split_sides
 from .options import SignalOptions
 from .storing import store
 
@@ -118,10 +118,11 @@ class Present(NamedTuple):
 
 def are_asked_for(x: Any, boundary: Any) -> bool:
     """Whether x or the boundary makes a call one of these without a word."""
-    words = listed(boundary)
-    if words == RENORMALIZE or (is_sequence(words) and RENORMALIZE in words):
-        return True
-    return mask_of(x) is not None
+    return _renormalizes(listed(boundary)) or mask_of(x) is not None
+
+
+def _renormalizes(words: Any) -> bool:
+    return any(map(_renormalizes, words)) if is_sequence(words) else bool(words == RENORMALIZE)
 
 
 # --------------------------------------------------------------------------------- the call
@@ -132,10 +133,10 @@ def convolve_present(total: Total, x: Any, w: Any, options: SignalOptions, rules
     options = options._replace(axes=axes_of(x, options.axes))
     if options.rounding is not None and options.dtype is None:
         options = options._replace(dtype=out_dtype(out))
-    rules.check(RENORMALIZE in np.atleast_1d(listed(options.boundary)))
+    rules.check(_renormalizes(listed(options.boundary)))
     present, taps = _enter(x, rules), enter(w, "w")
     words = _boundary_words(options, present.x, taps)
-    if present.hidden is None and RENORMALIZE not in words:
+    if present.hidden is None and not _renormalizes(words):
         y, nothing = total(present.x, taps, options), None
     else:
         y, nothing = _sum_of(total, present, taps, options, words, rules)
@@ -192,11 +193,19 @@ def _refuse(x: Array, nan: Array | None, own: Array | None) -> None:
         )
 
 
-def _boundary_words(options: SignalOptions, x: Array, w: Array) -> tuple[str, ...]:
-    """The rule of each convolved axis."""
-    words = listed(options.boundary)
+#: Before and after each convolved axis.
+Words = tuple[tuple[str, str], ...]
+
+
+def _boundary_words(options: SignalOptions, x: Array, w: Array) -> Words:
     n_axes = w.ndim if options.axes is None else len(normalize_axes(options.axes, x.ndim))
-    return tuple(words) if is_sequence(words) else (words,) * n_axes
+    return split_sides(options.boundary, n_axes, "boundary", lambda word, _: word)
+
+
+def _spelled(words: Words, other: Mapping[str, str]) -> Words:
+    """The words with others in the place of some."""
+    pairs = ((other.get(before, before), other.get(after, after)) for before, after in words)
+    return tuple(pairs)
 
 
 # --------------------------------------------------------------------------------- the sums
@@ -213,9 +222,13 @@ class Weights(NamedTuple):
 
 
 def _sum_of(
-    total: Total, present: Present, w: Array, options: SignalOptions, words: tuple[str, ...], rules: Rules
+    total: Total, present: Present, w: Array, options: SignalOptions, words: Words, rules: Rules
 ) -> tuple[Array, Array | None]:
     """The sum, and where it has too little to go by."""
+    for word in (word for pair in words for word in pair if word in AFFINE):
+        raise ParameterError(
+            f"boundary={word!r} counts with samples that may be missing; use a rule that repeats them, or 'renormalize'"
+        )
     dtype, stored = _dtypes(present.x, w, options)
     options = options._replace(rounding=None)
     x = present.x if dtype is None else present.x.astype(dtype)
@@ -245,18 +258,19 @@ def _dtypes(x: Array, w: Array, options: SignalOptions) -> tuple[Any, Any]:
     return (np.dtype(np.float32) if wanted == np.float16 else wanted), wanted
 
 
-def _around(options: SignalOptions, words: tuple[str, ...]) -> SignalOptions:
+def _around(options: SignalOptions, words: Words) -> SignalOptions:
     """The options of the first sum: nothing stands beyond a renormalised edge."""
-    return options._replace(boundary=tuple("zero" if word == RENORMALIZE else word for word in words))
+    return options._replace(boundary=_spelled(words, {RENORMALIZE: "zero"}))
 
 
-def _counting(options: SignalOptions, words: tuple[str, ...]) -> SignalOptions:
+def _counting(options: SignalOptions, words: Words) -> SignalOptions:
     """The options of the second sum: what "zero" and "constant" put outside is there."""
-    known = tuple({RENORMALIZE: "zero", "zero": "constant"}.get(word, word) for word in words)
-    return options._replace(boundary=known, fill_value=1 if "constant" in known else 0, dtype=None, overflow="raise")
+    known = _spelled(words, {RENORMALIZE: "zero", "zero": "constant"})
+    fill = 1 if any("constant" in pair for pair in known) else 0
+    return options._replace(boundary=known, fill_value=fill, dtype=None, overflow="raise")
 
 
-def _weights(total: Total, present: Present, w: Array, options: SignalOptions, words: tuple[str, ...]) -> Weights:
+def _weights(total: Total, present: Present, w: Array, options: SignalOptions, words: Words) -> Weights:
     real = np.dtype(np.float32) if w.dtype.itemsize <= 4 and w.dtype.kind == "f" else np.dtype(np.float64)
     counting, hidden = _counting(options, words), present.hidden
     there = np.ones(present.x.shape, bool) if hidden is None else ~hidden
@@ -335,5 +349,5 @@ def _leave(
     return leave(y, x, w)
 
 
-def _without_fill(words: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple("zero" if word == "constant" else word for word in words)
+def _without_fill(words: Words) -> Words:
+    return _spelled(words, {"constant": "zero"})

@@ -24,7 +24,7 @@ from .methods import (
     load_prices,
 )
 from .question import question_of
-from .spec import ConvSpec
+from .spec import ConvSpec, Extension
 from .wisdom import Choice, recall
 
 __all__ = [
@@ -135,6 +135,7 @@ class Plan:
     accuracy: str = "default"
     times: tuple[tuple[str, float], ...] = ()  # nanoseconds of methods that were measured
     separates: str = ""  # which taps go axis by axis if their values allow: see SEPARATIONS
+    extensions: tuple[Extension, ...] = ()  # what is written around x first; the spec is that of the array with it
     run: Callable[..., Array] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, x: Any, w: Any = None, *, out: Any = None) -> Array:
@@ -242,6 +243,9 @@ class Plan:
             lines.append(f"taps {kind} are applied axis by axis (separable, box)")
         if self.separates == "boxes":
             lines.append("taps that are all the same are summed as they run (box)")
+        for one in self.extensions:
+            words = " and ".join(dict.fromkeys(one.sides[:2]))
+            lines.append(f"axis {one.dim} of x is extended first, by {one.before} and {one.after} samples: {words}")
         if self.exchanged:
             lines.append("x is slid over w: the same sum with fewer products")
         if self.schedule:

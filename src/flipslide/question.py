@@ -24,7 +24,7 @@ def question_of(spec: ConvSpec, numbers: Arithmetic, exchanged: bool = False) ->
     magnitude, negative = extent_of(given) if numbers.checks_bound else (0, False)
     fill = given.astype(numbers.sum)  # modulo 2^32 for integers; the bound knows the whole
     return _core.Question(
-        axes=[(*axis[:7], _BOUNDARY_CODES[axis.boundary], *axis[8:]) for axis in spec.axes],
+        axes=[(*axis[:7], _BOUNDARY_CODES[axis.rule], *axis[8:]) for axis in spec.axes],
         loops=[tuple(loop) for loop in spec.loops],
         conj_x=spec.conj_x,
         conj_w=spec.conj_w,

@@ -27,7 +27,8 @@ from .catalogue.checks import MAX_TAPS, Bound, check_finite, read_number
 from .catalogue.smoothing import unit_sum
 from .errors import ParameterError, ShapeError
 from .execute import count_threads, program_of, read_threads
-from .geometry import check_boundary, check_fill_used, normalize_axes, to_int
+from .extension import write_out, written_in
+from .geometry import AFFINE, RULES, Sides, check_boundary, check_fill_used, normalize_axes, to_int
 from .plan import Plan, choose
 from .spec import Axis, ConvSpec, Loop
 
@@ -164,7 +165,7 @@ def resample(
         else _given_phases(taps, *rates, count, most, single)
     )
     y = _run(x, dim, phases, rule)
-    if taps is None and boundary not in ("zero", "constant"):
+    if taps is None and boundary not in ("zero", "constant", "antisymmetric"):
         _keep_flat(y, x, dim)
     return y
 
@@ -196,7 +197,7 @@ class _Rule(NamedTuple):
 
 
 def _read_rule(boundary: Any, fill_value: Any, dtype: Any, threads: int | None) -> _Rule:
-    word = check_boundary(boundary)
+    word = check_boundary(boundary, known=RULES)
     check_fill_used(fill_value, (word,))
     return _Rule(word, fill_value, dtype, threads)
 
@@ -279,11 +280,15 @@ def _run(x: Array, dim: int, phases: _Phases, rule: _Rule) -> Array:
     for first, w, place in phases.groups if y.size else ():
         spec = _spec(x.shape, dim, w.shape, place, phases.down, rounds, rule)
         out = y[(slice(None),) * (dim + 1) + (slice(first, first + len(w)),)]
-        plan, step = _plan(spec, numbers, rule)
+        samples, extensions, summed = x, spec.extensions, numbers
+        if extensions:
+            summed = numbers._replace(x=written_in(extensions, x.dtype, numbers))
+            samples, spec = write_out(x.astype(summed.x, copy=False), extensions), spec.written_out()
+        plan, step = _plan(spec, summed, rule)
         if step == 1:
-            program_of(plan)(x, w, None, out, count_threads(rule.threads))
+            program_of(plan)(samples, w, None, out, count_threads(rule.threads))
         else:
-            every = program_of(plan)(x, w, None, None, count_threads(rule.threads))
+            every = program_of(plan)(samples, w, None, None, count_threads(rule.threads))
             out[...] = every[(slice(None),) * dim + (slice(None, None, step),)]
     merged = y.reshape(*x.shape[:dim], rounds * phases.n_phases, *x.shape[dim + 1 :])
     return np.ascontiguousarray(merged[(slice(None),) * dim + (slice(0, phases.n_outputs),)])
@@ -317,7 +322,8 @@ def _spec(
     x_shape: tuple[int, ...], dim: int, w_shape: tuple[int, ...], place: int, down: int, rounds: int, rule: _Rule
 ) -> ConvSpec:
     """The group as one correlation, its phases in a loop that only w and y carry."""
-    axis = Axis(x_shape[dim], w_shape[1], rounds, place, down, 1, 1, rule.boundary, dim, 1, dim)
+    boundary = Sides(rule.boundary, rule.boundary) if rule.boundary in AFFINE else rule.boundary
+    axis = Axis(x_shape[dim], w_shape[1], rounds, place, down, 1, 1, boundary, dim, 1, dim)
     batch = [Loop(n, d, -1, d + (d > dim)) for d, n in enumerate(x_shape) if d != dim]
     fills = rule.boundary == "constant"
     return ConvSpec(

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
 from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
 from .carried import axes_of, check_fill, leave, own_dtype
-from .errors import FlipslideError, ShapeError, unknown_word
+from .errors import DtypeError, FlipslideError, IntegerOverflowError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
     Program,
     bind,
     check_cotangent,
+    check_planned,
     count_threads,
     program_of,
     read_threads,
     remember,
     run_spec,
 )
-from .geometry import extend_index, is_sequence, layer_axes, read_shape
+from .extension import write_out, written_in
+from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import SignalOptions, frozen
 from .plan import Plan, choose, forgetters
-from .spec import ConvSpec, Shape
+from .spec import ConvSpec, Extension, Shape
 from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
@@ -66,8 +69,10 @@ def convolve(
     of which every stride-th is computed. A window (start, count) in place of the word asks for just these
     outputs: y[m] for m = 0 … count − 1, which may lie anywhere. Outside its samples x is `boundary`: "zero",
     "constant" (fill_value), "edge", "symmetric" (d c b a | a b c d | d c b a), "mirror"
-    (d c b | a b c d | c b a) or "wrap"; a tuple gives one per axis. With "renormalize" nothing
-    stands there: an output is Σ w·x / Σ w over the samples in its window.
+    (d c b | a b c d | c b a) or "wrap". Rules that count with samples are written out around x first:
+    "odd_symmetric" and "odd_mirror" (2a − b, 2a − c, … about the first and the last sample), "antisymmetric"
+    (−b −a | a b c d | −d −c), "smooth" (on through the last two samples), "line" (through the first and the last).
+    With "renormalize" nothing stands there: an output is Σ w·x / Σ w over the samples in its window.
 
     Parameters
     ----------
@@ -80,8 +85,9 @@ def convolve(
         One for all axes, or a tuple with one per axis.
     axes : int or tuple of int, optional
         The convolved axes of x; by default the last w.ndim.
-    boundary : str or tuple of str
-    fill_value : number
+    boundary : str, or per axis a str or a pair (before, after)
+        Along a single axis a pair alone is its two sides.
+    fill_value : number, or per axis a number or a pair (before, after)
         For boundary="constant".
     center : {"lower", "upper"} or int, optional
         In mode "same", the position in the span that lies over the output: (D − 1)//2
@@ -349,11 +355,19 @@ def plan(
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, None, threads
     )
     shapes = read_shape(x_shape, "x_shape"), w_shape
-    program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
+    program, _, extensions = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
     if tune:
         tune_plan(program.plan, method)
-        program, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
-    return bind(program, taps, threads)
+        program, _, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
+    if not extensions:
+        return bind(program, taps, threads)
+
+    def before(x: Array) -> Array:
+        check_planned("x", x, shapes[0], x_dtype)
+        return _extended(x, program, extensions)
+
+    made = bind(program, taps, threads, before=before, before_out=lambda out: out)
+    return replace(made, extensions=extensions)
 
 
 def output_shape(
@@ -427,7 +441,9 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     if _slides_nothing(w, options.axes):
         return _scale(correlated, x, w, out, options)
     dtypes, into = (x.dtype, w.dtype), out_dtype(out)
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
+    program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
+    if extensions:
+        x = _extended(x, program, extensions)
     result: Array = program(x, w, bias, out, n_threads)
     return result
 
@@ -437,8 +453,12 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
     options = SignalOptions(*given)
     if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
         return None
-    program, n_threads = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
-    return program.core_call(x.dtype, w.dtype, n_threads)
+    program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
+    return None if extensions else program.core_call(x.dtype, w.dtype, n_threads)
+
+
+def _extended(x: Array, program: Program, extensions: tuple[Extension, ...]) -> Array:
+    return write_out(x.astype(program.x_dtype, copy=False), extensions)
 
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
@@ -470,6 +490,14 @@ def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOption
 SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
 
 
+class Prepared(NamedTuple):
+    """All of a call but its arrays."""
+
+    program: Program
+    threads: int
+    extensions: tuple[Extension, ...]  # what is written around x before the program can run
+
+
 def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, options: SignalOptions) -> Any:
     """A call over the samples that are there, made of plain ones."""
     verb = _correlate if correlated else _convolve
@@ -482,7 +510,7 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
 
 def _program_for(
     correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
-) -> tuple[Program, int]:
+) -> Prepared:
     check_fill(options.fill_value)
     fill_type: Any = type(options.fill_value)
     try:
@@ -502,7 +530,7 @@ def _program(
     fill_type: Any,
     options: SignalOptions,
     into: Any,
-) -> tuple[Program, int]:
+) -> Prepared:
     """Everything about a call that does not depend on the values in its arrays, and the number of threads.
 
     0 threads stand for this thread's setting; `into` is the dtype of `out`.
@@ -514,8 +542,12 @@ def _program(
     _warn_of_another_axis(*shapes, options)
     arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, arithmetic.y)
+    extensions = spec.extensions
+    if extensions:
+        spec = spec.written_out()
+        arithmetic = arithmetic._replace(x=written_in(extensions, dtypes[0], arithmetic))
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
-    return program_of(plan), count_threads(options.threads)
+    return Prepared(program_of(plan), count_threads(options.threads), extensions)
 
 
 forgetters.append(_program.cache_clear)
@@ -547,9 +579,13 @@ def _grads(correlated: bool, dy: Any, x: Any, w: Any, options: SignalOptions) ->
 
 def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None) -> Array:
     """dw. Without outputs it is a sum of nothing, and there is no window to slide over x."""
-    if spec.n_outputs:
-        return run_spec(spec.grad_weight(), x, dy, method, threads)
-    return np.zeros(spec.w_shape, arithmetic_of(x.dtype, dy.dtype).y)
+    numbers, extensions = arithmetic_of(x.dtype, dy.dtype), spec.extensions
+    if not spec.n_outputs:
+        return np.zeros(spec.w_shape, numbers.y)
+    if extensions:
+        numbers = numbers._replace(x=written_in(extensions, x.dtype, numbers))
+        spec, x = spec.written_out(), write_out(x.astype(numbers.x), extensions)
+    return run_spec(spec.grad_weight(), x, dy, method, threads, numbers)
 
 
 def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:
@@ -574,12 +610,26 @@ def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
     return spec._replace(axes=tuple(axes), fill=0), lows
 
 
-def _fold(dx: Array, dim: int, n: int, low: int, boundary: str) -> Array:
-    """The adjoint of extending one axis: every place adds to the sample it was read from."""
-    places = [extend_index(i - low, n, boundary) for i in range(dx.shape[dim])]
-    moved = np.moveaxis(widen(dx), dim, 0)
+def _fold(dx: Array, dim: int, n: int, low: int, boundary: str | Sides) -> Array:
+    """The adjoint of extending one axis: every place adds to the samples it was made of."""
+    sides = boundary if isinstance(boundary, Sides) else Sides(boundary, boundary)
+    counts = isinstance(boundary, Sides) and dx.dtype.kind in "iu"
+    moved = np.moveaxis(dx.astype(object) if counts else widen(dx), dim, 0)
     folded = moved[low : low + n].copy()
-    for place in [i for i in range(len(places)) if not low <= i < low + n]:
-        if places[place] is not None:
-            folded[places[place]] += moved[place]
-    return narrow(np.moveaxis(folded, 0, dim), dx, len(places))
+    for i in (*range(-low, 0), *range(n, dx.shape[dim] - low)):
+        for sample, weight in extend_terms(i, n, sides.rule(i)):
+            folded[sample] += moved[low + i] * (weight if isinstance(weight, int) or counts else float(weight))
+    if counts:
+        return _whole(np.moveaxis(folded, 0, dim), dx.dtype)
+    return narrow(np.moveaxis(folded, 0, dim), dx, dx.shape[dim])
+
+
+def _whole(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Python's numbers as integers of a dtype, or an error."""
+    limits = np.iinfo(dtype)
+    for value in values.flat:
+        if value != int(value):
+            raise DtypeError(f"a gradient is {value}, which {dtype} cannot hold; convert the arrays to a float dtype")
+        if not limits.min <= value <= limits.max:
+            raise IntegerOverflowError(f"a gradient is {value}, beyond {dtype}; convert the arrays to a wider dtype")
+    return values.astype(dtype)

@@ -28,21 +28,22 @@ from typing import Any, NamedTuple
 
 from .errors import ParameterError, ShapeError, unknown_word
 from .geometry import (
-    check_boundary,
-    check_fill_used,
+    BOUNDARIES,
+    Sides,
     extend_index,
     ints_per_axis,
     layer_axes,
     normalize_axes,
     output_window,
     per_axis,
+    read_rules,
     span_of,
     split_modes,
     to_int,
 )
 from .geometry import split_padding as split_padding
 
-__all__ = ["LAYOUTS", "Axis", "ConvSpec", "Loop", "Shape", "check_groups", "check_layer"]
+__all__ = ["LAYOUTS", "Axis", "ConvSpec", "Extension", "Loop", "Shape", "check_groups", "check_layer"]
 
 Shape = tuple[int, ...]
 
@@ -58,6 +59,16 @@ class Loop(NamedTuple):
     y_dim: int
 
 
+class Extension(NamedTuple):
+    """One dimension of an array that gets samples before and after those that it has."""
+
+    dim: int
+    n: int
+    before: int
+    after: int
+    sides: Sides
+
+
 class Axis(NamedTuple):
     """One convolved axis: its three sizes, its window and where the arrays keep it."""
 
@@ -68,7 +79,7 @@ class Axis(NamedTuple):
     stride: int
     dilation: int
     up: int
-    boundary: str
+    boundary: str | Sides
     x_dim: int
     w_dim: int
     y_dim: int
@@ -82,13 +93,28 @@ class Axis(NamedTuple):
         sample, between = divmod(self.position(m, j), self.up)
         if between:
             return False, None
-        index = extend_index(sample, self.x, self.boundary)
-        return index is not None or self.boundary == "constant", index
+        index = extend_index(sample, self.x, self.rule)
+        return index is not None or self.rule == "constant", index
+
+    @property
+    def rule(self) -> str:
+        """The boundary, where it is one that the engine extends itself; others are written out before."""
+        if isinstance(self.boundary, Sides):
+            raise ParameterError(f"boundary={list(self.boundary[:2])} is to be written out first")
+        return self.boundary
 
     def reach(self) -> tuple[int, int]:
         """The lowest and highest position that any output looks at."""
         ends = [self.position(m, j) for m in (0, self.y - 1) for j in (0, self.w - 1)]
         return min(ends), max(ends)
+
+    def extension(self) -> Extension:
+        """What must be written out before the engine can start: nothing where a side is zero."""
+        assert isinstance(self.boundary, Sides)
+        first, last = self.reach() if self.y else (0, 0)
+        before, after = max(0, -(first // self.up)), max(0, last // self.up - (self.x - 1))
+        zeros = [word == "zero" for word in self.boundary[:2]]
+        return Extension(self.x_dim, self.x, 0 if zeros[0] else before, 0 if zeros[1] else after, self.boundary)
 
     def is_padded(self) -> bool:
         """Whether some term reads outside x."""
@@ -168,8 +194,7 @@ class ConvSpec(NamedTuple):
         x_dims, w_dims = _place_axes(x_shape, w_shape, axes)
         n_axes = len(x_dims)
         modes = split_modes(mode, n_axes)
-        boundaries = per_axis(boundary, n_axes, "boundary", check_boundary)
-        check_fill_used(fill_value, boundaries)
+        boundaries, fill = read_rules(boundary, fill_value, n_axes)
         centers = per_axis(center, n_axes, "center", lambda value, _: value)
         strides = ints_per_axis(stride, n_axes, "stride", 1)
         dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
@@ -200,8 +225,8 @@ class ConvSpec(NamedTuple):
             w_ndim=len(w_shape),
             y_ndim=len(x_shape),
             conj_w=correlate,
-            fill=fill_value if "constant" in boundaries else 0,
-            fill_type=type(fill_value) if "constant" in boundaries else int,
+            fill=fill,
+            fill_type=type(fill),
         )
         if spec.n_outputs:
             _check_extension(spec)
@@ -336,6 +361,32 @@ class ConvSpec(NamedTuple):
 
     # --------------------------------------------------------------------- other specs
 
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """What must be written out before the engine can start: an order in which later axes extend earlier ones."""
+        return tuple(axis.extension() for axis in self.axes if isinstance(axis.boundary, Sides))
+
+    def written_out(self) -> ConvSpec:
+        """The same sum on an array with these samples, around which nothing stands."""
+        made = {extension.dim: extension for extension in self.extensions}
+        axes = []
+        for axis in self.axes:
+            if axis.x_dim in made:
+                _, n, before, after, _ = made[axis.x_dim]
+                axis = axis._replace(x=before + n + after, start=axis.start + axis.up * before, boundary="zero")
+            axes.append(axis)
+        return self._replace(axes=tuple(axes))
+
+    def check_repeated(self, what: str) -> None:
+        """An error where samples outside are not those of x again, or zero, or the fill value."""
+        for axis in self.axes:
+            if isinstance(axis.boundary, Sides):
+                words = " and ".join(repr(word) for word in dict.fromkeys(axis.boundary[:2]))
+                raise ParameterError(
+                    f"{what} knows one rule for both sides, of {', '.join(map(repr, BOUNDARIES))}, and the boundary "
+                    f"is {words}; extend x first with fs.pad"
+                )
+
     def grad_input(self) -> ConvSpec:
         """The spec that takes dy to dx. Boundaries other than zero are folded back around it."""
         if any(axis.boundary != "zero" for axis in self.axes):
@@ -425,8 +476,10 @@ def _cartesian(ranges: list[range]) -> Iterator[Shape]:
 def _check_extension(spec: ConvSpec) -> None:
     """An error for outputs that need samples of an axis that has none."""
     for axis in spec.axes:
-        if axis.x == 0 and axis.boundary not in ("zero", "constant"):
-            raise ShapeError(f"boundary={axis.boundary!r} cannot extend an axis of x that has no samples")
+        words = axis.boundary[:2] if isinstance(axis.boundary, Sides) else (axis.boundary,)
+        for word in words:
+            if axis.x == 0 and word not in ("zero", "constant"):
+                raise ShapeError(f"boundary={word!r} cannot extend an axis of x that has no samples")
 
 
 def _place_axes(x_shape: Shape, w_shape: Shape, axes: Any) -> tuple[Shape, Shape]:

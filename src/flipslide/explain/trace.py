@@ -245,6 +245,7 @@ def make_trace(
     options = settings_of(mode, boundary, fill_value, center, stride, dilation)
     correlate = correlates(operation)
     spec, opposite = (ConvSpec.of(x.shape, w.shape, correlate=flag, **options) for flag in (correlate, not correlate))
+    spec.check_repeated("explain")
     lengths = tuple(_measure(axis, mode) for axis in spec.axes)
     return _trace(_Call(operation, mode, spec, opposite, x, w, None, spec.y_shape, lengths), around, cells, dy)
 
@@ -294,7 +295,7 @@ def _trace(call: _Call, around: Any, cells: Any, dy: Any) -> Trace:
         schema=SCHEMA,
         operation=call.operation,
         mode=call.mode,
-        boundary=tuple(axis.boundary for axis in spec.axes),
+        boundary=tuple(axis.rule for axis in spec.axes),
         fill_value=fill,
         stride=tuple(axis.stride for axis in spec.axes),
         dilation=tuple(abs(axis.dilation) for axis in spec.axes),

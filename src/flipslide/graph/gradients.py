@@ -193,7 +193,7 @@ def extend(x: Array, axes: tuple[Axis, ...], fill: Any) -> Array:
     """x over every position that some window covers, as the boundary rules extend it."""
     for n, axis in enumerate(axes):
         low, high = axis.reach()
-        indices = [extend_index(i, axis.x, axis.boundary) for i in range(low, high + 1)]
+        indices = [extend_index(i, axis.x, axis.rule) for i in range(low, high + 1)]
         outside = np.full(np.delete(x.shape, n), fill if axis.boundary == "constant" else 0, dtype=object)
         x = np.stack([outside if i is None else np.take(x, i, n) for i in indices], n)
     return x
@@ -211,7 +211,7 @@ def add_back(wide: Array, axes: tuple[Axis, ...]) -> Array:
     dx = np.zeros([axis.x for axis in axes], dtype=object)
     lows = [axis.reach()[0] for axis in axes]
     for at in np.ndindex(*wide.shape):
-        index = [extend_index(i + low, axis.x, axis.boundary) for i, low, axis in zip(at, lows, axes, strict=True)]
+        index = [extend_index(i + low, axis.x, axis.rule) for i, low, axis in zip(at, lows, axes, strict=True)]
         if None not in index:
             dx[tuple(index)] += wide[at]
     return dx
