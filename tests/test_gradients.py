@@ -132,13 +132,14 @@ def weight_grad_by_taps(
     """Σ_n Σ_m dy[n, k, m] · x[n, c, stride·m + dilation·j − padding], one tap after the other."""
     n_axes = x.ndim - 2
     wide = np.pad(x, [(0, 0), (0, 0), *[(padding, padding)] * n_axes])
-    split_dy = dy.reshape(len(x), groups, w_shape[0] // groups, *dy.shape[2:])
+    pixels = int(np.prod(dy.shape[2:]))
+    split_dy = dy.reshape(len(x), groups, w_shape[0] // groups, pixels)
     dw = np.zeros((groups, w_shape[0] // groups, *w_shape[1:]), dy.dtype)
     for j in np.ndindex(*w_shape[2:]):
         first = [dilation * i for i in j]
         reach = (slice(i, i + stride * (m - 1) + 1, stride) for i, m in zip(first, dy.shape[2:], strict=True))
-        seen = wide[(slice(None), slice(None), *reach)].reshape(len(x), groups, w_shape[1], *dy.shape[2:])
-        dw[(..., *j)] = np.einsum("ngk...,ngc...->gkc", split_dy, seen)
+        seen = wide[(slice(None), slice(None), *reach)].reshape(len(x), groups, w_shape[1], pixels)
+        dw[(..., *j)] = np.einsum("ngkp,ngcp->gkc", split_dy, seen)
     return dw.reshape(w_shape)
 
 
