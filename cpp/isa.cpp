@@ -14,6 +14,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -23,6 +24,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -32,6 +34,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 
 namespace flipslide {
@@ -61,6 +64,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -72,6 +76,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -84,6 +89,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };

@@ -7,6 +7,7 @@
 #include "microkernels/box.hpp"
 #include "microkernels/microkernel.hpp"
 #include "microkernels/butterflies.hpp"
+#include "microkernels/exact.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
 #include "microkernels/reduction.hpp"
@@ -22,6 +23,7 @@ struct InstructionSet {
   const FsReduce* reduce;
   const FsMoments* moments;        // in floats, in doubles
   const FsReductions* reductions;  // of each compute type
+  const FsExact* exact;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;
