@@ -1,6 +1,6 @@
 """Measure every constant of the cost formulas, for each instruction set, and write src/flipslide/costs.json.
 
-    python benchmarks/calibrate.py [--sets avx2,baseline]
+    python benchmarks/calibrate.py [--sets avx2,baseline] [--methods reduction]
 
 A method counts its steps (`count` in cpp/methods), and its cost is their prices times the counts. So the prices
 of each method and sum type are those, none below 0, that come closest to the measured times of some calls, by
@@ -61,13 +61,15 @@ class Call(NamedTuple):
     rank: int = 1
     sums: str = ""
     must_share: bool = False
+    of_weights: bool = False  # the gradient of the taps of the layer
 
     def spec(self) -> ConvSpec:
         """Five axes of x are those of a layer."""
         if len(self.x) >= 4:
             n_axes = len(self.x) - 3
             axes = tuple(range(3, 3 + n_axes))
-            return ConvSpec.layer(self.x, self.w, stride=1, padding="same", dilation=1, x_axes=axes)
+            layer = ConvSpec.layer(self.x, self.w, stride=1, padding="same", dilation=1, x_axes=axes)
+            return layer.grad_weight() if self.of_weights else layer
         return ConvSpec.of(self.x, self.w, mode="same", axes=self.axes)
 
 
@@ -105,6 +107,12 @@ def layers(*calls: tuple[int, int, int, int]) -> list[Call]:
     return [layer((2, c, n, n), (m, c, k, k)) for c, n, m, k in calls]
 
 
+def weight_gradients(*calls: tuple[int, int, int, int, int]) -> list[Call]:
+    """Images, channels, pixels a side, filters and taps a side."""
+    made = [layer((n, c, side, side), (m, c, k, k)) for n, c, side, m, k in calls]
+    return [call._replace(of_weights=True) for call in made]
+
+
 def images(*calls: tuple[int, int], axes: int = 2) -> list[Call]:
     """Pixels and taps a side."""
     return [square(n, k, axes=axes) for n, k in calls]
@@ -139,6 +147,15 @@ CALLS: dict[str, list[Call]] = {
             *layers((128, 14, 128, 3), (128, 28, 128, 3), (256, 14, 64, 3), (256, 7, 256, 3), (1, 64, 16, 3)),
         )
         for points in (4, 6)
+    ],
+    "reduction": [
+        *weight_gradients(
+            (1, 2, 4, 2, 2), (2, 4, 6, 40, 3), (1, 64, 28, 64, 1), (1, 256, 14, 128, 1), (4, 96, 7, 64, 3)
+        ),
+        *weight_gradients(
+            (1, 32, 28, 64, 3), (2, 3, 56, 32, 5), (1, 16, 56, 16, 3), (1, 1, 28, 6, 5), (2, 1, 56, 1, 3)
+        ),
+        *weight_gradients((1, 1, 14, 1, 7), (2, 4, 28, 4, 3), (1, 1, 100, 2, 1), (8, 1, 7, 1, 3), (1, 256, 2, 256, 3)),
     ],
     "separable": [
         *images((16, 3), (64, 5), (240, 3), (240, 5), (240, 7), (240, 11), (240, 25), (240, 41)),
@@ -198,7 +215,7 @@ REALS = tuple(name for name in WHOLE_SUMS if not name.startswith("complex"))
 
 def rows() -> Iterator[tuple[str, str, list[Call]]]:
     """Each row of costs.json: a method, the name of its sums, and the calls that show its constants."""
-    names = {"direct": tuple(SUMS), "gemm": WHOLE_SUMS, "box": REALS, "numpy": ("any",)}
+    names = {"direct": tuple(SUMS), "gemm": WHOLE_SUMS, "reduction": REALS, "box": REALS, "numpy": ("any",)}
     for method, calls in CALLS.items():
         for name in names.get(method, ("float32", "float64")):
             others = [call._replace(sums=s) for s in PARTS.get(name, ()) for call in OTHERS.get(method, ())]
@@ -311,12 +328,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def measure_section(rounds: int = ROUNDS) -> dict[str, dict[str, dict[str, float]]]:
-    """The constants of the instruction set that runs; says how well they fit."""
-    table = list(rows())
+def measure_section(methods: tuple[str, ...] = (), rounds: int = ROUNDS) -> dict[str, dict[str, dict[str, float]]]:
+    """The constants of some methods (none: all) for the instruction set that runs; says how well they fit."""
+    table = [row for row in rows() if not methods or row[0] in methods]
     jobs = [job_of(method, name, call) for method, name, calls in table for call in calls]
     times = iter(np.split(measure(jobs, rounds), np.cumsum([len(calls) for *_, calls in table])[:-1]))
-    section: dict[str, dict[str, dict[str, float]]] = {method: {} for method in CALLS}
+    section: dict[str, dict[str, dict[str, float]]] = {method: {} for method, *_ in table}
     for (method, name, calls), taken in zip(table, times, strict=True):
         steps = np.array([steps_of(method, name, call) for call in calls])
         constants = fit(steps, taken)
@@ -336,26 +353,28 @@ def report(method: str, name: str, calls: list[Call], ratios: Array) -> None:
 # ----------------------------------------------------------------------------------- main
 
 
-def measure_elsewhere(isa: str) -> dict[str, Any]:
+def measure_elsewhere(isa: str, methods: str) -> dict[str, Any]:
     """The section of another instruction set, which a process has from its start."""
     environment = os.environ | {"FLIPSLIDE_ISA": isa, "FLIPSLIDE_CACHE": ""}
-    command = [sys.executable, __file__, "--here"]
+    command = [sys.executable, __file__, "--here", "--methods", methods]
     found: dict[str, Any] = json.loads(subprocess.run(command, env=environment, stdout=-1, check=True).stdout)
     return found
 
 
 @click.command(help=__doc__)
 @click.option("--sets", default="", help="Only these instruction sets; the others keep their constants.")
+@click.option("--methods", default="", help="Only these methods.")
 @click.option("--here", is_flag=True, help="Print the constants of the one that runs, and write nothing.")
-def main(sets: str, here: bool) -> None:
+def main(sets: str, methods: str, here: bool) -> None:
     if here:
-        print(json.dumps(measure_section()))
+        print(json.dumps(measure_section(tuple(filter(None, methods.split(","))))))
         return
     known = json.loads(TARGET.read_text("utf-8")).get("sets", {}) if TARGET.exists() else {}
     wanted = sets.split(",") if sets else instruction_sets()[1]
     for isa in wanted:
         print(f"{isa}: predicted over measured, quartiles and worst", file=sys.stderr)
-        known[isa] = measure_elsewhere(isa) | where()
+        kept = known.get(isa, {}) if methods else {}
+        known[isa] = kept | measure_elsewhere(isa, methods) | where()
     about = "Nanoseconds, one thread. Made by benchmarks/calibrate.py; see docs/performance.md."
     TARGET.write_text(written({"about": about, "sets": known}), "utf-8")
 

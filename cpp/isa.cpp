@@ -14,6 +14,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
+extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -25,6 +26,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
+extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -36,6 +38,7 @@ extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
+extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
@@ -67,6 +70,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(winograd),
+       FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
@@ -80,6 +84,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(winograd),
+       FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
@@ -94,6 +99,7 @@ std::vector<InstructionSet> compiled_isas() {
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
        FS_SYMBOL(winograd),
+       FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},

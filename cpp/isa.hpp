@@ -12,6 +12,7 @@
 #include "microkernels/reduce.hpp"
 #include "microkernels/stream.hpp"
 #include "microkernels/winograd.hpp"
+#include "microkernels/reduction.hpp"
 
 namespace flipslide {
 
@@ -24,6 +25,7 @@ struct InstructionSet {
   const FsReduce* reduce;
   const FsMoments* moments;    // in floats, in doubles
   const FsWinograd* winograd;  // in floats, in doubles
+  const FsReductions* reductions;  // of each compute type
   const FsExact* exact;
   const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;

@@ -121,3 +121,68 @@ def test_integer_gradients_are_exact() -> None:
     dx, dw = fs.convolve_grads([[1, 1], [1, 1]], [[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [0, 1]], "valid")
     assert dw.tolist() == [[28, 24], [16, 12]]
     assert dx.tolist() == [[1, 1, 0], [1, 2, 1], [0, 1, 1]]
+
+
+# --------------------------------------------------------------- many products, few outputs
+
+
+def weight_grad_by_taps(
+    dy: np.ndarray, x: np.ndarray, w_shape: tuple[int, ...], stride: int, padding: int, dilation: int, groups: int
+) -> np.ndarray:
+    """Σ_n Σ_m dy[n, k, m] · x[n, c, stride·m + dilation·j − padding], one tap after the other."""
+    n_axes = x.ndim - 2
+    wide = np.pad(x, [(0, 0), (0, 0), *[(padding, padding)] * n_axes])
+    pixels = int(np.prod(dy.shape[2:]))
+    split_dy = dy.reshape(len(x), groups, w_shape[0] // groups, pixels)
+    dw = np.zeros((groups, w_shape[0] // groups, *w_shape[1:]), dy.dtype)
+    for j in np.ndindex(*w_shape[2:]):
+        first = [dilation * i for i in j]
+        reach = (slice(i, i + stride * (m - 1) + 1, stride) for i, m in zip(first, dy.shape[2:], strict=True))
+        seen = wide[(slice(None), slice(None), *reach)].reshape(len(x), groups, w_shape[1], pixels)
+        dw[(..., *j)] = np.einsum("ngkp,ngcp->gkc", split_dy, seen)
+    return dw.reshape(w_shape)
+
+
+#: Images, channels, sizes, filters, taps, and stride, padding, dilation, groups: lanes are channels, or terms; samples
+#: in place, or packed; slices of the sum; nothing at all.
+REDUCTIONS: dict[str, tuple[int, int, tuple[int, ...], int, tuple[int, ...], tuple[int, int, int, int]]] = {
+    "pixels": (2, 40, (9, 11), 70, (1, 1), (1, 0, 1, 1)),
+    "every second pixel": (2, 20, (9, 11), 33, (1, 1), (2, 0, 1, 1)),
+    "slices": (4, 16, (40, 41), 24, (3, 3), (1, 1, 1, 1)),
+    "depthwise": (3, 7, (17, 19), 7, (3, 3), (1, 1, 1, 7)),
+    "depthwise, in phases": (2, 5, (17, 19), 10, (5, 3), (3, 2, 2, 5)),
+    "groups with stride": (2, 12, (13, 14), 60, (3, 2), (2, 1, 1, 3)),
+    "padding wider than x": (1, 3, (2, 3), 20, (2, 2), (1, 4, 1, 1)),
+    "long row": (1, 2, (3000,), 5, (40,), (16, 3, 1, 1)),
+    "long row of channels": (2, 3, (3000,), 20, (7,), (1, 3, 1, 1)),
+    "volumes": (2, 3, (5, 6, 7), 17, (3, 2, 3), (1, 1, 1, 1)),
+    "no images": (0, 3, (5, 6), 17, (3, 3), (1, 1, 1, 1)),
+    "no filters": (2, 3, (5, 6), 0, (3, 3), (1, 1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("dtype", ["int32", "float32", "float64", "int64"])
+def test_weight_gradients_as_products_of_matrices(name: str, dtype: str) -> None:
+    n, c, sizes, k, taps, (stride, padding, dilation, groups) = REDUCTIONS[name]
+    rng = np.random.default_rng(len(name))
+    counts = tuple((s + 2 * padding - dilation * (t - 1) - 1) // stride + 1 for s, t in zip(sizes, taps, strict=True))
+    x = rng.integers(-9, 10, (n, c, *sizes)).astype(dtype)
+    dy = rng.integers(-9, 10, (n, k, *counts)).astype(dtype)
+    w_shape = (k, c // groups, *taps)
+    wanted = weight_grad_by_taps(dy, x, w_shape, stride, padding, dilation, groups)
+    last = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    for samples in (x, last, x[..., ::-1].copy()[..., ::-1]):
+        for threads in (1, 2, 3):
+            dw = fs.nn.conv_weight_grad(
+                dy, samples, w_shape, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                method="reduction", threads=threads,
+            )  # fmt: skip
+            assert np.array_equal(dw, wanted)
+
+
+def test_threads_do_not_change_the_bits_of_weight_gradients() -> None:
+    rng = np.random.default_rng(3)
+    x, dy = (rng.standard_normal((4, c, 40, 40)).astype(np.float32) for c in (16, 24))
+    one, *others = (fs.nn.conv_weight_grad(dy, x, (24, 16, 3, 3), padding=1, threads=t) for t in (1, 2, 3))
+    assert all(np.array_equal(one, other) for other in others)

@@ -9,6 +9,7 @@
   DO(direct)                   \
   DO(gemm)                     \
   DO(winograd)                 \
+  DO(reduction)                \
   DO(separable)                \
   DO(box)                      \
   DO(overlap)                  \

@@ -67,6 +67,9 @@ REFERENCES = (
     Reference(
         "winograd", FLOATS, (((1, 1, 64, 28, 28), (1, 64, 64, 3, 3)), ((2, 1, 128, 14, 14), (1, 128, 128, 3, 3))), True
     ),
+    Reference(
+        "reduction", ALL, (((64, 1, 1, 30, 30), (1, 64, 1, 28, 28)), ((4, 1, 4, 30, 30), (1, 4, 4, 28, 28))), True
+    ),
     Reference("separable", FLOATS, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("box", ALL, (((300, 300), (9, 9)), ((200, 400), (15, 15)))),
     Reference("overlap", FLOATS, (((100_000,), (65,)), ((300, 300), (15, 15)))),
@@ -92,7 +95,7 @@ def calibrate() -> dict[str, dict[str, float]]:
     >>> import flipslide as fs
     >>> factors = fs.calibrate()
     >>> sorted(factors)
-    ['box', 'direct', 'fft', 'gemm', 'overlap', 'separable', 'winograd']
+    ['box', 'direct', 'fft', 'gemm', 'overlap', 'reduction', 'separable', 'winograd']
     """
     with _measuring:
         scale = {r.method: {name: _measure(r, name) for name in r.sums} for r in REFERENCES}
