@@ -31,6 +31,7 @@ class SignalOptions(NamedTuple):
     dtype: Any = None
     threads: Any = None
     rounding: Any = None
+    upsample: Any = 1
 
     def spec(self, x_shape: Shape, w_shape: Shape, correlate: bool) -> ConvSpec:
         """The sum that a call with frozen options means."""
@@ -44,6 +45,7 @@ class SignalOptions(NamedTuple):
             center=self.center,
             stride=self.stride,
             dilation=self.dilation,
+            upsample=self.upsample,
             correlate=correlate,
         )
 

@@ -9,7 +9,18 @@ from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 
-from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .arrays import (
+    Arithmetic,
+    Array,
+    arithmetic_of,
+    check_fill_fits,
+    check_out,
+    enter,
+    freeze,
+    narrow,
+    out_dtype,
+    widen,
+)
 from .carried import axes_of, check_fill, leave, own_dtype
 from .errors import DtypeError, FlipslideError, IntegerOverflowError, ShapeError, unknown_word
 from .execute import (
@@ -46,6 +57,7 @@ def convolve(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
     overflow: str = "raise",
@@ -93,7 +105,9 @@ def convolve(
         In mode "same", the position in the span that lies over the output: (D − 1)//2
         ("lower", the default, as NumPy), D//2 ("upper", as MATLAB and scipy.ndimage),
         0 for a causal filter.
-    stride, dilation : int or tuple of int
+    stride, dilation, upsample : int or tuple of int
+        Of the outputs every stride-th is made; neighbouring taps are `dilation` samples apart; upsample − 1 zeros stand
+        between neighbouring samples of x, none of which is multiplied, so that x̂[up·n] = x̃[n] takes the place of x̃.
     method : str
         "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
     accuracy : {"default", "normwise", "strict", "fast"}
@@ -150,6 +164,8 @@ def convolve(
     array([0.66666667, 2.        , 2.        ])
     >>> fs.convolve([1, 2, 250], [0.5, 1.0, 0.5], "same", dtype="uint8", rounding="half_even", overflow="saturate")
     array([  2, 128, 251], dtype=uint8)
+    >>> fs.convolve([1, 2, 3], [1, 1, 1], upsample=2, stride=3)
+    array([1, 2, 3])
 
     Notes
     -----
@@ -169,14 +185,14 @@ def convolve(
             overflow,
             dtype,
             threads,
-            rounding,
-        )
+            rounding, upsample,
+        )  # fmt: skip
         present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
         return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
-        rounding,
+        rounding, upsample,
     )  # fmt: skip
 
 
@@ -191,6 +207,7 @@ def correlate(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
     overflow: str = "raise",
@@ -233,14 +250,14 @@ def correlate(
             overflow,
             dtype,
             threads,
-            rounding,
-        )
+            rounding, upsample,
+        )  # fmt: skip
         present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
         return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
-        rounding,
+        rounding, upsample,
     )  # fmt: skip
 
 
@@ -256,6 +273,7 @@ def convolve_grads(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
@@ -274,7 +292,9 @@ def convolve_grads(
     >>> dx, dw
     (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
     """
-    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    options = SignalOptions(
+        mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads, upsample=upsample
+    )
     return _grads(False, dy, x, w, frozen(options))
 
 
@@ -290,6 +310,7 @@ def correlate_grads(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
@@ -301,7 +322,9 @@ def correlate_grads(
     >>> fs.correlate_grads([1, 1, 1], [0, 1, 2, 3, 4], [1, -1, 2])
     (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
     """
-    options = SignalOptions(mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads)
+    options = SignalOptions(
+        mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads, upsample=upsample
+    )
     return _grads(True, dy, x, w, frozen(options))
 
 
@@ -378,13 +401,15 @@ def output_shape(
     padding: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     transposed: bool = False,
     output_padding: Any = 0,
 ) -> Shape:
     """The size of the result along the convolved axes.
 
     With `mode` (signals), of ⌈count/stride⌉ outputs: N + D − 1 for "full", N for "same",
-    N − D + 1 for "valid". With `padding` (layers, the default is 0):
+    N − D + 1 for "valid", where N is upsample·(N − 1) + 1 of x that is upsampled. With `padding` (layers, the
+    default is 0):
 
         ⌊(N + lo + hi − D)/stride⌋ + 1
         (N − 1)·stride − lo − hi + D + output_padding      when transposed
@@ -408,7 +433,10 @@ def output_shape(
     if mode is not None:
         if padding is not None or transposed:
             raise ShapeError("give either mode= (signals) or padding= and transposed= (layers), not both")
-        return ConvSpec.of(sizes, taps, mode=freeze(mode), stride=stride, dilation=dilation).y_shape
+        words = dict(mode=freeze(mode), stride=stride, dilation=dilation, upsample=freeze(upsample))
+        return ConvSpec.of(sizes, taps, **words).y_shape
+    if is_upsampled(upsample):
+        raise ShapeError("upsample= goes with mode= (signals); a transposed layer has the stride in its place")
     axes = layer_axes(
         sizes,
         taps,
@@ -440,6 +468,8 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
         return labelled
     if _slides_nothing(w, options.axes):
         return _scale(correlated, x, w, out, options)
+    if is_upsampled(options.upsample):
+        return _sum_phases(correlated, x, w, out, options)
     dtypes, into = (x.dtype, w.dtype), out_dtype(out)
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
     if extensions:
@@ -452,6 +482,8 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
     if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
+        return None
+    if is_upsampled(options.upsample):
         return None
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return None if extensions else program.core_call(x.dtype, w.dtype, n_threads)
@@ -487,7 +519,70 @@ def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOption
 
 
 #: The words that say how an axis is slid over, and what they are where there is none.
-SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
+SLIDING: dict[str, Any] = dict(
+    mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1, upsample=1
+)
+
+
+def is_upsampled(upsample: Any) -> bool:
+    return not (isinstance(upsample, int) and upsample == 1)
+
+
+class Phase(NamedTuple):
+    """Outputs that meet samples at the same taps."""
+
+    program: Program | None  # none: they are 0
+    w_index: tuple[slice, ...]
+    y_index: tuple[slice, ...]
+
+
+class Phases(NamedTuple):
+    """A sum over samples with zeros between them, as sums without."""
+
+    phases: tuple[Phase, ...]
+    extensions: tuple[Extension, ...]
+    numbers: Arithmetic
+    y_shape: Shape
+
+
+def _sum_phases(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
+    check_fill(options.fill_value)
+    fill_type: Any = type(options.fill_value)
+    given = (x.shape, w.shape), (x.dtype, w.dtype), correlated, frozen(options), fill_type, out_dtype(out)
+    made = _phases(*given)
+    into = None if out is None else check_out(out, made.y_shape, made.numbers.result)
+    if made.extensions:
+        x = write_out(x.astype(made.numbers.x, copy=False), made.extensions)
+    y = np.zeros(made.y_shape, made.numbers.result)
+    for program, w_index, y_index in made.phases if y.size else ():
+        if program is not None:
+            program(x, w[w_index], None, y[y_index], count_threads(options.threads))
+    if into is None:
+        return y
+    into[...] = y
+    return into
+
+
+@lru_cache(maxsize=256)
+def _phases(
+    shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], correlated: bool, options: SignalOptions, fill_type: Any,
+    into: Any,
+) -> Phases:  # fmt: skip
+    spec = options.spec(*shapes, correlated)
+    numbers = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
+    check_fill_fits(spec.fill, numbers.y)
+    y_shape, extensions = spec.y_shape, spec.extensions
+    if extensions:
+        spec, numbers = spec.written_out(), numbers._replace(x=written_in(extensions, dtypes[0], numbers))
+    how = numbers, read_threads(options.threads), options.method, options.accuracy
+    phases = tuple(
+        Phase(None if one is None else program_of(choose(one, *how)), w_index, y_index)
+        for one, w_index, y_index in spec.phases()
+    )
+    return Phases(phases, extensions, numbers, y_shape)
+
+
+forgetters.append(_phases.cache_clear)
 
 
 class Prepared(NamedTuple):
@@ -603,9 +698,9 @@ def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
     """The spec on x with its boundary written out, and how many samples went in front."""
     axes, lows = [], []
     for axis in spec.axes:
-        first, last = axis.reach() if axis.y else (0, axis.x - 1)
-        low, high = max(0, -first), max(0, last - (axis.x - 1))
-        axes.append(axis._replace(x=axis.x + low + high, start=axis.start + low, boundary="zero"))
+        first, last = axis.reach() if axis.y else (0, axis.up * (axis.x - 1))
+        low, high = max(0, -(first // axis.up)), max(0, last // axis.up - (axis.x - 1))
+        axes.append(axis._replace(x=axis.x + low + high, start=axis.start + axis.up * low, boundary="zero"))
         lows.append(low)
     return spec._replace(axes=tuple(axes), fill=0), lows
 
