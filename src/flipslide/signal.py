@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from .arrays import (
     Arithmetic,
@@ -38,18 +39,27 @@ from .execute import (
 from .extension import write_out, written_in
 from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
-from .options import SignalOptions, frozen
+from .options import AllSignalWords, Mode, Overflow, Rounding, SignalOptions, SignalWords, frozen
 from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Extension, Shape
 from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
 
+#: Two arrays of one dtype have a result of it.
+Number = TypeVar("Number", bound=np.generic)
 
+
+@overload
+def convolve(
+    x: npt.NDArray[Number], w: npt.NDArray[Number], mode: Mode = "full", **words: Unpack[SignalWords]
+) -> npt.NDArray[Number]: ...
+@overload
+def convolve(x: Any, w: Any, mode: Mode = "full", **words: Unpack[AllSignalWords]) -> Array: ...
 def convolve(
     x: Any,
     w: Any,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -60,9 +70,9 @@ def convolve(
     upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -196,10 +206,16 @@ def convolve(
     )  # fmt: skip
 
 
+@overload
+def correlate(
+    x: npt.NDArray[Number], w: npt.NDArray[Number], mode: Mode = "valid", **words: Unpack[SignalWords]
+) -> npt.NDArray[Number]: ...
+@overload
+def correlate(x: Any, w: Any, mode: Mode = "valid", **words: Unpack[AllSignalWords]) -> Array: ...
 def correlate(
     x: Any,
     w: Any,
-    mode: Any = "valid",
+    mode: Mode = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -210,9 +226,9 @@ def correlate(
     upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[MissingWords],
@@ -265,7 +281,7 @@ def convolve_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -302,7 +318,7 @@ def correlate_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: Any = "valid",
+    mode: Mode = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -332,7 +348,7 @@ def plan(
     x_shape: Any,
     w: Any,
     dtype: Any = np.float64,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     operation: str = "convolve",
     axes: Any = None,
@@ -343,7 +359,7 @@ def plan(
     dilation: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     threads: int | None = None,
     tune: bool = False,
 ) -> Plan:
@@ -384,13 +400,22 @@ def plan(
         program, _, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
     if not extensions:
         return bind(program, taps, threads)
-
-    def before(x: Array) -> Array:
-        check_planned("x", x, shapes[0], x_dtype)
-        return _extended(x, program, extensions)
-
-    made = bind(program, taps, threads, before=before, before_out=lambda out: out)
+    made = bind(program, taps, threads, _Extend(shapes[0], x_dtype, program.x_dtype, extensions), before_out=np.asarray)
     return replace(made, extensions=extensions)
+
+
+@dataclass(frozen=True)
+class _Extend:
+    """What a plan does to x before its program runs."""
+
+    shape: Shape
+    dtype: Any
+    wanted: Any
+    extensions: tuple[Extension, ...]
+
+    def __call__(self, x: Array) -> Array:
+        check_planned("x", x, self.shape, self.dtype)
+        return write_out(x.astype(self.wanted, copy=False), self.extensions)
 
 
 def output_shape(
