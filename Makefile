@@ -8,7 +8,7 @@ PYTHON := .venv/bin/python
 PIP := $(PYTHON) -m pip -qq --disable-pip-version-check
 CORE := pyproject.toml CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 
-.PHONY: test demo bench docs lint wasm test-wasm install clean
+.PHONY: test demo bench bench-direct docs lint wasm test-wasm test-aarch64 wheels install clean
 
 # Two workers, fewer generated problems and no slow tests: .ci/run makes up for both.
 test: .venv/stamp-test
@@ -17,8 +17,13 @@ test: .venv/stamp-test
 demo: .venv/stamp-demo
 	$(PYTHON) examples/demo.py
 
+# ISA=avx2 holds everybody to these instructions, CASES="1-D.*101" measures some cases.
 bench: .venv/stamp-bench
-	$(PYTHON) -m benchmarks.run
+	$(PYTHON) -m benchmarks.run $(if $(ISA),--isa $(ISA)) $(if $(CASES),--only "$(CASES)")
+
+# The share of the measured peak, for each microkernel and instruction set.
+bench-direct: .venv/stamp-bench
+	$(PYTHON) -m benchmarks.direct
 
 # The pages run their own code; a block that fails, or a warning, ends the build.
 docs: .venv/stamp-docs
@@ -32,6 +37,14 @@ wasm: .venv/stamp-wasm
 
 test-wasm: wasm
 	$(PYTHON) -m pytest -q tests/test_wasm.py
+
+# The core for Arm, compiled and run here: Debian's packages g++-aarch64-linux-gnu and qemu-user.
+test-aarch64:
+	.ci/run aarch64
+
+# In dist/, for x86-64 and Arm; no container is needed. Pythons that are here try those for this processor.
+wheels:
+	$(PYTHON3) wheels/build.py
 
 lint:
 	.ci/run lint

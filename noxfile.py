@@ -32,6 +32,16 @@ def isa(session: nox.Session) -> None:
     session.run(".ci/run", "isa", external=True)
 
 
+@nox.session(default=True)
+def aarch64(session: nox.Session) -> None:
+    session.run(".ci/run", "aarch64", external=True)
+
+
+@nox.session(default=True)
+def wasm(session: nox.Session) -> None:
+    session.run(".ci/run", "wasm", external=True)
+
+
 @nox.session(name="repo-review", default=True)
 def repo_review(session: nox.Session) -> None:
     session.run(".ci/run", "repo-review", external=True)

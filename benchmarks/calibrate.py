@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ import click
 import numpy as np
 from scipy.optimize import nnls
 
+from flipslide import cache
 from flipslide.arrays import Arithmetic
 from flipslide.execute import Program, instruction_sets
 from flipslide.methods import EXAMPLES as SUMS
@@ -347,9 +347,19 @@ def main(sets: str, here: bool) -> None:
     wanted = sets.split(",") if sets else instruction_sets()[1]
     for isa in wanted:
         print(f"{isa}: predicted over measured, quartiles and worst", file=sys.stderr)
-        known[isa] = measure_elsewhere(isa) | {"measured": f"{platform.machine()}, {date.today()}"}
+        known[isa] = measure_elsewhere(isa) | where()
     about = "Nanoseconds, one thread. Made by benchmarks/calibrate.py; see docs/performance.md."
     TARGET.write_text(written({"about": about, "sets": known}), "utf-8")
+
+
+def where() -> dict[str, str]:
+    """When and on what a section was measured; `flipslide doctor` compares the family with that of its processor."""
+    return {
+        "measured": str(date.today()),
+        "processor": cache.processor(),
+        "family": cache.family(),
+        "widest": instruction_sets()[1][0],
+    }
 
 
 def written(table: dict[str, Any]) -> str:

@@ -1,15 +1,19 @@
-"""The table in the terminal, docs/benchmarks.md and its chart."""
+"""The table in the terminal, and the pages: docs/benchmarks-ISA.md with its chart, docs/benchmarks.md of all sets."""
 
 from __future__ import annotations
 
 import platform
+import re
 import statistics
 from collections.abc import Iterable, Iterator
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
 
 import flipslide as fs
+from flipslide.cache import processor
+from flipslide.execute import instruction_sets
 
 from .chart import draw_chart
 from .measure import OURS, Row, Timing
@@ -24,6 +28,10 @@ COLUMNS = (
 )  # fmt: skip
 
 ABOUT = """\
+`make bench` measures with the widest instruction set of the processor, `make bench ISA=avx2` holds everybody to
+another one: flipslide, NumPy, OpenCV, PyTorch with its oneDNN, MKL and numba, each asked from inside its process what
+it uses. SciPy, ducc0 and FFTW cannot be held, and run as they were built.
+
 Median times of rounds in which all contestants take turns; ± is half the distance between the
 quartiles. **The ratio is the best rival's time over flipslide's: above 1 flipslide is faster.**
 
@@ -104,8 +112,8 @@ def cells(row: Row) -> list[str]:
 WIDTHS = (40, 7, 10, 5, 10, 10, 6, 18, 10, 5, 7, 10, 10, 7, 9, 10, 0)
 
 
-def print_header(rooflines: dict[int, Roofline]) -> None:
-    print(machine(), *rooflines.values(), "", _padded(COLUMNS), sep="\n", flush=True)
+def print_header(rooflines: dict[int, Roofline], used: list[str]) -> None:
+    print(machine(), "; ".join(used), *rooflines.values(), "", _padded(COLUMNS), sep="\n", flush=True)
 
 
 def print_row(row: Row) -> None:
@@ -120,11 +128,9 @@ def _padded(texts: Iterable[str]) -> str:
 
 
 def machine() -> str:
-    from flipslide.execute import instruction_sets
-
     packages = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
-    processor = f"{_processor()}, {instruction_sets()[0]}, {fs.get_num_threads()} threads"
-    return f"{processor}; Python {platform.python_version()}, flipslide {fs.__version__}, {', '.join(packages)}"
+    where = f"{processor()}, {instruction_sets()[0]}, {fs.get_num_threads()} threads, {date.today()}"
+    return f"{where}; Python {platform.python_version()}, flipslide {fs.__version__}, {', '.join(packages)}"
 
 
 def _version(name: str) -> str:
@@ -134,30 +140,25 @@ def _version(name: str) -> str:
         return ""
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def write_page(folder: Path, rows: list[Row], rooflines: dict[int, Roofline]) -> Path:
+def write_page(folder: Path, rows: list[Row], rooflines: dict[int, Roofline], used: list[str]) -> Path:
+    """The page of the instruction set that ran; that of all sets has its head then."""
     folder.mkdir(parents=True, exist_ok=True)
     groups = list(dict.fromkeys(row.group for row in rows))
     rows = sorted(rows, key=lambda row: groups.index(row.group))
-    (folder / "benchmarks.svg").write_text(draw_chart(rows), "utf-8")
-    page = folder / "benchmarks.md"
-    page.write_text("\n".join(page_lines(rows, rooflines)) + "\n", "utf-8")
+    isa = instruction_sets()[0]
+    (folder / f"benchmarks-{isa}.svg").write_text(draw_chart(rows), "utf-8")
+    page = folder / f"benchmarks-{isa}.md"
+    page.write_text("\n".join(page_lines(isa, rows, rooflines, used)) + "\n", "utf-8")
+    write_overview(folder)
     return page
 
 
-def page_lines(rows: list[Row], rooflines: dict[int, Roofline]) -> Iterator[str]:
-    yield from ("# Benchmarks", "", machine() + ".", "")
+def page_lines(isa: str, rows: list[Row], rooflines: dict[int, Roofline], used: list[str]) -> Iterator[str]:
+    yield from (f"# Benchmarks with {isa}", "", machine() + ".", "")
     yield from (f"- {roofline}" for roofline in rooflines.values())
-    yield from ("", "Made by `make bench`.", "", ABOUT)
-    yield from (summary(rows), "", "![Best rival's time over flipslide's, one bar a cell](benchmarks.svg)", "")
+    yield from (f"- Instructions, as each library says itself: {'; '.join(used)}", "")
+    yield from (f"Made by `make bench ISA={isa}`; [what the columns are](benchmarks.md).", "")
+    yield from (summary(rows), "", f"![Best rival's time over flipslide's, one bar a cell](benchmarks-{isa}.svg)", "")
     for group, members in groupby(rows, key=lambda row: row.group):
         yield from (f"## {group}", "", *_table(COLUMNS, map(cells, members)), "")
     yield from _section("Lost cells", list(map(_lost, (row for row in rows if row.is_lost))), "None.")
@@ -166,11 +167,44 @@ def page_lines(rows: list[Row], rooflines: dict[int, Roofline]) -> Iterator[str]
     yield from _section("Rivals that were not timed", _dropped(rows), "None.")
 
 
+#: The widest first.
+ISAS = ("avx512", "avx2", "baseline")
+
+
+def write_overview(folder: Path) -> Path:
+    """benchmarks.md: what was measured, and the head of each set's page."""
+    pages = {isa: page for isa in ISAS if (page := folder / f"benchmarks-{isa}.md").exists()}
+    heads = [line for isa, page in pages.items() for line in _head(isa, page.read_text("utf-8"))]
+    overview = folder / "benchmarks.md"
+    overview.write_text("\n".join(["# Benchmarks", "", ABOUT, *heads]), "utf-8")
+    return overview
+
+
+def _head(isa: str, page: str) -> Iterator[str]:
+    """Where and when, what came out, and the chart."""
+    where = page.splitlines()[2].partition(";")[0]
+    (result,) = re.findall(r"^\*\*\d+ cells.*$", page, re.MULTILINE)
+    yield from (f"## {isa}", "", f"{where}. {result} [Every cell](benchmarks-{isa}.md).", "")
+    yield from (f"![Best rival's time over flipslide's, one bar a cell](benchmarks-{isa}.svg)", "")
+
+
 def summary(rows: list[Row]) -> str:
     ratios = [ratio for row in rows if (ratio := row.ratio("fresh"))]
     lost, broken = sum(row.is_lost for row in rows), sum(row.bound_used > 1 for row in rows)
     middle = f"the median ratio is {statistics.median(ratios):.2f}" if ratios else "nothing to compare"
-    return f"**{len(rows)} cells, {lost} lost; {middle}. Error bounds broken: {broken}.**"
+    parts = "; ".join(_means(rows))
+    return f"**{len(rows)} cells, {lost} lost; {middle}. Error bounds broken: {broken}.** {parts}"
+
+
+def _means(rows: list[Row]) -> Iterator[str]:
+    """Geometric means, of layers apart."""
+    for threads in sorted({row.threads for row in rows}):
+        for kind, is_kind in (("signals and images", False), ("layers", True)):
+            members = [r for r in rows if r.threads == threads and (r.group == "layer") == is_kind]
+            ratios = [ratio for row in members if (ratio := row.ratio("fresh"))]
+            if ratios:
+                mean, lost = statistics.geometric_mean(ratios), sum(row.is_lost for row in members)
+                yield f"{kind}, {threads} threads: geometric mean {mean:.2f}, {lost} of {len(members)} lost"
 
 
 def _table(columns: Iterable[str], body: Iterable[list[str]]) -> Iterator[str]:

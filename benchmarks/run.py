@@ -1,4 +1,4 @@
-"""Time every case beside its rivals, and write docs/benchmarks.md with its chart: `make bench`."""
+"""Time every case beside its rivals, and write docs/benchmarks-ISA.md with its chart: `make bench`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 
 import flipslide as fs
+from flipslide.execute import instruction_sets
 
+from . import isa as isas
 from .cases import Case, all_cases
 from .measure import Data, Row, measure
 from .report import machine, print_header, print_row, write_page
@@ -47,6 +49,7 @@ def run_case(
 @click.option("--threads", default="", help="For example 1,2; by default 1 and all.")
 @click.option("--rivals", default="", help="Rivals whose name matches this regular expression.")
 @click.option("--seconds-per-case", type=float, help="Of the hot rounds; 0.4 with --quick, else 1.5.")
+@click.option("--isa", default="", help="Hold everybody to this instruction set: avx512, avx2 or baseline.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write every figure here too.")
 @click.option("--page", type=click.Path(path_type=Path), help="Folder for benchmarks.md; docs/ when all cases run.")
 def main(
@@ -55,9 +58,13 @@ def main(
     threads: str,
     rivals: str,
     seconds_per_case: float | None,
+    isa: str,
     json_file: Path | None,
     page: Path | None,
 ) -> None:
+    if isa:
+        isas.hold_to(isa)
+    used = isas.lines(instruction_sets()[0])
     cases = selected(only, quick)
     if not cases:
         sys.exit("no case has such a name")
@@ -66,7 +73,7 @@ def main(
     rooflines = {n: Roofline(n) for n in counts}
     seconds = seconds_per_case or (0.4 if quick else 1.5)
     started, rows = time.perf_counter(), list[Row]()
-    print_header(rooflines)
+    print_header(rooflines, used)
     for case in cases:
         rows += run_case(case, chosen, counts, rooflines, seconds)
     print(f"\n{len(rows)} cells, {sum(row.is_lost for row in rows)} lost, {time.perf_counter() - started:.0f} s")
@@ -74,7 +81,7 @@ def main(
         json_file.write_text(json.dumps({"machine": machine(), "rows": [row.to_json() for row in rows]}, indent=1))
     everything = not (only or quick or rivals)
     if page or everything:
-        print(f"written: {write_page(page or DOCS, rows, rooflines)}")
+        print(f"written: {write_page(page or DOCS, rows, rooflines, used)}")
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ INCLUDES = {
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).
-KERNEL_HEADERS = {"stdint.h", "immintrin.h"}
+KERNEL_HEADERS = {"stdint.h", "immintrin.h", "arm_neon.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +14,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import flipslide as fs
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import (
     boundaries,
     calibrate,
     cases,
+    direct,
     filters,
+    isa,
     measure,
     reference,
     report,
@@ -29,9 +35,11 @@ from benchmarks import (
 )
 from benchmarks.cases import Case
 from flipslide import definition
+from flipslide.execute import instruction_sets
 from flipslide.methods import METHODS
 from flipslide.spec import ConvSpec
 
+ROOT = Path(__file__).parents[1]
 CASES = cases.all_cases()
 SMALL = [cases.shrink(case) for case in CASES]
 RATES = roofline.Roofline(1)
@@ -105,7 +113,7 @@ def test_a_wrong_rival_is_dropped(prepare) -> None:
     row = measure.measure(PLAIN, measure.Data.of(PLAIN), field, 1, RATES, AT_ONCE)
     assert set(row.entries) == {measure.OURS, "numpy.convolve"}
     assert set(row.dropped) == {"liar"}
-    assert "liar" in "\n".join(report.page_lines([row], {1: RATES}))
+    assert "liar" in "\n".join(report.page_lines("avx2", [row], {1: RATES}, []))
 
 
 def test_a_slow_rival_is_not_run() -> None:
@@ -150,20 +158,52 @@ def fake_row(name: str, ours: float, theirs: float) -> measure.Row:
 
 def test_the_page_says_what_is_lost(tmp_path: Path) -> None:
     rows = [fake_row("won", 1e-3, 4e-3), fake_row("lost <&>", 4e-3, 1e-3)]
-    page = report.write_page(tmp_path, rows, {1: RATES}).read_text("utf-8")
+    page = report.write_page(tmp_path, rows, {1: RATES}, []).read_text("utf-8")
     assert "2 cells, 1 lost; the median ratio is 2.12" in page
+    assert "signals and images, 1 threads: geometric mean 1.00, 1 of 2 lost" in page
     assert "- lost <&>, 1 threads: 4 ms; numpy.convolve 1 ms (0.25)" in page
-    chart = ET.parse(tmp_path / "benchmarks.svg").getroot()
+    chart = ET.parse(tmp_path / f"benchmarks-{instruction_sets()[0]}.svg").getroot()
     bars = [e.get("class") for e in chart.iter("{http://www.w3.org/2000/svg}rect") if e.get("class") != "back"]
     assert bars == ["won", "lost"]
     assert [chart.find(f"{{http://www.w3.org/2000/svg}}{tag}") is not None for tag in ("title", "desc")] == [True, True]
+
+
+def test_the_overview_has_every_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for used, theirs in (("avx2", 2e-3), ("avx512", 3e-3)):
+        monkeypatch.setattr(report, "instruction_sets", lambda used=used: (used, [used]))
+        report.write_page(tmp_path, [fake_row("won", 1e-3, theirs)], {1: RATES}, [f"flipslide {used}"])
+    overview = (tmp_path / "benchmarks.md").read_text("utf-8")
+    for used, ratio in (("avx512", "3.00"), ("avx2", "2.00")):
+        head = overview.partition(f"## {used}\n")[2].partition("\n## ")[0]
+        assert f", {used}, " in head
+        assert f"the median ratio is {ratio}" in head
+        assert f"(benchmarks-{used}.md)" in head
+    assert overview.index("## avx512") < overview.index("## avx2")
+
+
+def test_everybody_is_held_to_an_instruction_set() -> None:
+    """In a process of its own, which asks each library what it uses."""
+    narrow = instruction_sets()[1][-1]
+    ask = f"from benchmarks import isa; isa.hold_to({narrow!r}); print(*isa.report({narrow!r}), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    assert {name for name, *_ in said} >= {"flipslide", "numpy"}
+    assert [line for line in said if not line[2]] == []
+    assert ("flipslide", narrow, True) in said
+
+
+def test_what_is_too_wide_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isa, "ASK", {"numpy": lambda module: "X86_V3 X86_V4"})
+    assert list(isa.report("avx512")) == [("numpy", "X86_V3 X86_V4", True)]
+    assert list(isa.report("avx2")) == [("numpy", "X86_V3 X86_V4", False)]
+    assert isa.lines("baseline")[0] == f"numpy X86_V3 X86_V4 ({isa.TOO_WIDE})"
 
 
 def test_first_calls_are_told_where_they_take_longer(tmp_path: Path) -> None:
     rows = [fake_row(name, 1e-3, 4e-3) for name in ("kept", "as fast", "direct")]
     for row, method, first in zip(rows, ("fft", "fft", "direct"), (2e-3, 1e-3, 2e-3), strict=True):
         row.method, row.entries[measure.OURS].first = method, measure.Timing(first, first, first, 5)
-    page = report.write_page(tmp_path, rows, {1: RATES}).read_text("utf-8")
+    page = report.write_page(tmp_path, rows, {1: RATES}, []).read_text("utf-8")
     assert "## First calls\n\n- kept, 1 threads: 2 ms, later 1 ms\n\n" in page
 
 
@@ -194,7 +234,9 @@ def test_the_command_runs_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert done.exit_code == 0, done.output
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert [sorted(row["entries"]) for row in rows] == [["flipslide", "numpy.convolve"]]
-    assert "| small 5 by 3 | 1 |" in (tmp_path / "benchmarks.md").read_text("utf-8")
+    used = instruction_sets()[0]
+    assert "| small 5 by 3 | 1 |" in (tmp_path / f"benchmarks-{used}.md").read_text("utf-8")
+    assert f"## {used}" in (tmp_path / "benchmarks.md").read_text("utf-8")
 
 
 def test_no_case_has_such_a_name() -> None:
@@ -250,6 +292,37 @@ def test_calls_are_run_as_they_are_counted() -> None:
     jobs = [calibrate.job_of(method, "any" if method == "numpy" else "float64", call) for method, call in few.items()]
     times = calibrate.measure(jobs, rounds=2)
     assert ((times > 0) & (times < 1e8)).all()
+
+
+# -------------------------------------------------------------------------- shares of the peak
+
+
+def test_a_share_is_products_over_the_peak() -> None:
+    """A cell at half of the peak, on a machine whose speed changes from turn to turn."""
+    cell, rates = direct.image(100, 5), iter([1e9, 3e9, 2e9] * direct.ROUNDS)
+
+    def turn() -> tuple[float, float]:
+        rate = next(rates)
+        return cell.products / (0.5 * rate), rate
+
+    assert direct.share(cell, turn) == pytest.approx(0.5)
+
+
+def test_products_are_those_of_the_definition() -> None:
+    for cell in (direct.signal(9, 4), direct.image(6, 3), direct.layer(2, 5, 3, 3)):
+        x, w = np.ones(cell.x), np.ones(cell.w)
+        y = fs.nn.conv(x, w, padding="same") if cell.is_layer else fs.convolve(x, w, "same")
+        assert cell.products == y.sum()
+
+
+def test_shares_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "ROUNDS", 1)
+    monkeypatch.setattr(direct, "CELLS", [cell for cell in direct.CELLS if cell.products < 3e6])
+    done = CliRunner().invoke(direct.main, ["--here"])
+    assert done.exit_code == 0, done.output
+    shares = json.loads(done.output)
+    assert set(shares) == {cell.name for cell in direct.CELLS}
+    assert min(shares.values()) > 0
 
 
 # ------------------------------------------------------------------------------ boundaries

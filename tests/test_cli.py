@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import flipslide as fs
+from flipslide import cache, costs
 from flipslide.cli import blocks, doctor, main, streams
 from flipslide.cli import explain as explain_command
 from flipslide.cli.output import Output
@@ -191,7 +193,7 @@ def test_explain_writes_graphs_for_other_programs(kind: str) -> None:
     g = fs.graph([0, 1, 2, 3, 4], [1, -1, 2])
     wanted = g.to_dot() if kind == "dot" else g.to_mermaid()
     assert call("explain", "0,1,2,3,4", "1,-1,2", "--graph", "-F", kind).stdout == wanted
-    assert "'txt', 'md'" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
+    assert "add --graph or --grad" in call("explain", "0,1,2,3,4", "1,-1,2", "-F", kind, code=4).stderr
 
 
 @pytest.mark.parametrize(
@@ -708,6 +710,18 @@ def test_doctor_notices_a_wrong_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     out = call("doctor", code=1).stdout
     assert "FAILED" in out
     assert "valid: got [3, 5, 7], the definition gives" in out
+
+
+def test_doctor_says_where_constants_were_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = json.loads(costs._shipped())
+    for section in table["sets"].values():
+        section.update(measured="2001-02-03", processor="Some Chip", family="Maker 9", widest="avx512")
+    monkeypatch.setattr(costs, "_shipped", lambda: json.dumps(table))
+    monkeypatch.setattr(cache, "family", lambda: "Maker 9")
+    fitted = f"constants       of {costs.origin().isa}, fitted 2001-02-03 on Some Chip, whose best set is avx512"
+    assert f"{fitted}: this family of processor\n" in call("doctor").stdout
+    monkeypatch.setattr(cache, "family", lambda: "Maker 10")
+    assert f"{fitted}: not this family of processor (Maker 10)\n" in call("doctor").stdout
 
 
 def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -372,7 +372,7 @@ def test_saves(tmp_path: Any, kind: str) -> None:
     for e in (fs.explain(X, W), fs.explain(X2, W2), fs.explain_layer(*_layer(), stride=2, padding=1)):
         e.save(tmp_path / f"e.{kind}")
         assert (tmp_path / f"e.{kind}").stat().st_size > 100
-        assert set(e._repr_mimebundle_()) == {"text/plain", "text/html"}
+        assert set(e._repr_mimebundle_()) == {"text/plain", "text/html", "text/latex", "image/svg+xml"}
 
 
 def test_a_window_of_outputs_is_refused_by_name() -> None:

@@ -34,9 +34,11 @@ from flipslide.show import (
     Table,
     Text,
 )
+from flipslide.show.motion import expand, spans_of, tween
 from flipslide.show.raster import LACKING
-from flipslide.show.scene import COLOURS, Label, Line, Rect, Scene, text_width, to_svg, with_sentence
+from flipslide.show.scene import COLOURS, Label, Line, Rect, Scene, text_width, with_sentence
 from flipslide.show.scene import Path as Drawn
+from flipslide.show.svg import to_svg
 from flipslide.show.text import to_ascii
 
 X, W = [0, 1, 2, 3, 4], [1, -1, 2]
@@ -211,8 +213,6 @@ def corners_of(item: Any) -> list[tuple[float, float]]:
 
 def test_no_label_lies_on_another(shown: Shown) -> None:
     for frame in pictures(shown):
-        if frame.seconds < 0.5:  # cells pass one another while w turns
-            continue
         boxes = [(item, box_of(item)) for item in frame.scene.items if isinstance(item, Label) and item.text.strip()]
         for (a, one), (b, two) in itertools.combinations(boxes, 2):
             apart = one[2] <= two[0] + 1 or two[2] <= one[0] + 1 or one[3] <= two[1] + 1 or two[3] <= one[1] + 1
@@ -226,14 +226,87 @@ def test_the_law_of_labels_can_fail() -> None:
         test_nothing_is_drawn_outside_of_the_picture(picture_of(Label(498, 20, "one")))
 
 
-def test_animated_svg_shows_every_frame_in_turn() -> None:
+def test_animated_svg_shows_every_scene_in_turn() -> None:
+    """At the time of each scene the groups that are visible hold its items, in its order."""
     e = fs.explain(X, W)
     svg = e.animated_svg()
-    root = ET.fromstring(svg)
-    groups = list(root.iter(f"{SVG}g"))
-    assert len(groups) == len(e.frames())
-    assert [group.get("visibility") for group in groups] == ["hidden"] * (len(groups) - 1) + [None]
+    played = list(expand(e.frames()))
+    total, times = sum(frame.seconds for frame in played), []
+    for frame in played:
+        times.append(100 * (sum(f.seconds for f in played[: len(times)]) + frame.seconds / 2) / total)
+    for frame, at in zip(played, times, strict=True):
+        root = ET.fromstring(svg)
+        seen = [
+            text.text
+            for child in root
+            for text in (child.iter(f"{SVG}text") if shows(svg, child.get("class"), at) else ())
+        ]
+        scene = with_sentence(frame.scene, frame.sentence)
+        assert seen == [item.text for item in scene.items if isinstance(item, Label)]
     assert "prefers-reduced-motion:no-preference" in svg
+    last = with_sentence(played[-1].scene, played[-1].sentence)
+    kept = [
+        text.text
+        for child in ET.fromstring(svg)
+        if child.get("visibility") is None
+        for text in child.iter(f"{SVG}text")
+    ]
+    assert kept == [item.text for item in last.items if isinstance(item, Label)]
+
+
+def shows(svg: str, name: str | None, at: float) -> bool:
+    """Whether the rule of a group makes it visible at a share of the whole time."""
+    rule = re.search(rf"@keyframes {name}{{(.*?}})}}", svg) if name and name.startswith("fs-k") else None
+    if rule is None:
+        return True
+    steps = [(float(share), seen == "visible") for share, seen in re.findall(r"([\d.]+)%{visibility:(\w+)}", rule[1])]
+    return [seen for share, seen in steps if share <= at][-1]
+
+
+@pytest.mark.parametrize(
+    "name", ["signal", "full edge", "picture", "layer", "matrix of a signal", "graph", "demo stride"]
+)
+def test_a_series_is_painted_from_its_changes(name: str) -> None:
+    scenes = [frame.scene for frame in SHOWN[name]().frames()]
+    spans = spans_of(scenes)
+    for n, scene in enumerate(scenes):
+        assert tuple(span.item for span in spans if span.first <= n <= span.last) == scene.items
+    assert len(spans) < sum(len(scene.items) for scene in scenes)
+
+
+def test_the_story_is_one_scene() -> None:
+    """x, w and y are there from the first picture; w is flipped where it lies and slides from there."""
+    first, flipped, begun, *_ = (frame.scene for frame in fs.explain(X, W).frames())
+    for scene in (first, flipped, begun):
+        words = [item.text for item in scene.items if isinstance(item, Label)]
+        assert {"x", "y"} < set(words)
+        assert {"w", "flipped w"} & set(words)
+    assert places_of(first) == places_of(flipped)[::-1]
+    assert places_of(flipped) == places_of(begun)
+    assert len({(scene.width, scene.height) for scene in (first, flipped, begun)}) == 1
+
+
+def places_of(scene: Scene) -> list[float]:
+    """Where the taps stand, in the order of their indices."""
+    taps = {item.motion.key: item.x for item in scene.items if isinstance(item, Rect) and item.motion}
+    return [taps[key] for key in sorted(taps) if key.startswith("w") and key[1:].isdigit()]
+
+
+def test_on_the_way_the_window_slides_then_products_fall_then_the_sum_flies() -> None:
+    *_, before, after = (frame.scene for frame in fs.explain(X, W).frames())
+
+    def place(time: float, kind: type, key: str) -> tuple[float, float] | None:
+        found = [
+            i for i in tween(before, after, time).items if isinstance(i, kind) and i.motion and i.motion.key == key
+        ]
+        return (found[0].x, found[0].y) if found else None
+
+    assert place(0, Rect, "window") < place(0.5, Rect, "window") < place(1, Rect, "window")
+    assert place(0.9, Label, "product 2 4") is None
+    assert place(1.1, Label, "product 2 4")[1] < place(2, Label, "product 2 4")[1]
+    assert place(1.9, Label, "sum 2") is None
+    assert place(2.1, Label, "sum 2")[1] < place(3, Label, "sum 2")[1]
+    assert place(3, Label, "sum 2") in [item[:2] for item in after.items if isinstance(item, Label) and item.motion]
 
 
 def luminance(colour: str) -> float:
@@ -313,13 +386,21 @@ def test_html_has_its_numbers_in_a_table_before_they_are_drawn() -> None:
 
 def test_html_moves_only_where_there_is_something_to_step_through(shown: Shown) -> None:
     series = [b for b in shown.document().blocks if isinstance(b, Frames) and len(b.frames) > 1]
-    assert shown.html().count("<script") == bool(series)
+    assert shown.html().count("<script>") == bool(series)
+    assert shown.html().count('<script type="application/json">') == len(series)
     assert shown.html().count('class="fs-figure fs-frames"') == len(series)
 
 
-def test_frames_of_a_series_are_all_of_one_size() -> None:
-    sizes = re.findall(r'viewBox="([^"]*)"', fs.graph(X, W).backward().html().split('aria-label="gradients')[0])
-    assert len(set(sizes)) == 1
+@pytest.mark.parametrize(("name", "most"), [("layer", 100_000), ("signal", 40_000)])
+def test_html_is_small(name: str, most: int) -> None:
+    """A page, and what a notebook keeps of each cell."""
+    assert len(SHOWN[name]().html().encode()) <= most
+
+
+def test_html_of_a_large_picture_is_small() -> None:
+    numbers = np.random.default_rng(0)
+    e = fs.explain(numbers.integers(0, 9, (12, 12)), numbers.integers(-3, 4, (5, 5)))
+    assert len(e.html().encode()) <= 200_000
 
 
 def test_html_escapes_what_it_is_told() -> None:
@@ -338,7 +419,8 @@ def test_html_escapes_what_it_is_told() -> None:
 
 def test_notebooks_get_text_and_html(shown: Shown) -> None:
     bundle = shown._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "text/html"}
+    wanted = {"text/plain", "text/html", "text/latex"} | ({"image/svg+xml"} if pictures(shown) else set())
+    assert set(bundle) == wanted
     assert bundle["text/plain"] == str(shown)
     assert bundle["text/html"].startswith('<section class="fs">')
 
@@ -381,7 +463,7 @@ def test_formats_that_there_are_not(tmp_path: Path) -> None:
         fs.explain(X, W).save(tmp_path / "a.doc")
     with pytest.raises(fs.ParameterError, match="no picture"):
         fs.explain(X, W).table().svg()
-    with pytest.raises(fs.ParameterError, match="numbers 0 to 4"):
+    with pytest.raises(fs.ParameterError, match="numbers 0 to 2"):
         fs.explain(X, W).svg(99)
     assert fs.graph(X, W).formats == (*FORMATS, "dot", "mmd")
 
@@ -408,7 +490,8 @@ def test_animations_hold_every_frame(kind: str, form: str) -> None:
     e = fs.explain(X, W)
     picture = image.open(io.BytesIO(e.animation(kind)))
     assert picture.format == form
-    assert picture.n_frames == len(e.frames())
+    # Neighbours that look the same are one frame, for the time of both.
+    assert len(e.frames()) <= picture.n_frames <= len(list(expand(e.frames())))
     assert picture.info.get("loop", 0) == 0
 
 

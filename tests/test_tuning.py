@@ -129,7 +129,7 @@ def test_where_the_directory_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_doctor_calibrates(folder: Path) -> None:
     before = CliRunner().invoke(main, ["doctor"])
-    assert "as they come with the library" in before.output
+    assert "factors         none; flipslide doctor --calibrate" in before.output
     after = CliRunner().invoke(main, ["doctor", "--calibrate"])
     assert after.exit_code == 0
     assert f"measured here, in {folder / costs.scale_file()}" in after.output

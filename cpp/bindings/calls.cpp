@@ -35,13 +35,22 @@ bool is_builtin(PyArray_Descr* dtype) {
   return (PyTypeNum_ISBOOL(type) || PyTypeNum_ISNUMBER(type)) && PyArray_ISNBO(dtype->byteorder);
 }
 
+// Of a list or a tuple, by functions that the stable ABI has.
+Py_ssize_t length_of(PyObject* sequence) {
+  return PyList_CheckExact(sequence) ? PyList_Size(sequence) : PyTuple_Size(sequence);
+}
+
+PyObject* item_of(PyObject* sequence, Py_ssize_t i) {
+  return PyList_CheckExact(sequence) ? PyList_GetItem(sequence, i) : PyTuple_GetItem(sequence, i);
+}
+
 // Whether a word is of a kind that never changes.
 bool is_constant(PyObject* word) {
   if (word == Py_None || PyBool_Check(word) || PyUnicode_CheckExact(word) || PyLong_CheckExact(word)) return true;
   if (PyFloat_CheckExact(word) || PyComplex_CheckExact(word)) return true;
   if (PyTuple_CheckExact(word)) {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(word); ++i)
-      if (!is_constant(PyTuple_GET_ITEM(word, i))) return false;
+    for (Py_ssize_t i = 0; i < length_of(word); ++i)
+      if (!is_constant(item_of(word, i))) return false;
     return true;
   }
   if (PyArray_DescrCheck(word)) return is_builtin(reinterpret_cast<PyArray_Descr*>(word));
@@ -51,23 +60,21 @@ bool is_constant(PyObject* word) {
          PyType_IsSubtype(type, &PyGenericArrType_Type);
 }
 
+bool have_same_bytes(double a, double b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+
 // Of constant words. 1, 1.0 and True differ, as 0.0 and -0.0 do.
 bool are_same(PyObject* a, PyObject* b) {
   if (a == b) return true;
   if (Py_TYPE(a) != Py_TYPE(b)) return false;
   if (PyUnicode_CheckExact(a)) return PyUnicode_Compare(a, b) == 0;
   if (PyLong_CheckExact(a)) return PyObject_RichCompareBool(a, b, Py_EQ) == 1;
-  if (PyFloat_CheckExact(a)) {
-    const double left = PyFloat_AS_DOUBLE(a), right = PyFloat_AS_DOUBLE(b);
-    return std::memcmp(&left, &right, sizeof left) == 0;
-  }
-  if (PyComplex_CheckExact(a)) {
-    const Py_complex left = PyComplex_AsCComplex(a), right = PyComplex_AsCComplex(b);
-    return std::memcmp(&left, &right, sizeof left) == 0;
-  }
-  if (!PyTuple_CheckExact(a) || PyTuple_GET_SIZE(a) != PyTuple_GET_SIZE(b)) return false;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a); ++i)
-    if (!are_same(PyTuple_GET_ITEM(a, i), PyTuple_GET_ITEM(b, i))) return false;
+  if (PyFloat_CheckExact(a)) return have_same_bytes(PyFloat_AsDouble(a), PyFloat_AsDouble(b));
+  if (PyComplex_CheckExact(a))
+    return have_same_bytes(PyComplex_RealAsDouble(a), PyComplex_RealAsDouble(b)) &&
+           have_same_bytes(PyComplex_ImagAsDouble(a), PyComplex_ImagAsDouble(b));
+  if (!PyTuple_CheckExact(a) || length_of(a) != length_of(b)) return false;
+  for (Py_ssize_t i = 0; i < length_of(a); ++i)
+    if (!are_same(item_of(a, i), item_of(b, i))) return false;
   return true;
 }
 
@@ -88,8 +95,11 @@ struct Leaves {
     if (PyLong_CheckExact(object)) return integers = true;
     if (PyBool_Check(object) || PyComplex_CheckExact(object)) return true;
     if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) return false;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i)
-      if (!see(PySequence_Fast_GET_ITEM(object, i))) return false;
+    for (Py_ssize_t i = 0; i < length_of(object); ++i) {
+      PyObject* item = item_of(object, i);
+      if (!item) PyErr_Clear();  // another thread has made the list shorter
+      if (!item || !see(item)) return false;
+    }
     return true;
   }
 };
@@ -332,7 +342,7 @@ class Calls {
     if (!tuple) throw nb::python_error();
     for (std::size_t i = 0; i < words.size(); ++i) {
       Py_INCREF(words[i]);
-      PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), words[i]);
+      PyTuple_SetItem(tuple.ptr(), static_cast<Py_ssize_t>(i), words[i]);
     }
     return tuple;
   }

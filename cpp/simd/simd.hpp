@@ -9,6 +9,8 @@
 
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 // Kernels of several forms keep each in a frame of its own: with all in one, 5 x 5 taps on 1024 x 1024 took 460 instead
@@ -22,6 +24,10 @@
 #else
 #define FS_INLINE static inline __attribute__((always_inline))
 #define FS_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+#if defined(__aarch64__) && defined(__linux__)
+extern "C" unsigned long getauxval(unsigned long type) noexcept;
 #endif
 
 namespace {
@@ -353,8 +359,8 @@ FS_INLINE void store_part(T* to, Vec<T> v, int n) {
 #endif
 }
 
-// Clang's assembler knows no instructions beyond those that it may use itself.
-#if defined(__AVX512BW__) && !defined(__clang__)
+// Clang's assembler knows no instructions of x86 beyond those that it may use itself; of Arm it is told which.
+#if (defined(__AVX512BW__) && !defined(__clang__)) || (defined(__aarch64__) && defined(__linux__))
 constexpr bool kMayFuseDots = true;
 #else
 constexpr bool kMayFuseDots = false;
@@ -410,6 +416,14 @@ FS_INLINE Vec<uint32_t> multiply_add_dots(Vec<uint32_t> x, Vec<uint32_t> w, Vec<
   sum.v += (Vec<uint32_t>::Native)_mm256_madd_epi16((__m256i)x.v, (__m256i)w.v);
 #elif defined(__SSE2__)
   sum.v += (Vec<uint32_t>::Native)_mm_madd_epi16((__m128i)x.v, (__m128i)w.v);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+  if constexpr (width == 4) {
+    asm(".arch armv8.2-a+i8mm\n\tusdot %0.4s, %1.16b, %2.16b" : "+w"(sum.v) : "w"(x.v), "w"(w.v));
+  } else {
+    const int16x8_t a = (int16x8_t)x.v, b = (int16x8_t)w.v;
+    const int32x4_t low = vmull_s16(vget_low_s16(a), vget_low_s16(b)), high = vmull_high_s16(a, b);
+    sum.v += (Vec<uint32_t>::Native)vpaddq_s32(low, high);
+  }
 #else
   typedef int32_t Signed __attribute__((vector_size(FS_VECTOR_BYTES)));
   const Signed low = ((Signed)(x.v << 16) >> 16) * ((Signed)(w.v << 16) >> 16);
@@ -430,10 +444,12 @@ FS_INLINE Vec<uint32_t> add_halves(Vec<uint32_t> a, Vec<uint32_t> b) {
 
 #endif
 
-// Whether dots are one instruction here: of two, and of four at all.
+// Whether dots are one instruction here: of two on x86, and of four at all.
 FS_INLINE bool has_fused_dots() {
 #if defined(__x86_64__) && !defined(FS_PLAIN_LANES)
   return kMayFuseDots && __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__) && defined(__linux__) && !defined(FS_PLAIN_LANES)
+  return (getauxval(26) & (1 << 13)) != 0;  // AT_HWCAP2 and HWCAP2_I8MM of Linux
 #else
   return kMayFuseDots;
 #endif

@@ -36,9 +36,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from flipslide.playground import make_page
 from flipslide.show import Frame, Frames, Shown
-from flipslide.show.html import render_block
+from flipslide.show.html import render_block, style
 from flipslide.show.plot import Curve, Panel, draw_plot
-from flipslide.show.scene import style_sheet
 
 INKS = ("x-ink", "y-ink", "w-ink", "gradient-ink")
 
@@ -255,8 +254,7 @@ def _write_assets(app: Sphinx) -> None:
     folder = Path(app.outdir).parent / "assets"
     folder.mkdir(parents=True, exist_ok=True)
     package = resources.files("flipslide.show")
-    css = package.joinpath("page.css").read_text("utf-8") + style_sheet()
-    (folder / "flipslide.css").write_text(css, "utf-8")
+    (folder / "flipslide.css").write_text(style(), "utf-8")
     (folder / "stepper.js").write_text(package.joinpath("stepper.js").read_text("utf-8"), "utf-8")
     (folder / "play.html").write_text(make_page(), "utf-8")
     app.config.html_static_path.append(str(folder))

@@ -13,7 +13,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-__all__ = ["append", "directory", "processor", "read", "replace"]
+__all__ = ["append", "directory", "family", "processor", "read", "replace"]
 
 
 def directory() -> Path | None:
@@ -82,16 +82,27 @@ def append(name: str, line: str) -> bool:
 @cache
 def processor() -> str:
     """The processor's model, as the system names it."""
+    return _named(_MODEL_FIELDS) or platform.processor() or platform.machine()
+
+
+@cache
+def family() -> str:
+    """Its maker and design, which all steppings and clock rates share."""
+    return _named(_FAMILY_FIELDS) or platform.machine()
+
+
+def _named(fields: tuple[str, ...]) -> str:
+    """What the system says of the first processor, of these fields; empty where it says nothing."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as file:
             first = file.read(4096).split("\n\n")[0]
     except (OSError, UnicodeError):
-        return platform.processor() or platform.machine()
+        return ""
     entries = dict(line.partition(":")[::2] for line in first.splitlines())
-    fields = {key.strip(): value.strip() for key, value in entries.items()}
-    named = [fields[key] for key in _MODEL_FIELDS if key in fields]
-    return " ".join(named) or platform.machine()
+    known = {key.strip(): value.strip() for key, value in entries.items()}
+    return " ".join(known[field] for field in fields if field in known)
 
 
 #: x86 has a name for people and numbers; Arm has numbers only.
 _MODEL_FIELDS = ("model name", "cpu family", "model", "stepping", "CPU implementer", "CPU part", "CPU revision")
+_FAMILY_FIELDS = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")

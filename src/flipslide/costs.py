@@ -12,12 +12,12 @@ import sys
 import zlib
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _core
 from . import cache as cached
 
-__all__ = ["costs", "machine_key", "scale_file", "section_of"]
+__all__ = ["Origin", "costs", "machine_key", "origin", "scale_file", "section_of"]
 
 #: The section of instruction sets that have none.
 PLAINEST = "baseline"
@@ -48,6 +48,25 @@ def section_of(table: dict[str, Any], isa: str) -> dict[str, Any]:
     """The constants of an instruction set."""
     sections: dict[str, dict[str, Any]] = table["sets"]
     return sections.get(isa, sections[PLAINEST])
+
+
+class Origin(NamedTuple):
+    """Where the constants of a set come from: when they were fitted, and on what."""
+
+    isa: str
+    date: str
+    processor: str
+    widest: str  # the best set of that processor
+    is_family: bool  # whether this processor is of the same design
+
+
+def origin() -> Origin:
+    """Of the constants in use."""
+    sets = json.loads(_shipped())["sets"]
+    isa = _core.isa() if _core.isa() in sets else PLAINEST
+    found = sets[isa]
+    is_family = found["family"] == cached.family()
+    return Origin(isa, found["measured"], found["processor"], found["widest"], is_family)
 
 
 @cache

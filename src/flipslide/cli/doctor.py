@@ -60,16 +60,27 @@ def _processor() -> Iterator[tuple[str, str]]:
     yield "instructions", f"{chosen} (this processor can run {', '.join(available)})"
     yield "threads", str(get_num_threads())
     yield "constants", _constants()
+    yield "factors", _factors()
 
 
 def _constants() -> str:
-    """Where the planner's constants are from."""
+    """Which of the planner's constants are in use, and how near to this processor they were fitted."""
+    from flipslide import cache
+    from flipslide.costs import origin
+
+    of = origin()
+    here = "this family of processor" if of.is_family else f"not this family of processor ({cache.family()})"
+    return f"of {of.isa}, fitted {of.date} on {of.processor}, whose best set is {of.widest}: {here}"
+
+
+def _factors() -> str:
+    """How this machine differs from them, if that was measured."""
     from flipslide import cache
     from flipslide.costs import costs, scale_file
 
     folder = cache.directory()
     if not costs()["scale"]:
-        return "as they come with the library; flipslide doctor --calibrate measures them here"
+        return "none; flipslide doctor --calibrate measures how this machine differs from the constants"
     is_kept = folder is not None and (folder / scale_file()).exists()
     return f"measured here, in {folder / scale_file()}" if is_kept and folder else "measured here, kept nowhere"
 

@@ -88,10 +88,10 @@ class Graph(Computation, Shown):
     def formats(self) -> tuple[str, ...]:
         return (*FORMATS, "dot", "mmd")
 
-    def render(self, kind: str, theme: str = "") -> str | bytes:
+    def render(self, kind: str, theme: str = "", speed: float = 1, width: float | None = None) -> str | bytes:
         if kind in ("dot", "mmd"):
             return self.to_dot() if kind == "dot" else self.to_mermaid()
-        return super().render(kind, theme)
+        return super().render(kind, theme, speed, width)
 
     def to_json(self, indent: int | None = None) -> str:
         return to_json(self, indent)

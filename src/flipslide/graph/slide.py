@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..show import Cell, Scene
 from ..show.canvas import Canvas, Sheet, cell_width, text_width
 from ..show.numbers import minus, number_text
+from ..show.scene import Motion
 
 __all__ = ["Slide", "draw_slide"]
 
@@ -41,10 +42,11 @@ def draw_slide(slide: Slide, sentence: str) -> Scene:
         canvas.label(16, sheet.y(0.5), name, ink, bold=True)
     for i, value in enumerate(slide.still):
         still.cell(0, i, Cell(_text(value), FILLS[slide.still_name] if i in slide.inside else "padding"))
-    for i, value in slide.moving:
-        moving.cell(0, i, Cell(_text(value), FILLS[slide.moving_name]))
+    for n, (i, value) in enumerate(slide.moving):
+        moving.cell(0, i, Cell(_text(value), FILLS[slide.moving_name]), Motion(f"tap {n}"))
     low, high = slide.moving[0][0], slide.moving[-1][0]
-    canvas.outline(still.x(low) - 3, TOPS[0] - 3, (high - low + 1) * width + 6, moving.y(1) - TOPS[0] + 6)
+    canvas.outline(still.x(low) - 3, TOPS[0] - 3, (high - low + 1) * width + 6, moving.y(1) - TOPS[0] + 6,
+                   key="window")  # fmt: skip
     canvas.arrow(still.x((low + high + 1) / 2), moving.y(1) + 6, values.x(slide.now + 0.5), TOPS[2] - 4)
     _draw_values(slide, values)
     canvas.reach(still.x(len(slide.still)), values.y(1) + 16)
@@ -58,7 +60,7 @@ def _draw_values(slide: Slide, sheet: Sheet) -> None:
         sheet.cell(0, i, Cell(_text(value) if known else "", role, i == slide.now))
         if name:
             sheet.under(1, i, name, 11)
-    sheet.frame(0, slide.now)
+    sheet.frame(0, slide.now, key="result", phase=1)
 
 
 def _text(value: Any) -> str:

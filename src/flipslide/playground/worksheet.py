@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..show import Block, Cell, Document, Grid, Grids, Heading, Shown, Text
+from ..show.pdf import write_pdf
 from .exercises import Question, level_names, make_question
-from .pdf import write_pdf
 
 __all__ = ["Worksheet"]
 
@@ -56,11 +56,9 @@ class Worksheet(Shown):
         """The sheet as PDF, on A4; the key begins a page."""
         return write_pdf(self.document())
 
-    def render(self, kind: str, theme: str = "") -> str | bytes:
-        """As `Shown.render`, and PDF."""
-        if kind == "pdf":
-            return self.pdf()
-        rendered = super().render(kind, theme)
+    def render(self, kind: str, theme: str = "", speed: float = 1, width: float | None = None) -> str | bytes:
+        """As `Shown.render`, with the key on a page of its own."""
+        rendered = super().render(kind, theme, speed, width)
         return _on_a_new_page(kind, rendered) if isinstance(rendered, str) else rendered
 
     @property

@@ -90,14 +90,12 @@ class Code(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One picture of a series, the sentence under it, and how long it stays in an animation.
-
-    A frame shorter than half a second only carries the eye from one to the next.
-    """
+    """One picture of a series, the sentence under it, how long it stays in an animation, and the step that it shows."""
 
     scene: Scene
     sentence: str
     seconds: float = 1.6
+    step: int | None = None
 
 
 class Frames(NamedTuple):

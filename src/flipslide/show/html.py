@@ -1,20 +1,28 @@
 """A document as HTML in three layers, each of which survives the loss of the next.
 
-Real tables with the arithmetic as text; then the drawings, inline, colours as attributes;
-then a small script that turns a series of drawings into a stepper for mouse, touch and
-keyboard. Nothing is fetched from anywhere, and nothing moves until it is asked to.
+Real tables with the arithmetic as text; then the drawings, inline, colours as attributes; then a small script
+that turns a series of drawings into a stepper for mouse, touch and keyboard. Of a series the
+last drawing is there and all sentences; the script has each item of the others once, with the drawings
+that show it. Nothing is fetched from anywhere, and nothing moves until it is asked to.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 from importlib import resources
+from typing import Any
 
-from .document import Block, Cell, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
-from .scene import grow, style_sheet, to_svg
+from .document import Block, Cell, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
+from .motion import Span, spans_of
+from .scene import Label, Line, Motion, Rect, Scene, grow
+from .svg import page_sheet, to_svg
 
-__all__ = ["render_block", "render_fragment", "render_page"]
+__all__ = ["render_block", "render_fragment", "render_page", "style"]
 
 PAGE = (
     "body{margin:1.5rem auto;max-width:64rem;padding:0 1rem;background:#fff}"
@@ -30,23 +38,29 @@ def render_page(document: Document) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(document.title or 'flipslide')}</title>\n"
         f"<style>{PAGE}</style>\n</head>\n<body>\n<main>\n"
-        f"{render_fragment(document)}</main>\n</body>\n</html>\n"
+        f"{render_fragment(document, 'h1')}</main>\n</body>\n</html>\n"
     )
 
 
-def render_fragment(document: Document) -> str:
+def render_fragment(document: Document, heading: str = "h2") -> str:
     """What a notebook or another page takes in: a section with its own style and script."""
-    title = f"<h2>{escape(document.title)}</h2>\n" if document.title else ""
+    name = document.title or ("flipslide" if heading == "h1" else "")
+    title = f"<{heading}>{escape(name)}</{heading}>\n" if name else ""
     blocks = "".join(map(render_block, document.blocks))
     script = f"<script>{_asset('stepper.js')}</script>\n" if _needs_script(document) else ""
-    return (
-        f'<section class="fs">\n<style>{_asset("page.css")}{style_sheet()}</style>\n{title}{blocks}{script}</section>\n'
-    )
+    return f'<section class="fs">\n<style>{style()}</style>\n{title}{blocks}{script}</section>\n'
+
+
+def style() -> str:
+    """The rules of sections and drawings, light and dark."""
+    return page_sheet() + _asset("page.css")
 
 
 @lru_cache
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8").strip()
+    """A file beside this one, without what only its readers need."""
+    text = resources.files(__package__).joinpath(name).read_text("utf-8")
+    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.M).strip()
 
 
 def _needs_script(document: Document) -> bool:
@@ -62,12 +76,18 @@ def render_block(block: Block) -> str:
     if isinstance(block, Heading):
         return f"<h3>{escape(block.text)}</h3>\n"
     if isinstance(block, Grids):
-        return f'<div class="fs-grids">\n{"".join(map(_grid, block.grids))}</div>\n'
+        name = escape(", ".join(grid.title for grid in block.grids))
+        return f'<div class="fs-grids" {_scrolls(name)}>\n{"".join(map(_grid, block.grids))}</div>\n'
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Code):
         return f'<pre><code class="language-{escape(block.language)}">{escape(block.text.rstrip())}</code></pre>\n'
     return _frames(block)
+
+
+def _scrolls(name: str) -> str:
+    """What a region that may have to be scrolled needs, for those who have no pointer."""
+    return f'tabindex="0" role="group" aria-label="{name}"'
 
 
 def _grid(grid: Grid) -> str:
@@ -86,7 +106,8 @@ def _cell(cell: Cell) -> str:
 
 def _table(table: Table) -> str:
     sides = [{"l": "left", "r": "right", "c": "center"}[side] for side in table.align]
-    header = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+    cells = (f'<th scope="col">{escape(name)}</th>' if name else "<td></td>" for name in table.header)
+    header = f"<thead><tr>{''.join(cells)}</tr></thead>\n" if any(table.header) else ""
     rows = "".join(
         "<tr>"
         + "".join(f'<td align="{side}">{escape(text)}</td>' for text, side in zip(row, sides, strict=True))
@@ -95,27 +116,80 @@ def _table(table: Table) -> str:
     )
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     return (
-        f'<div class="fs-scroll"><table class="fs-table">{caption}\n<thead><tr>{header}</tr></thead>\n'
-        f"<tbody>\n{rows}</tbody></table></div>\n"
+        f'<div class="fs-scroll" {_scrolls(escape(table.caption or "table"))}><table class="fs-table">{caption}\n'
+        f"{header}<tbody>\n{rows}</tbody></table></div>\n"
     )
 
 
 def _frames(block: Frames) -> str:
-    if len(block.frames) == 1:
-        return f'<figure class="fs-figure">\n{_frame(block.frames[0])}</figure>\n'
     # All as large as the largest, so that nothing jumps from step to step.
     width, height = (max(getattr(frame.scene, side) for frame in block.frames) for side in ("width", "height"))
-    frames = (frame._replace(scene=grow(frame.scene, width, height)) for frame in block.frames)
+    scenes = [grow(frame.scene, width, height) for frame in block.frames]
+    name, last = escape(block.name), block.frames[-1]
+    picture = f'<div class="fs-scroll" {_scrolls(f"picture: {name}")}>{to_svg(scenes[-1], "page")}</div>\n'
+    if len(scenes) == 1:
+        sentence = f'<p class="fs-sentence">{escape(last.sentence)}</p>\n' if last.sentence else ""
+        return f'<figure class="fs-figure">\n{picture}{sentence}</figure>\n'
+    sentences = "".join(f'<li data-seconds="{f.seconds:g}">{escape(f.sentence)}</li>\n' for f in block.frames)
     return (
-        f'<figure class="fs-figure fs-frames" aria-label="{escape(block.name)}">\n'
-        f"{''.join(map(_frame, frames))}</figure>\n"
+        f'<figure class="fs-figure fs-frames" aria-label="{name}, step by step">\n{picture}'
+        f'<ol class="fs-all">\n{sentences}</ol>\n'
+        f'<script type="application/json">{_changes(scenes)}</script>\n</figure>\n'
     )
 
 
-def _frame(frame: Frame) -> str:
-    tween = " fs-tween" if frame.seconds < 0.5 else ""
-    svg = to_svg(frame.scene, "light")
-    return (
-        f'<div class="fs-frame{tween}" data-seconds="{frame.seconds:g}"><div class="fs-scroll">{svg}</div>'
-        f'<p class="fs-sentence">{escape(frame.sentence)}</p></div>\n'
-    )
+# ------------------------------------------------------------------ a series, as what changes
+
+
+def _changes(scenes: Sequence[Scene]) -> str:
+    """JSON: `styles`, and for each item [style, first scene, last scene, where it is, what it says, its key]."""
+    styles: dict[tuple[Any, ...], int] = {}
+    spans = spans_of(scenes)
+    uses = Counter(_key(span) for span in spans)
+    keys = {key: n for n, key in enumerate((key for key, count in uses.items() if key and count > 1), 1)}
+    items = []
+    for span in spans:
+        style, place = _parts(span)
+        key = _key(span)
+        items.append([
+            styles.setdefault(style, len(styles)), span.first, span.last, *place, *([keys[key]] if key in keys else [])
+        ])  # fmt: skip
+    text = json.dumps({"styles": list(styles), "items": items}, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("</", "<\\/")
+
+
+def _key(span: Span) -> tuple[type, str] | None:
+    motion: Motion | None = getattr(span.item, "motion", None)
+    return (type(span.item), motion.key) if motion else None
+
+
+def _parts(span: Span) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What items have in common, beginning with their kind, and what is each one's own."""
+    item = span.item
+    if isinstance(item, Rect):
+        sides = _short(item.width), _short(item.height)
+        style = "r", _motion(item.motion), *sides, item.fill, item.line, item.weight, int(item.hatched), item.radius
+        return style, _at(item.x, item.y)
+    if isinstance(item, Label):
+        look = "t", _motion(item.motion), item.ink, _short(item.size), item.anchor, int(item.bold)
+        return look, (*_at(item.x, item.y), item.text)
+    if isinstance(item, Line):
+        ends = (*_at(item.x1, item.y1), *_at(item.x2, item.y2))
+        return ("l", _motion(item.motion), item.ink, item.weight, int(item.arrow), int(item.dashed)), ends
+    points = " ".join(f"{_short(x)},{_short(y)}" for x, y in item.points)
+    return ("p", None, item.ink, item.weight, item.fill), (points,)
+
+
+def _motion(motion: Motion | None) -> tuple[float, ...] | None:
+    """[phase, dx, dy, lift]."""
+    return tuple(map(_short, motion[1:])) if motion else None
+
+
+def _at(*places: float) -> tuple[float, ...]:
+    return tuple(map(_short, places))
+
+
+def _short(number: float) -> float:
+    """One decimal at most, and none that is a zero."""
+    rounded = round(number, 1)
+    return int(rounded) if rounded == int(rounded) else rounded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .document import Block, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
+from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 
 __all__ = ["render_markdown"]
 
@@ -27,11 +27,7 @@ def _render(block: Block) -> str:
     if isinstance(block, Code):
         return f"```{block.language}\n{block.text.rstrip()}\n```"
     assert isinstance(block, Frames)
-    return "\n".join(f"{n}. {_escape(frame.sentence)}" for n, frame in enumerate(_key_frames(block), 1))
-
-
-def _key_frames(block: Frames) -> list[Frame]:
-    return [frame for frame in block.frames if frame.seconds >= 0.5]
+    return "\n".join(f"{n}. {_escape(frame.sentence)}" for n, frame in enumerate(block.frames, 1))
 
 
 def _grid(grid: Grid) -> str:

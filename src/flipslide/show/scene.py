@@ -12,23 +12,23 @@ so that numbers on them keep a contrast of at least 4.5 : 1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 __all__ = [
     "Item",
     "Label",
     "Line",
+    "Motion",
     "Path",
     "Rect",
     "Scene",
+    "bounds_of",
     "grow",
+    "hatching",
+    "head_of",
     "move",
-    "style_sheet",
+    "shift",
     "text_width",
-    "to_animated_svg",
-    "to_svg",
     "with_sentence",
     "wrap_width",
 ]
@@ -56,6 +56,20 @@ COLOURS = {
 FONT = "Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 
 
+class Motion(NamedTuple):
+    """How an item comes to its place when its drawing follows another one of a series.
+
+    It comes from where the item of that key was, or from (dx, dy) beside its own place, or is there when its
+    turn begins. `phase` is that turn: 0 slides, 1 falls, 2 flies. The way is bent by `lift` at its middle.
+    """
+
+    key: str
+    phase: int = 0
+    dx: float = 0
+    dy: float = 0
+    lift: float = 0
+
+
 class Rect(NamedTuple):
     """A box. `line` names the colour of its border; "" draws none."""
 
@@ -68,6 +82,7 @@ class Rect(NamedTuple):
     weight: float = 1
     hatched: bool = False
     radius: float = 2
+    motion: Motion | None = None
 
 
 class Label(NamedTuple):
@@ -80,6 +95,7 @@ class Label(NamedTuple):
     size: float = 15
     anchor: str = "middle"
     bold: bool = False
+    motion: Motion | None = None
 
 
 class Line(NamedTuple):
@@ -93,6 +109,7 @@ class Line(NamedTuple):
     weight: float = 1.5
     arrow: bool = False
     dashed: bool = False
+    motion: Motion | None = None
 
 
 class Path(NamedTuple):
@@ -117,51 +134,6 @@ class Scene(NamedTuple):
     desc: str
 
 
-def to_svg(scene: Scene, theme: str = "auto") -> str:
-    """The scene as SVG: "light", "dark", or "auto", which follows the reader's preference.
-
-    Colours are attributes, so that the drawing survives wherever style sheets are removed.
-    """
-    style = f"<style>{style_sheet()}</style>" if theme == "auto" else ""
-    return _wrap_svg(scene, style, _draw_items(scene, theme == "dark"))
-
-
-def to_animated_svg(scenes: Sequence[Scene], seconds: Sequence[float]) -> str:
-    """One SVG that shows the scenes in turn, for ever; who wants no motion sees the last one.
-
-    Style sheets alone move it, so that it also plays where a page shows it as an image.
-    """
-    total, started, rules, groups = sum(seconds), 0.0, [], []
-    for n, (scene, duration) in enumerate(zip(scenes, seconds, strict=True)):
-        begin, end = 100 * started / total, 100 * (started + duration) / total
-        started += duration
-        shown = f"0%{{visibility:{'visible' if n == 0 else 'hidden'}}}" + (
-            f"{begin:.3f}%{{visibility:visible}}{end:.3f}%,100%{{visibility:hidden}}"
-            if n < len(scenes) - 1
-            else f"{begin:.3f}%,100%{{visibility:visible}}"
-        )
-        rules.append(f"@keyframes fs-k{n}{{{shown}}}.fs-k{n}{{animation:fs-k{n} {_number(total)}s step-end infinite}}")
-        hidden = "" if n == len(scenes) - 1 else ' visibility="hidden"'
-        groups.append(f'<g class="fs-k{n}"{hidden}>\n{_draw_items(scene, False)}</g>\n')
-    moving = f"@media (prefers-reduced-motion:no-preference){{{''.join(rules)}}}"
-    return _wrap_svg(scenes[-1], f"<style>{style_sheet()}{moving}</style>", "".join(groups))
-
-
-def _wrap_svg(scene: Scene, style: str, body: str) -> str:
-    width, height = _number(scene.width), _number(scene.height)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" font-family="{FONT}">\n'
-        f"<title>{escape(scene.title)}</title><desc>{escape(scene.desc)}</desc>\n"
-        f"{style}{body}</svg>\n"
-    )
-
-
-def _draw_items(scene: Scene, dark: bool) -> str:
-    ground = Rect(0, 0, scene.width, scene.height, "paper", "", radius=0)
-    return "".join(_draw(item, dark) + "\n" for item in (ground, *scene.items))
-
-
 def with_sentence(scene: Scene, sentence: str) -> Scene:
     """The scene with the sentence written under it, in as many lines as it takes."""
     size, margin = 15.0, 16.0
@@ -176,15 +148,17 @@ def with_sentence(scene: Scene, sentence: str) -> Scene:
 
 def move(scene: Scene, right: float) -> Scene:
     """Everything in it that far to the right."""
-    return scene._replace(items=tuple(_move(item, right) for item in scene.items)) if right else scene
+    return scene._replace(items=tuple(shift(item, right, 0) for item in scene.items)) if right else scene
 
 
-def _move(item: Item, right: float) -> Item:
+def shift(item: Item, right: float, down: float) -> Item:
+    """The item at another place."""
     if isinstance(item, Line):
-        return item._replace(x1=item.x1 + right, x2=item.x2 + right)
+        x1, x2, y1, y2 = item.x1 + right, item.x2 + right, item.y1 + down, item.y2 + down
+        return item._replace(x1=x1, x2=x2, y1=y1, y2=y2)
     if isinstance(item, Path):
-        return item._replace(points=tuple((x + right, y) for x, y in item.points))
-    return item._replace(x=item.x + right)
+        return item._replace(points=tuple((x + right, y + down) for x, y in item.points))
+    return item._replace(x=item.x + right, y=item.y + down)
 
 
 def text_width(text: str, size: float = 15) -> float:
@@ -216,93 +190,35 @@ def grow(scene: Scene, width: float, height: float) -> Scene:
     return scene._replace(width=max(width, scene.width), height=max(height, scene.height))
 
 
-def style_sheet() -> str:
-    """What turns the attributes' light colours into dark ones where the reader asks for dark.
-
-    A page may decide for itself with data-theme on its root; else the system's wish counts.
-    """
-    rules = "".join(
-        f"{{root}} .fs-f-{name}{{fill:{dark}}}{{root}} .fs-s-{name}{{stroke:{dark}}}"
-        for name, (_, dark) in COLOURS.items()
-    )
-    by_system = rules.replace("{root}", ":root:not([data-theme=light])").replace("{{", "{").replace("}}", "}")
-    by_page = rules.replace("{root}", ":root[data-theme=dark]").replace("{{", "{").replace("}}", "}")
-    return f"@media (prefers-color-scheme:dark){{{by_system}}}{by_page}"
-
-
-# ----------------------------------------------------------------------------- each item
-
-
-def _draw(item: Item, dark: bool) -> str:
-    if isinstance(item, Rect):
-        return _draw_rect(item, dark)
-    if isinstance(item, Label):
-        return _draw_label(item, dark)
-    if isinstance(item, Line):
-        return _draw_line(item, dark)
-    return _draw_path(item, dark)
-
-
-def _paint(fill: str, line: str, dark: bool, weight: float = 1) -> str:
-    """The attributes of a filled or outlined shape."""
-    classes = " ".join([f"fs-f-{fill}"] * bool(fill) + [f"fs-s-{line}"] * bool(line))
-    width = f' stroke-width="{_number(weight)}"' if weight != 1 else ""
-    stroke = f' stroke="{COLOURS[line][dark]}"{width}' if line else ""
-    return f'class="{classes}" fill="{COLOURS[fill][dark] if fill else "none"}"{stroke}'
-
-
-def _draw_rect(rect: Rect, dark: bool) -> str:
-    place = f'x="{_number(rect.x)}" y="{_number(rect.y)}" width="{_number(rect.width)}" height="{_number(rect.height)}"'
-    box = f'<rect {place} rx="{_number(rect.radius)}" {_paint(rect.fill, rect.line, dark, rect.weight)}/>'
-    return box + (_draw_hatching(rect, dark) if rect.hatched else "")
-
-
-def _draw_hatching(rect: Rect, dark: bool) -> str:
-    """Diagonals u + v = c cut to the box; a pattern would need an id, and ids clash in a page."""
-    w, h, step = rect.width, rect.height, 8.0
-    strokes = []
-    c = step
-    while c < w + h:
-        u1, u2 = max(c - h, 0), min(c, w)
-        strokes.append(
-            f"M{_number(rect.x + u1)} {_number(rect.y + c - u1)}L{_number(rect.x + u2)} {_number(rect.y + c - u2)}"
-        )
+def hatching(rect: Rect, step: float = 8.0) -> list[tuple[float, float, float, float]]:
+    """Diagonals u + v = c cut to the box, as ends (x1, y1, x2, y2)."""
+    strokes, c = [], step
+    while c < rect.width + rect.height:
+        u1, u2 = max(c - rect.height, 0), min(c, rect.width)
+        strokes.append((rect.x + u1, rect.y + c - u1, rect.x + u2, rect.y + c - u2))
         c += step
-    return f'<path d="{"".join(strokes)}" {_paint("", "grid", dark, 0.7)}/>'
+    return strokes
 
 
-def _draw_label(label: Label, dark: bool) -> str:
-    weight = ' font-weight="700"' if label.bold else ""
-    # A third of the size below the middle is where digits stand centred.
-    baseline = _number(label.y + 0.35 * label.size)
-    anchor = "" if label.anchor == "start" else f' text-anchor="{label.anchor}"'
-    return (
-        f'<text x="{_number(label.x)}" y="{baseline}" font-size="{_number(label.size)}"{anchor}{weight} '
-        f'class="fs-f-{label.ink}" fill="{COLOURS[label.ink][dark]}">{escape(label.text)}</text>'
-    )
-
-
-def _draw_line(line: Line, dark: bool) -> str:
-    ends = f'x1="{_number(line.x1)}" y1="{_number(line.y1)}" x2="{_number(line.x2)}" y2="{_number(line.y2)}"'
-    dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
-    stroke = f"<line {ends}{dashes} {_paint('', line.ink, dark, line.weight)}/>"
-    return stroke + (_draw_head(line, dark) if line.arrow else "")
-
-
-def _draw_head(line: Line, dark: bool) -> str:
+def head_of(line: Line) -> Path:
+    """The head of an arrow."""
     dx, dy = line.x2 - line.x1, line.y2 - line.y1
     length = (dx * dx + dy * dy) ** 0.5 or 1
     ux, uy = dx / length, dy / length
     corners = [(line.x2 - 8 * ux + side * uy, line.y2 - 8 * uy - side * ux) for side in (4, -4)]
-    return _draw_path(Path(((line.x2, line.y2), *corners), "", 0, line.ink), dark)
+    return Path(((line.x2, line.y2), *corners), "", 0, line.ink)
 
 
-def _draw_path(path: Path, dark: bool) -> str:
-    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in path.points)
-    shape = "polygon" if path.fill else "polyline"
-    return f'<{shape} points="{points}" {_paint(path.fill, path.ink, dark, path.weight)}/>'
-
-
-def _number(value: float) -> str:
-    """Two decimals at most, and no zeros behind them."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+def bounds_of(item: Item) -> tuple[float, float, float, float]:
+    """A box (left, top, right, bottom) that the item lies in, whatever font is there."""
+    if isinstance(item, Label):
+        width, half = 1.3 * text_width(item.text, item.size) + 4, 0.75 * item.size
+        left = item.x - {"start": 0.1, "middle": 0.5, "end": 0.9}[item.anchor] * width
+        return left, item.y - half, left + width, item.y + half
+    if isinstance(item, Rect):
+        edge = item.weight / 2
+        return item.x - edge, item.y - edge, item.x + item.width + edge, item.y + item.height + edge
+    points = item.points if isinstance(item, Path) else ((item.x1, item.y1), (item.x2, item.y2))
+    xs, ys = zip(*points, strict=True)
+    edge = item.weight / 2 + (5 if isinstance(item, Line) and item.arrow else 0)
+    return min(xs) - edge, min(ys) - edge, max(xs) + edge, max(ys) + edge

@@ -11,16 +11,19 @@ from typing import Any
 from ..errors import ParameterError, unknown_word
 from .document import Document, Frame, Frames
 from .html import render_fragment, render_page
-from .latex import render_latex
+from .latex import render_latex, to_tikz
 from .markdown import render_markdown
+from .motion import check_speed, expand
+from .pdf import to_pdf
 from .raster import ANIMATIONS, to_animation, to_png
-from .scene import to_animated_svg, to_svg, with_sentence
+from .scene import with_sentence
+from .svg import to_animated_svg, to_svg
 from .text import render_text, to_ascii
 
 __all__ = ["FORMATS", "Shown"]
 
 #: What `save` takes, by the ending of the file's name.
-FORMATS = ("txt", "md", "tex", "svg", "html", "json", "png", *ANIMATIONS)
+FORMATS = ("txt", "md", "tex", "tikz", "svg", "html", "json", "pdf", "png", *ANIMATIONS)
 
 
 class Shown:
@@ -47,36 +50,43 @@ class Shown:
         """Markdown with tables."""
         return render_markdown(self.document())
 
-    def latex(self, standalone: bool = True) -> str:
-        """A LaTeX file, or its body alone to be put into another. It needs amsmath."""
-        return render_latex(self.document(), standalone)
+    def latex(self, standalone: bool = True, pictures: bool = True) -> str:
+        """A LaTeX file, or its body alone to be put into another. It needs amsmath; with tikz it has pictures."""
+        return render_latex(self.document(), standalone, pictures)
 
     def html(self, page: bool = True) -> str:
         """A page of its own, or a section for another page. Nothing is fetched from anywhere."""
         return render_page(self.document()) if page else render_fragment(self.document())
 
-    def svg(self, step: int | None = None, theme: str = "auto") -> str:
-        """One picture with its sentence: the step of that number, or the last one.
+    def svg(self, step: int | None = None, theme: str = "auto", width: float | None = None) -> str:
+        """One picture with its sentence: of the step of that number, or the last one; `width` in pixels.
 
         The theme is "light", "dark" or "auto", which follows the reader's preference.
         """
         frame = self.frame(step)
-        return to_svg(with_sentence(frame.scene, frame.sentence), theme)
+        return to_svg(with_sentence(frame.scene, frame.sentence), theme, width)
 
-    def animated_svg(self) -> str:
+    def animated_svg(self, speed: float = 1, width: float | None = None) -> str:
         """All pictures in one SVG that plays by itself; with reduced motion it shows the last."""
-        frames = self.frames()
-        return to_animated_svg(
-            [with_sentence(frame.scene, frame.sentence) for frame in frames], [frame.seconds for frame in frames]
-        )
+        frames = list(expand(self.frames()))
+        scenes = [with_sentence(frame.scene, frame.sentence) for frame in frames]
+        return to_animated_svg(scenes, [frame.seconds / check_speed(speed) for frame in frames], width)
 
-    def png(self, step: int | None = None, theme: str = "light") -> bytes:
-        """One picture as PNG."""
-        return to_png(self.frame(step), theme)
+    def png(self, step: int | None = None, theme: str = "light", width: float | None = None) -> bytes:
+        """One picture as PNG; `width` in pixels."""
+        return to_png(self.frame(step), theme, width)
 
-    def animation(self, kind: str = "gif", theme: str = "light") -> bytes:
-        """All pictures one after another: "gif", "apng" or "webp"."""
-        return to_animation(self.frames(), kind, theme)
+    def tikz(self, step: int | None = None) -> str:
+        """One picture as a tikzpicture for LaTeX."""
+        return to_tikz(self.frame(step).scene)
+
+    def pdf(self) -> bytes:
+        """Every picture with its sentence, a page for each."""
+        return to_pdf(self.frames())
+
+    def animation(self, kind: str = "gif", theme: str = "light", speed: float = 1, width: float | None = None) -> bytes:
+        """All pictures one after another, with the ways between them: "gif", "apng" or "webp"."""
+        return to_animation(self.frames(), kind, theme, speed, width)
 
     def to_json(self, indent: int | None = None) -> str:
         """The data behind it as JSON."""
@@ -92,8 +102,9 @@ class Shown:
         raise ParameterError(f"{type(self).__name__} has no picture here: print it, or save it as text, HTML or LaTeX")
 
     def frame(self, step: int | None = None) -> Frame:
-        """The picture of one step, counted from 0 without the frames in between; default the last."""
-        stops = [frame for frame in self.frames() if frame.seconds >= 0.5]
+        """The picture of one step, counted from 0 as `e.step(n)` counts them; by default the last."""
+        frames = self.frames()
+        stops = [frame for frame in frames if frame.step is not None] or list(frames)
         if step is None:
             return stops[-1]
         if not 0 <= step < len(stops):
@@ -102,18 +113,23 @@ class Shown:
 
     # -------------------------------------------------------------------------- files
 
-    def render(self, kind: str, theme: str = "") -> str | bytes:
-        """The thing in the format that `save` writes under that ending; the theme is for pictures."""
+    def render(self, kind: str, theme: str = "", speed: float = 1, width: float | None = None) -> str | bytes:
+        """The thing in the format that `save` writes under that ending.
+
+        Theme and width in pixels are those of pictures, the speed that of what moves: 2 is twice as fast.
+        """
         pixels = theme or "light"
         writers: dict[str, Callable[[], str | bytes]] = {
             "txt": lambda: str(self) + "\n",
             "md": self.markdown,
             "tex": self.latex,
-            "svg": lambda: self.svg(theme=theme or "auto"),
+            "svg": lambda: self.svg(theme=theme or "auto", width=width),
+            "tikz": self.tikz,
+            "pdf": self.pdf,
             "html": self.html,
             "json": lambda: self.to_json(1) + "\n",
-            "png": lambda: self.png(theme=pixels),
-            **{name: partial(self.animation, name, pixels) for name in ANIMATIONS},
+            "png": lambda: self.png(theme=pixels, width=width),
+            **{name: partial(self.animation, name, pixels, speed, width) for name in ANIMATIONS},
         }
         if kind not in writers:
             raise unknown_word("format", kind, self.formats)
@@ -134,4 +150,12 @@ class Shown:
             path.write_bytes(content)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/plain": str(self), "text/html": self.html(page=False)}
+        """What a notebook shows: HTML where scripts are allowed, else the last picture, LaTeX, or the text."""
+        bundle = {
+            "text/plain": str(self),
+            "text/html": self.html(page=False),
+            "text/latex": self.latex(standalone=False, pictures=False),
+        }
+        if any(isinstance(block, Frames) for block in self.document().blocks):
+            bundle["image/svg+xml"] = self.svg()
+        return bundle

@@ -1,6 +1,6 @@
 """The pictures of a trace. Each function gives frames, or none where they could not be read.
 
-    steps     flip.py, then line.py, plane.py or layer.py: one frame for every output
+    steps     line.py, plane.py or layer.py: the flip, then one frame for every output
     scatter   scatter.py: every sample stamps a copy of w
     matrix    matrix.py: the call as a matrix times x
     columns   columns.py: im2col and col2im

@@ -37,7 +37,7 @@ class Columns(NamedTuple):
         """The window of one output, on a plane of x̃."""
         covered = [(0, *at)[-2:] for at in self.covered(n)]
         (i0, j0), (i1, j1) = covered[0], covered[-1]
-        sheet.frame(i0, j0, i1 - i0 + 1, j1 - j0 + 1, 2)
+        sheet.frame(i0, j0, i1 - i0 + 1, j1 - j0 + 1, 2, key=f"window {sheet.left} {sheet.top}")
 
 
 def _columns(trace: Trace) -> Columns | None:
@@ -92,7 +92,7 @@ def _draw_im2col(trace: Trace, columns: Columns, n: int, sentence: str) -> Scene
             cell = Cell(show(value), "padding" if value is None else "x", column == n)
             matrix.cell(at, column, cell if column <= n else Cell("", "blank", column == n))
     height = matrix.y(down[-1]) + CELL - TOP
-    canvas.outline(matrix.x(n) - 1, TOP - 2, columns.width + 2, height + 4)
+    canvas.outline(matrix.x(n) - 1, TOP - 2, columns.width + 2, height + 4, key="column")
     results = matrix._replace(top=matrix.y(down[-1]) + CELL + 26)
     _draw_results(trace, results, n, names)
     return canvas.scene("im2col", sentence)
@@ -105,7 +105,7 @@ def _draw_results(trace: Trace, y: Sheet, n: int, names: list[str]) -> None:
         y.canvas.label(y.left - 10, y.y(k + 0.5), f"y[{k}]" if is_layer else "y", "y-ink", 13, "end", True)
         values = [step.value for step in trace.steps if not is_layer or step.y[0] == k]
         y.row(k, (Cell(show(v), "y", i == n) if i <= n else Cell("", "blank") for i, v in enumerate(values)))
-    y.canvas.outline(y.x(n) - 1, y.top - 2, y.width + 2, len(names) * CELL + 4)
+    y.canvas.outline(y.x(n) - 1, y.top - 2, y.width + 2, len(names) * CELL + 4, key="result")
     y.canvas.arrow(y.x(n + 0.5), y.top - 22, y.x(n + 0.5), y.top - 4, "window", 2)
 
 

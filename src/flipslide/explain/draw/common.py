@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...graph.exact import shape_of
 from ...show.numbers import index_text, minus, number_text
-from ..sentences import cell_text
+from ..sentences import cell_text, step_sentence
 from ..trace import Step, Term, Trace
 
-__all__ = ["MAX_STEPS", "middle_of", "numbers_in", "plane_of", "outside_text", "reach_of", "show", "title_of"]
+__all__ = ["MAX_STEPS", "Pose", "middle_of", "numbers_in", "plane_of", "outside_text", "reach_of", "show"]
 
 #: The most frames of one series.
 MAX_STEPS = 80
@@ -21,13 +21,16 @@ def show(value: Any) -> str:
 
 
 def reach_of(trace: Trace) -> list[tuple[int, int]]:
-    """On each axis the positions [low, high) that are x or that some window covers."""
+    """On each axis the positions [low, high) that are x, its padding, or covered by some window."""
     shape = shape_of(trace.x)[-trace.ndim :]
     reach = []
-    for axis in range(trace.ndim):
+    for axis, length in enumerate(trace.lengths):
         covered = [term.position[axis - trace.ndim] for step in trace.steps for term in step.terms]
         low = trace.x_origin[axis - trace.ndim]
         high = low + (shape[axis] if axis < len(shape) else 0)
+        if trace.is_whole:
+            # Padding that no window reads is there all the same.
+            low, high = min(low, -length.before), max(high, length.n + length.after)
         reach.append((min([low, *covered]), max([high, *(i + 1 for i in covered)])))
     return reach
 
@@ -56,6 +59,36 @@ def middle_of(step: Step) -> float:
     return (step.terms[0].position[0] + step.terms[-1].position[0]) / 2
 
 
-def title_of(trace: Trace, step: Step) -> str:
-    verb = {"convolve": "Convolution", "correlate": "Correlation", "layer": "Layer"}[trace.operation]
-    return f"{verb}, output {index_text(step.y)}"
+class Pose(NamedTuple):
+    """How far the story of a call has come: w lies at `step`, and perhaps it is still being flipped there.
+
+    `turned` says for each axis whether w is flipped along it, `turns` whether that happens on the way to this
+    picture, `slides` whether the sum of the step is made.
+    """
+
+    step: Step
+    turned: tuple[bool, ...] = ()
+    turns: bool = False
+    slides: bool = True
+
+    def knows(self, step: Step) -> bool:
+        """Whether that output has been computed."""
+        return self.slides and step.y <= self.step.y
+
+    def makes(self, step: Step) -> bool:
+        """Whether that output is computed now."""
+        return self.slides and step is self.step
+
+    def title(self, trace: Trace) -> str:
+        verb = {"convolve": "Convolution", "correlate": "Correlation", "layer": "Layer"}[trace.operation]
+        return f"{verb}, output {index_text(self.step.y)}" if self.slides else f"{verb}, the flip of w"
+
+    def sentence(self, trace: Trace) -> str:
+        if self.slides:
+            return step_sentence(trace, self.step)
+        if not any(self.turned):
+            return f"Before it slides, w is flipped: {'reverse it' if trace.ndim == 1 else 'turn it by 180°'}."
+        if not all(self.turned):
+            return "Mirrored left-right; now up-down."
+        same = "" if trace.flip_matters else " Here that changes nothing: w reads the same both ways."
+        return f"w is flipped once; from here on it only slides.{same}"

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from ...show import Cell, Grid, Scene
 from ...show.canvas import Canvas, Sheet, cell_width, lay_out, text_width
-from ..sentences import step_sentence
+from ...show.numbers import index_text
+from ...show.scene import Motion
 from ..trace import Step, Trace
-from ..window import Window, window_of
-from .common import numbers_in, plane_of, show, title_of
+from ..window import Window, indices, window_of
+from .common import Pose, numbers_in, plane_of, show
 
 __all__ = ["draw_layer", "is_layer_drawable"]
 
@@ -37,9 +38,9 @@ def is_layer_drawable(trace: Trace) -> bool:
     return window.x.shape[0] <= MAX_CHANNELS and window.filters <= MAX_CHANNELS
 
 
-def draw_layer(trace: Trace, step: Step) -> Scene:
+def draw_layer(trace: Trace, pose: Pose) -> Scene:
     """One output of one filter."""
-    window, canvas = window_of(trace), Canvas()
+    window, canvas, step = window_of(trace), Canvas(), pose.step
     sizes = _sizes(window, cell_width(numbers_in(trace), 28))
     k, *m = step.y
     pitch = max(sizes.x[0], sizes.taps[0]) * HEIGHT + GAP
@@ -56,7 +57,7 @@ def draw_layer(trace: Trace, step: Step) -> Scene:
             _draw_window(canvas, window, (k, c), tuple(m), (lefts, place), sizes)
     _draw_sums(canvas, trace, step, lefts, pitch, sizes)
     _draw_outputs(canvas, trace, step, lefts[4], sizes)
-    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
+    return canvas.scene(pose.title(trace), pose.sentence(trace))
 
 
 def _sizes(window: Window, width: float) -> Sizes:
@@ -105,7 +106,11 @@ def _draw_window(
     first = tuple(i * s for i, s in zip((0, *m)[-2:], strides, strict=True))
     span = tuple(d * (n - 1) + 1 for d, n in zip(dilations, sizes.taps, strict=True))
     x = Sheet(canvas, lefts[0], top, sizes.width, HEIGHT)
-    x.frame(first[0], first[1], span[0], span[1], 2)
+    x.frame(first[0], first[1], span[0], span[1], 2, key=f"window {c}")
+    if max(dilations) > 1:
+        # The outline holds more cells than the taps read.
+        for i, j in indices(sizes.taps):
+            x.frame(first[0] + i * dilations[0], first[1] + j * dilations[1], margin=-3, key=f"tap {c} {i} {j}")
     samples = plane_of(window.extended[c])[
         first[0] : first[0] + span[0] : max(dilations[0], 1), first[1] : first[1] + span[1] : max(dilations[1], 1)
     ]
@@ -113,11 +118,13 @@ def _draw_window(
     drop = (max(sizes.x[0], sizes.taps[0]) - sizes.taps[0]) * HEIGHT / 2
     grid = tuple(tuple(Cell(show(tap), "w") for tap in row) for row in taps)
     canvas.grid(lefts[1], top + drop, Grid("", grid), sizes.width, HEIGHT)
-    products = tuple(
-        tuple(Cell(show(tap * x)) if x is not None else Cell("", "padding") for tap, x in zip(row, xs, strict=True))
-        for row, xs in zip(taps, samples, strict=True)
-    )
-    canvas.grid(lefts[2], top + drop, Grid("", products), sizes.width, HEIGHT)
+    products = Sheet(canvas, lefts[2], top + drop, sizes.width, HEIGHT)
+    for i, j in indices(sizes.taps):
+        padded = samples[i, j] is None
+        products.cell(i, j, Cell("", "padding" if padded else ""))
+        if not padded:
+            motion = Motion(f"product {k} {m} {c} {i} {j}", 1, dx=lefts[1] - lefts[2])
+            products.word(i, j, show(taps[i, j] * samples[i, j]), motion=motion)
     middle = top + drop + sizes.taps[0] * HEIGHT / 2
     canvas.label(lefts[1] - 22, middle, "×", "faint", 15)
     canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
@@ -131,7 +138,9 @@ def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pit
     for c, partial in zip(seen, step.partials, strict=True):
         middle = TOP + c * pitch + half
         canvas.arrow(lefts[2] + sizes.taps[1] * sizes.width + 6, middle, left - 6, middle)
-        canvas.cell(left, middle - HEIGHT / 2, Cell(show(partial), "blank"), 52, HEIGHT)
+        canvas.cell(left, middle - HEIGHT / 2, Cell("", "blank"), 52, HEIGHT)
+        motion = Motion(f"partial {step.y} {c}", 2)
+        canvas.label(left + 26, middle, show(partial), anchor="middle", motion=motion)
         middles.append(middle)
     if step.bias is not None:
         middle = middles[-1] + max(half, 24) + 30
@@ -164,8 +173,11 @@ def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left: float, sizes: 
         )
         y = canvas.grid(left, top, Grid(f"y[{k}]", rows), sizes.width, HEIGHT)
         if step.y[0] == k:
-            y.frame(*(0, *step.y[1:])[-2:])
+            i, j = (0, *step.y[1:])[-2:]
+            y.frame(i, j, key="result", phase=2)
+            motion = Motion(f"sum {index_text(step.y)}", 2, dx=-60)
+            canvas.label(y.x(j + 0.5), y.y(i + 0.5), show(step.value), "ink", 15, "middle", True, motion)
 
 
 def _output_cell(values: dict[Any, Any], at: tuple[int, ...], step: Step) -> Cell:
-    return Cell(show(values[at]), "y", at == step.y) if at in values else Cell("", "blank")
+    return Cell("" if at == step.y else show(values[at]), "y") if at in values else Cell("", "blank")

@@ -7,40 +7,38 @@ from itertools import pairwise
 from ...show import Cell, Scene
 from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
 from ...show.numbers import index_text
-from ..sentences import step_sentence, window_name
+from ...show.scene import Motion
+from ..sentences import window_name
 from ..trace import Step, Trace
-from .common import middle_of, numbers_in, outside_text, reach_of, show, title_of
+from .common import Pose, middle_of, numbers_in, outside_text, reach_of, show
 
 __all__ = ["draw_line"]
 
 #: How far below x the other rows begin, in heights of a row.
-ROWS = {"x": 0.0, "w": 1.6, "products": 2.9, "y": 4.4}
+ROWS = {"x": 0.0, "w": 1.7, "products": 3.0, "y": 4.5}
 
 
-def draw_line(trace: Trace, step: Step) -> Scene:
+def draw_line(trace: Trace, pose: Pose) -> Scene:
     """x with its padding, the taps under their samples, the products, and y."""
     (low, high), *_ = reach_of(trace)
     canvas, width = Canvas(), cell_width(numbers_in(trace))
-    names = ("x", window_name(trace), "products", "y")
-    start = 32 + max(text_width(name) for name in names)
+    names = ("x", window_name(trace) if all(pose.turned) else "w", "products", "y")
+    start = 32 + round(max(text_width(name) for name in ("x", window_name(trace), "products")))
     # Columns of the ruler are positions in x.
     sheets = [Sheet(canvas, start - low * width, 40.0 + down * HEIGHT, width) for down in ROWS.values()]
     for name, sheet, ink in zip(names, sheets, ("x-ink", "w-ink", "faint", "y-ink"), strict=True):
         canvas.label(16, sheet.y(0.5), name, ink, bold=ink != "faint")
     x, w, products, y = sheets
     _draw_samples(trace, low, high, x)
-    for term in step.terms:
-        w.cell(0, term.position[0], Cell(show(term.b), "w"))
-        if term.product is not None:
-            canvas.label(products.x(term.position[0] + 0.5), products.y(0.5), show(term.product), anchor="middle")
-    present = [term.position[0] for term in step.terms if term.product is not None]
-    for a, b in pairwise(present):
-        canvas.label(products.x((a + b + 1) / 2), products.y(0.5), "+", "faint", anchor="middle")
-    _draw_outputs(trace, step, y)
-    first, last = step.terms[0].position[0], step.terms[-1].position[0]
-    canvas.outline(x.x(first) - 3, x.top - 3, (last - first + 1) * width + 6, 2.6 * HEIGHT + 6)
+    _draw_outputs(trace, pose, y)
+    _draw_taps(pose, w)
+    if pose.slides:
+        _draw_products(pose.step, products, w)
+        first, last = pose.step.terms[0].position[0], pose.step.terms[-1].position[0]
+        outer = x.x(first) - 3, x.top - 3, (last - first + 1) * width + 6, 2.7 * HEIGHT + 6
+        canvas.outline(*outer, key="window")
     canvas.reach(x.x(high), y.y(1))
-    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
+    return canvas.scene(pose.title(trace), pose.sentence(trace))
 
 
 def _draw_samples(trace: Trace, low: int, high: int, x: Sheet) -> None:
@@ -54,12 +52,40 @@ def _draw_samples(trace: Trace, low: int, high: int, x: Sheet) -> None:
             x.cell(0, position, Cell(outside_text(outside.get(position)), "padding"))
 
 
-def _draw_outputs(trace: Trace, step: Step, y: Sheet) -> None:
-    """y under the middles of its windows; what is still to come is blank."""
+def _draw_taps(pose: Pose, w: Sheet) -> None:
+    """The taps where they lie; while w is flipped they change places on a wheel about its middle."""
+    terms = pose.step.terms
+    places = [term.position[0] for term in terms]
+    middle = (places[0] + places[-1]) / 2
+    for term, place in zip(terms, places if all(pose.turned) else places[::-1], strict=True):
+        # A wheel that is flat enough to stay between x and the products.
+        lift = 0.7 * w.height * (place - middle) / max(places[-1] - middle, 1) if pose.turns else 0.0
+        w.cell(0, place, Cell(show(term.b), "w"), Motion(f"w{index_text(term.w)}", lift=lift))
+
+
+def _draw_products(step: Step, products: Sheet, w: Sheet) -> None:
+    """Each product falls from its tap."""
+    present = [term for term in step.terms if term.product is not None]
+    name = index_text(step.y)
+    for term in present:
+        place = term.position[0]
+        motion = Motion(f"product {name} {place}", 1, dy=w.top - products.top)
+        products.word(0, place, show(term.product), motion=motion)
+    for a, b in pairwise(present):
+        middle = (a.position[0] + b.position[0]) / 2
+        products.word(0, middle, "+", "faint", Motion(f"plus {name} {middle}", 2))
+
+
+def _draw_outputs(trace: Trace, pose: Pose, y: Sheet) -> None:
+    """y under the middles of its windows; what is still to come is blank. The sum flies in from the products."""
     for other in trace.steps:
-        middle, known = middle_of(other), other.y <= step.y
-        y.cell(0, middle, Cell(show(other.value) if known else "", "y" if known else "blank", other is step))
+        middle, known, now = middle_of(other), pose.knows(other), pose.makes(other)
+        y.cell(0, middle, Cell(show(other.value) if known and not now else "", "y" if known else "blank"))
         y.under(1, middle, index_text(other.y), 12)
-        if other is step:
-            y.frame(0, middle)
-            y.canvas.arrow(y.x(middle + 0.5), y.y(-0.42), y.x(middle + 0.5), y.top - 5)
+    if pose.slides:
+        middle, name = middle_of(pose.step), index_text(pose.step.y)
+        arrow = Motion(f"arrow {name}", 2)
+        y.canvas.arrow(y.x(middle + 0.5), y.y(-0.42), y.x(middle + 0.5), y.top - 5, motion=arrow)
+        y.frame(0, middle, key="result", phase=2)
+        sum_ = Motion(f"sum {name}", 2, dy=-1.5 * y.height)
+        y.canvas.label(y.x(middle + 0.5), y.y(0.5), show(pose.step.value), "ink", 15, "middle", True, sum_)

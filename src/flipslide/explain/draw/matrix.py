@@ -48,19 +48,19 @@ def _draw(rows: Array, x: list[Any], values: list[Any], now: int, sentence: str)
             canvas.label(
                 matrix.x(j + 0.5), matrix.y(i + 0.5), show(tap), "faint" if tap is None else "ink", 14, "middle"
             )
-    canvas.outline(14, matrix.y(now) - 2, n_columns * width + 4, HEIGHT + 4)
+    canvas.outline(14, matrix.y(now) - 2, n_columns * width + 4, HEIGHT + 4, key="row")
     column = Sheet(canvas, matrix.x(n_columns) + 30, x_top, width, HEIGHT)
     canvas.label(column.left - 18, 44 + height / 2, "·", "faint", 20)
     column.title(0, "x", "x-ink")
     column.column(0, (Cell(show(value), "x", tap is not None) for value, tap in zip(x, rows[now], strict=True)))
-    for first, last in _runs([i for i, tap in enumerate(rows[now]) if tap is not None]):
-        column.frame(first, 0, last - first + 1, 1, 2)
+    for n, (first, last) in enumerate(_runs([i for i, tap in enumerate(rows[now]) if tap is not None])):
+        column.frame(first, 0, last - first + 1, 1, 2, key=f"run {n}")
     y = Sheet(canvas, column.left + width + 40, top, width, HEIGHT)
     canvas.label(y.left - 26, 44 + height / 2, "=", "faint", 16)
     y.title(0, "y", "y-ink")
     known = [Cell(show(value), "y", i == now) for i, value in enumerate(values)]
     y.column(0, [*known, *[Cell("", "blank")] * (n_rows - len(known))])
-    y.frame(now, 0)
+    y.frame(now, 0, key="result", phase=1)
     return canvas.scene("The convolution as a matrix", sentence)
 
 

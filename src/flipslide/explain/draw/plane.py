@@ -1,53 +1,104 @@
-"""Two axes: x with the window, the taps in it and in the corners of its cells, the products, y."""
+"""Two axes: x with the window and the taps in its cells, the taps, the products, y."""
 
 from __future__ import annotations
 
 from ...show import Cell, Grid, Scene
-from ...show.canvas import HEIGHT, Canvas, cell_width
-from ..sentences import step_sentence, window_name
-from ..trace import Step, Trace
-from .common import numbers_in, outside_text, reach_of, show, title_of
+from ...show.canvas import Canvas, Sheet, cell_width
+from ...show.numbers import index_text
+from ...show.scene import Label, Motion
+from ..sentences import window_name
+from ..trace import Trace
+from .common import Pose, numbers_in, outside_text, reach_of, show
 
 __all__ = ["draw_plane"]
 
-TOP = 48.0
+LEFT, TOP, GAP = 34.0, 60.0, 44.0
+#: More taps than this are not written into the cells that they meet.
+MAX_NOTES = 9
+
+Rows = tuple[tuple[Cell, ...], ...]
 
 
-def draw_plane(trace: Trace, step: Step) -> Scene:
-    """x with the window, the taps in it and in the corners of its cells, the products, y."""
-    canvas, width = Canvas(), cell_width(numbers_in(trace))
-    (low0, _), (low1, high1) = reach_of(trace)
-    x = canvas.grid(16, TOP, Grid("x", _rows_of_x(trace, step)), width, ink="x-ink")
-    (a0, a1), (b0, b1) = step.terms[0].position, step.terms[-1].position
-    x.frame(a0 - low0, a1 - low1, b0 - a0 + 1, b1 - a1 + 1, 2)
-    left, top, columns = x.x(high1 - low1) + 40, TOP, trace.lengths[1].taps
-    taps = [Cell(show(term.b), "w") for term in step.terms]
-    products = [Cell("" if term.product is None else show(term.product)) for term in step.terms]
-    for name, cells, ink in ((window_name(trace), taps, "w-ink"), ("products", products, "faint")):
-        rows = tuple(tuple(cells[i : i + columns]) for i in range(0, len(cells), columns))
-        canvas.grid(left, top, Grid(name, rows), width, ink=ink)
-        top += len(rows) * HEIGHT + 44
-    y = canvas.grid(left + max(columns * width, 90) + 40, TOP, Grid("y", _rows_of_y(trace, step)), width, ink="y-ink")
-    y.frame(*(i - low for i, low in zip(step.y, trace.y_origin, strict=True)))
-    return canvas.scene(title_of(trace, step), step_sentence(trace, step))
+def draw_plane(trace: Trace, pose: Pose) -> Scene:
+    """x with the window and the taps in its cells, the taps, the products, y."""
+    canvas, width, step = Canvas(), cell_width(numbers_in(trace)), pose.step
+    (low0, high0), (low1, high1) = reach_of(trace)
+    x = _grid(canvas, LEFT, TOP, Grid("x", _rows_of_x(trace)), width, "x-ink", 27)
+    x.numbers(range(low0, high0), range(low1, high1))
+    rows, columns = (length.taps for length in trace.lengths)
+    left = x.x(high1 - low1) + 40.0
+    name = window_name(trace) if all(pose.turned) else "w" if not any(pose.turned) else "flipping w"
+    w = _title(canvas, left, TOP, name, width, "w-ink")
+    _draw_taps(pose, w, (rows, columns))
+    products = _title(canvas, left, w.y(rows) + GAP, "products", width, "faint")
+    grid = left + max(columns * width, 90) + 62, TOP, Grid("y", _rows_of_y(trace, pose)), width, "y-ink", 27
+    y = _grid(canvas, *grid)
+    shape = len(trace.y), len(trace.y[0]) if trace.y else 0
+    y.numbers(*(range(first, first + n) for first, n in zip(trace.y_origin, shape, strict=True)))
+    if pose.slides:
+        (a0, a1), (b0, b1) = step.terms[0].position, step.terms[-1].position
+        x.frame(a0 - low0, a1 - low1, b0 - a0 + 1, b1 - a1 + 1, 2, key="window")
+        for n, term in enumerate(step.terms if rows * columns <= MAX_NOTES else ()):
+            i, j = term.position[0] - low0, term.position[1] - low1
+            tap = Label(
+                x.x(j + 0.5), x.y(i + 1) - 6, f"×{show(term.b)}", "w-ink", 10, bold=True, motion=Motion(f"tap {n}")
+            )
+            canvas.add(tap)
+        _draw_products(pose, products, columns)
+        at = step.y[0] - trace.y_origin[0], step.y[1] - trace.y_origin[1]
+        y.frame(*at, key="result", phase=2)
+        middle = products.x(columns / 2) - y.x(at[1] + 0.5), products.y(rows / 2) - y.y(at[0] + 0.5)
+        motion = Motion(f"sum {index_text(step.y)}", 2, *middle)
+        canvas.label(y.x(at[1] + 0.5), y.y(at[0] + 0.5), show(step.value), "ink", 15, "middle", True, motion)
+    canvas.reach(0, products.y(rows))
+    return canvas.scene(pose.title(trace), pose.sentence(trace))
 
 
-def _rows_of_y(trace: Trace, step: Step) -> tuple[tuple[Cell, ...], ...]:
-    known = {other.y for other in trace.steps if other.y <= step.y}
+def _grid(canvas: Canvas, left: float, top: float, grid: Grid, width: float, ink: str, above: float) -> Sheet:
+    """A matrix with room for the numbers of its columns under its name."""
+    canvas.label(left, top - above, grid.title, ink, 13, bold=True)
+    return canvas.grid(left, top, grid._replace(title=""), width)
+
+
+def _title(canvas: Canvas, left: float, top: float, name: str, width: float, ink: str) -> Sheet:
+    canvas.label(left, top - 13, name, ink, 13, bold=ink != "faint")
+    return Sheet(canvas, left, top, width)
+
+
+def _draw_taps(pose: Pose, w: Sheet, shape: tuple[int, int]) -> None:
+    """The taps as they lie over x, or on their way there: mirrored along the axes that are not flipped yet."""
+    for n, term in enumerate(pose.step.terms):
+        place = divmod(n, shape[1])
+        i, j = (at if turned else size - 1 - at for at, size, turned in zip(place, shape, pose.turned, strict=True))
+        w.cell(i, j, Cell(show(term.b), "w"), Motion(f"w{index_text(term.w)}"))
+
+
+def _draw_products(pose: Pose, sheet: Sheet, columns: int) -> None:
+    """The products, each falling from its tap."""
+    name = index_text(pose.step.y)
+    for n, term in enumerate(pose.step.terms):
+        i, j = divmod(n, columns)
+        sheet.cell(i, j, Cell(""))
+        if term.product is not None:
+            motion = Motion(f"product {name} {n}", 1, dy=-(sheet.height + 8))
+            sheet.word(i, j, show(term.product), motion=motion)
+
+
+def _rows_of_y(trace: Trace, pose: Pose) -> Rows:
+    known = {other.y for other in trace.steps if pose.knows(other)}
     first0, first1 = trace.y_origin
     return tuple(
         tuple(
-            Cell(show(value), "y", (i, j) == step.y) if (i, j) in known else Cell("")
+            Cell("" if (i, j) == pose.step.y else show(value), "y") if (i, j) in known else Cell("")
             for j, value in enumerate(row, first1)
         )
         for i, row in enumerate(trace.y, first0)
     )
 
 
-def _rows_of_x(trace: Trace, step: Step) -> tuple[tuple[Cell, ...], ...]:
-    """x and its padding, taps in the corners of the window's cells."""
+def _rows_of_x(trace: Trace) -> Rows:
+    """x and its padding."""
     outside = {term.position: term for other in trace.steps for term in other.terms if term.source != "sample"}
-    taps = {term.position: show(term.b) for term in step.terms}
     rows, columns = (range(low, high) for low, high in reach_of(trace))
     samples = {
         (i, j): value
@@ -57,6 +108,6 @@ def _rows_of_x(trace: Trace, step: Step) -> tuple[tuple[Cell, ...], ...]:
 
     def cell(at: tuple[int, int]) -> Cell:
         text = show(samples[at]) if at in samples else outside_text(outside.get(at))
-        return Cell(text, "x" if at in samples else "padding", note=taps.get(at, ""))
+        return Cell(text, "x" if at in samples else "padding")
 
     return tuple(tuple(cell((i, j)) for j in columns) for i in rows)

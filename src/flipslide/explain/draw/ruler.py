@@ -68,7 +68,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
             canvas.wire(w.x(first), w.y(0.5), w.x(first + length.span), w.y(0.5), "w-line", 1.5)
         w.row(0, [Cell("", "w")] * length.taps, first, length.dilation)
         if m == now:
-            w.frame(0, first, 1, length.span, 1)
+            w.frame(0, first, 1, length.span, 1, key="window")
     if end < cells and now == length.outputs - 1:
         canvas.label(x.x((end + cells) / 2), x.y(1) + 16, "never used", "faint", 12, "middle")
     canvas.reach(x.x(cells) + 20, x.y(1) + 12 + length.outputs * ROW)
@@ -119,6 +119,6 @@ def _draw_compare(traces: Sequence[Trace], now: int, low: int, high: int, senten
             y.cell(0, middle_of(step), Cell(show(step.value), "y"))
         if n == now:
             first, last = middle_of(trace.steps[0]), middle_of(trace.steps[-1])
-            y.frame(0, first, 1, last - first + 1)
+            y.frame(0, first, 1, last - first + 1, key="kept")
     canvas.reach(x.x(high), 40 + (len(traces) + 1) * (HEIGHT + 16))
     return canvas.scene("Valid, same and full on one ruler", sentence)

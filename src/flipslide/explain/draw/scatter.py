@@ -97,7 +97,7 @@ def _draw_line(scatter: Scatter, n: int, added: bool, sentence: str) -> Scene:
             copies._replace(top=copies.y(row) + 2, height=ROW - 4).row(0, cells, stamp.first[0])
             if now:
                 size = len(stamp.copy) * width + 2, ROW - 2
-                canvas.outline(copies.x(stamp.first[0]) - 1, copies.y(row) + 1, *size)
+                canvas.outline(copies.x(stamp.first[0]) - 1, copies.y(row) + 1, *size, key="stamp")
     sums = Sheet(canvas, left, copies.y(len(stamps)) + 14, width)
     canvas.wire(left, sums.top - 7, sums.x(len(total)), sums.top - 7, "faint", 1.5)
     canvas.label(16, sums.y(0.5), "sum", "y-ink", bold=True)
@@ -145,8 +145,8 @@ def _draw_plane(scatter: Scatter, n: int, sentence: str, done: bool = False) -> 
         left += max(array.shape[1] * width, least) + 44
     x, _, total = sheets
     if not done:
-        x.frame(*stamp.place)
-        total.frame(*stamp.first, *stamp.copy.shape)
+        x.frame(*stamp.place[:2], key="sample")
+        total.frame(*stamp.first, *stamp.copy.shape, key="stamp")
     elif all(axis.stride == 1 for axis in window.axes):
         total.frame(*scatter.kept()[0], *window.outputs)
     else:

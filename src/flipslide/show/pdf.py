@@ -1,4 +1,4 @@
-"""Headings, paragraphs and grids of numbers as PDF, on A4, in Helvetica.
+"""PDF in Helvetica: headings, paragraphs and grids of numbers on A4, and pictures, each on a page of its size.
 
 A page is a list of strokes in PDF's own words; the file is its objects one after another and a
 table of where each begins. Helvetica is one of the fonts that every reader has, so nothing is
@@ -7,16 +7,22 @@ embedded; a sign that its encoding lacks is written as the nearest one that it h
 
 from __future__ import annotations
 
-from ..show import Document, Grid, Grids, Heading, Text
-from ..show.scene import COLOURS
+from collections.abc import Iterator, Sequence
 
-__all__ = ["write_pdf"]
+from ..errors import ParameterError
+from .document import Document, Frame, Grid, Grids, Heading, Text
+from .scene import COLOURS, Item, Label, Line, Rect, hatching, head_of, text_width, with_sentence
+
+__all__ = ["to_pdf", "write_pdf"]
 
 WIDTH, HEIGHT, MARGIN = 595.0, 842.0, 56.0
 LINE, CELL = 15.0, 26.0
 #: Of Helvetica at size 1, about: a line that is estimated too long is broken too early, and no harm done.
 LETTER = 0.52
-SIGNS = str.maketrans({"−": "-", "·": "\u00b7", "Σ": "the sum of", "→": "->", "≤": "<=", "≥": ">="})
+SIGNS = str.maketrans({
+    "−": "\u2013", "Σ": "the sum of", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "⌊": "floor(", "⌋": ")", "⌈": "ceil(",
+    "⌉": ")", "∗": "*", "⊙": "\u00b7", "τ": "tau", "∫": "integral of ", "∂": "d", "ᵀ": "T", "\u0303": "~", "⋮": ":",
+})  # fmt: skip
 
 
 class Pages:
@@ -58,7 +64,69 @@ def write_pdf(document: Document) -> bytes:
             _write_lines(pages, block.text, 11)
         elif isinstance(block, Grids):
             _write_grids(pages, block.grids)
-    return _assemble(["\n".join(page).encode("cp1252", "replace") for page in pages.pages])
+    return _assemble([(WIDTH, HEIGHT, "\n".join(page)) for page in pages.pages])
+
+
+# ------------------------------------------------------------------------------- pictures
+
+
+def to_pdf(frames: Sequence[Frame]) -> bytes:
+    """Each picture with its sentence on a page of its own, three quarters of a point to a pixel."""
+    if not frames:
+        raise ParameterError("there is no picture to write")
+    pages = []
+    for frame in frames:
+        scene = with_sentence(frame.scene, frame.sentence)
+        strokes = [f"0.75 0 0 -0.75 0 {0.75 * scene.height:.2f} cm"]
+        for item in scene.items:
+            strokes += _stroke(item)
+        pages.append((0.75 * scene.width, 0.75 * scene.height, "\n".join(strokes)))
+    return _assemble(pages)
+
+
+def _stroke(item: Item) -> Iterator[str]:
+    """One item in PDF's words; y counts down, so letters are turned over."""
+    if isinstance(item, Label):
+        yield from _stroke_label(item)
+    elif isinstance(item, Rect):
+        box = f"{item.x:.2f} {item.y:.2f} {item.width:.2f} {item.height:.2f} re"
+        yield _painted(box, item.fill, item.line, item.weight)
+        for ends in hatching(item) if item.hatched else ():
+            yield _painted("{:.2f} {:.2f} m {:.2f} {:.2f} l".format(*ends), "", "grid", 0.7)
+    elif isinstance(item, Line):
+        way = f"{item.x1:.2f} {item.y1:.2f} m {item.x2:.2f} {item.y2:.2f} l"
+        stroke = _painted(way, "", item.ink, item.weight)
+        yield f"[5 4] 0 d {stroke} [] 0 d" if item.dashed else stroke
+        yield from _stroke(head_of(item)) if item.arrow else ()
+    elif item.points:
+        first, *rest = (f"{x:.2f} {y:.2f}" for x, y in item.points)
+        yield _painted(" ".join([f"{first} m", *(f"{point} l" for point in rest)]), item.fill, item.ink, item.weight)
+
+
+def _stroke_label(label: Label) -> Iterator[str]:
+    text = label.text.replace("x\u0303", "x~").translate(SIGNS)
+    width = text_width(text, label.size) * (1.04 if label.bold else 1)
+    left = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
+    place = f"1 0 0 -1 {left:.2f} {label.y + 0.35 * label.size:.2f} Tm"
+    font = "F2" if label.bold else "F1"
+    yield f"{_colour(label.ink)} rg BT /{font} {label.size:g} Tf {place} ({_escape(text)}) Tj ET"
+
+
+#: (filled, outlined): the word that paints the path before it.
+PAINTS = {(True, True): "B", (True, False): "f", (False, True): "S", (False, False): "n"}
+
+
+def _painted(path: str, fill: str, line: str, weight: float) -> str:
+    """The colours, a path, and the word that paints it."""
+    inks = [f"{_colour(fill)} rg" if fill else "", f"{_colour(line)} RG {weight:g} w" if line else ""]
+    return " ".join([*filter(None, inks), path, PAINTS[bool(fill), bool(line)]])
+
+
+def _colour(name: str) -> str:
+    return " ".join(f"{int(COLOURS[name][0][i : i + 2], 16) / 255:.3f}" for i in (1, 3, 5))
+
+
+# ------------------------------------------------------------------------------ documents
 
 
 def _write_heading(pages: Pages, text: str) -> None:
@@ -118,19 +186,20 @@ def _escape(text: str) -> str:
     return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
-def _assemble(contents: list[bytes]) -> bytes:
-    """The objects: catalogue, list of pages, two fonts, then a page and its strokes in turn."""
-    kids = " ".join(f"{5 + 2 * i} 0 R" for i in range(len(contents)))
+def _assemble(pages: Sequence[tuple[float, float, str]]) -> bytes:
+    """The objects: catalogue, list of pages, two fonts; then for each (width, height, strokes) a page."""
+    kids = " ".join(f"{5 + 2 * i} 0 R" for i in range(len(pages)))
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(contents)} >>".encode(),
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
         font.format("Helvetica").encode(),
         font.format("Helvetica-Bold").encode(),
     ]
-    for i, content in enumerate(contents):
+    for i, (width, height, strokes) in enumerate(pages):
+        content = strokes.encode("cp1252", "replace")
         page = (
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH:g} {HEIGHT:g}] "
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.2f} {height:.2f}] "
             f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> /Contents {6 + 2 * i} 0 R >>"
         )
         objects += [page.encode(), b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)]
