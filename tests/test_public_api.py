@@ -167,7 +167,7 @@ reveal_type(fs.convolve(x, x, "same", boundary="edge"))
 reveal_type(fs.correlate(x, x, dtype=np.float64))
 fs.convolve(x, x, "sane")
 fs.convolve(x, x, "same", overflow="clip")
-fs.convolve(x, x, boundry="edge")
+fs.convolve(x, x, border="edge")
 fs.convolve([1, 2], [3], ("same", (0, 2)), stride=(1, 1), nan="omit", out=x)
 fs.nn.conv(x, x, layout="NHWC")
 """
