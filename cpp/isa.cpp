@@ -13,6 +13,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -21,6 +22,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -29,6 +31,7 @@ extern "C" const FsButterflies FS_SYMBOL(butterflies)[2];
 extern "C" const FsBoxFn FS_SYMBOL(box)[FS_N_COMPUTE];
 extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
+extern "C" const FsExact FS_SYMBOL(exact);
 #undef FS_ISA
 
 namespace flipslide {
@@ -57,6 +60,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -67,6 +71,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -78,6 +83,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(box),
        &FS_SYMBOL(reduce),
        FS_SYMBOL(moments),
+       &FS_SYMBOL(exact),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };

@@ -7,6 +7,7 @@
 #include "microkernels/box.hpp"
 #include "microkernels/microkernel.hpp"
 #include "microkernels/butterflies.hpp"
+#include "microkernels/exact.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
 
@@ -20,6 +21,7 @@ struct InstructionSet {
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
   const FsMoments* moments;  // in floats, in doubles
+  const FsExact* exact;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -100,9 +100,10 @@ INCLUDES = {
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "storing": {"isa", "microkernels", "storing", "thread", "view"},
+    "exact": {"convolution", "exact", "taps", "thread"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
     "wasm": {"fft", "methods", "thread"},
-    "bindings": {"arena", "bindings", "methods", "moments", "pooling", "storing", "taps", "thread"},
+    "bindings": {"arena", "bindings", "exact", "methods", "moments", "pooling", "storing", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

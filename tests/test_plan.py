@@ -120,7 +120,7 @@ def test_python_and_the_core_number_boundaries_alike() -> None:
 @pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline"])
 def test_every_instruction_set_has_every_constant(isa: str) -> None:
     section = TABLE["sets"][isa]
-    assert set(section) == set(METHODS) | {"measured"}
+    assert set(section) == set(METHODS) | {"measured", "processor", "family", "widest"}
     for method in METHODS:
         rows = {"any"} if method == "numpy" else {question((9,), (3,), name).row(method) for name in EXAMPLES}
         if method in ("separable", "overlap", "fft"):

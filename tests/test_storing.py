@@ -262,7 +262,7 @@ def test_bfloat16_is_a_dtype_of_results() -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
 def test_the_same_bits_wherever_arrays_lie(dtype: str) -> None:
-    """Of arrays whose convolved axes are the last; with others behind, sums have another order where these lie apart."""
+    """Of arrays whose convolved axes are the last; with others behind, sums may have another order."""
     rng = np.random.default_rng(7)
     for shape, taps in (
         ((97, 14), (15, 2)),

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "../arena.hpp"
@@ -236,8 +237,18 @@ class Seen {
 // Plans are made again after a change of what they are chosen by; calls of an older age are not known.
 std::atomic<unsigned> age_of_plans{0};
 
+// What "default" stands for as a call's accuracy: its place in accuracies.ACCURACIES. A block's own setting goes before
+// the process's; a change of that makes all calls anew.
+std::atomic<int> process_accuracy{0};
+thread_local int own_accuracy = -1;
+
+int accuracy() { return own_accuracy >= 0 ? own_accuracy : process_accuracy.load(std::memory_order_relaxed); }
+
+int set_own_accuracy(int code) { return std::exchange(own_accuracy, code); }
+
 struct Call {
   unsigned age = age_of_plans;
+  int under = accuracy();
   std::vector<Index> key;
   std::vector<nb::object> words;
   // None: this call is not one for the core alone.
@@ -252,7 +263,7 @@ struct Call {
 
   bool is(const Key& of, Words given) const {
     const auto numbers = of.numbers();
-    if (age != age_of_plans.load(std::memory_order_relaxed)) return false;
+    if (age != age_of_plans.load(std::memory_order_relaxed) || under != accuracy()) return false;
     if (numbers.size() != key.size() || std::memcmp(numbers.data(), key.data(), numbers.size_bytes()) != 0)
       return false;
     for (std::size_t i = 0; i < words.size(); ++i)
@@ -357,7 +368,10 @@ class Calls {
     if (!call) {
       for (PyObject* word : words)
         if (!is_constant(word)) return {};
-      call = add(key, words, ask_to_prepare(x_object, w_object, words));
+      const unsigned age = age_of_plans;
+      const nb::object prepared = ask_to_prepare(x_object, w_object, words);
+      if (age != age_of_plans) return {};  // planned under settings of before
+      call = add(key, words, prepared);
     }
     if (!call->runner) return {};
     if (!bias_object.is_none()) {
@@ -494,6 +508,11 @@ nb::object new_result(nb::handle shape, nb::handle dtype) {
   return new_array(reinterpret_cast<PyArray_Descr*>(dtype.ptr()), static_cast<int>(sizes.size()), sizes.data());
 }
 
+void set_process_accuracy(int code) {
+  process_accuracy = code;
+  Calls::forget_all();
+}
+
 }  // namespace
 
 void define_calls(nb::module_& m) {
@@ -502,6 +521,9 @@ void define_calls(nb::module_& m) {
   m.def("remember", &remember, nb::arg("prepare"), nb::arg("otherwise"), nb::arg("n_words"),
         "A function call(x, w, bias, out, *words) that remembers what prepare(x, w, words) says.");
   m.def("forget_calls", &Calls::forget_all, "Asks for what remembered calls say again.");
+  m.def("accuracy", &accuracy, "What the accuracy of a call on this thread is that does not say.");
+  m.def("set_process_accuracy", &set_process_accuracy, nb::arg("code"));
+  m.def("set_own_accuracy", &set_own_accuracy, nb::arg("code"), "-1 takes the setting back. Returns the one before.");
   m.def("new_result", &new_result, nb::arg("shape"), nb::arg("dtype"),
         "A new array, in memory that is used again if it is large.");
 }

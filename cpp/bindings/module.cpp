@@ -88,13 +88,15 @@ NB_MODULE(_ext, m) {
       .def(
           "__init__",
           [](Runner* self, const Question& question, const std::string& method, const std::vector<Index>& tile,
-             int separates, Index rank, bool needs_finite, bool guards) {
+             int separates, Index rank, bool needs_finite, bool guards, const std::string& rounds_to) {
             Convolution made(question, method_of(method), tile, static_cast<Separate>(separates), rank);
             made.guards = guards;
-            new (self) Runner(std::move(made), question.must_be_exact, needs_finite);
+            std::optional<FsType> narrow;
+            if (!rounds_to.empty()) narrow = type_named(rounds_to);
+            new (self) Runner(std::move(made), question.must_be_exact, needs_finite, narrow);
           },
           nb::arg("question"), nb::arg("method"), nb::arg("tile"), nb::arg("separates"), nb::arg("rank"),
-          nb::arg("needs_finite"), nb::arg("guards"))
+          nb::arg("needs_finite"), nb::arg("guards"), nb::arg("rounds_to") = "")
       .def("pack", &pack, nb::arg("w"), nb::arg("threads"))
       .def("run", &run, nb::arg("x"), nb::arg("w"), nb::arg("bias").none(), nb::arg("y"), nb::arg("threads"),
            nb::arg("bias_magnitude"), nb::arg("bias_negative"));

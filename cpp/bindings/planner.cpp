@@ -44,12 +44,15 @@ int find_name(const char* const (&names)[n], const std::string& wanted) {
   throw std::invalid_argument("no type of the core is called " + wanted);
 }
 
-// By the names of NumPy's dtypes; a complex type is that of its parts.
+}  // namespace
+
 FsType type_named(const std::string& name) {
   if (name == "complex64") return FS_T_F32;
   if (name == "complex128") return FS_T_F64;
   return static_cast<FsType>(find_name(kTypeNames, name));
 }
+
+namespace {
 
 FsCompute compute_named(const std::string& name) {
   const FsType type = type_named(name);

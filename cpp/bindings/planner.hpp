@@ -7,6 +7,9 @@
 
 namespace flipslide {
 
+// By the names of NumPy's dtypes; a complex type is that of its parts.
+FsType type_named(const std::string& name);
+
 void define_planner(nanobind::module_& m);
 
 }  // namespace flipslide

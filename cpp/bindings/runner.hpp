@@ -1,6 +1,9 @@
 // A convolution of known shapes and types, ready to run on memory that Python's arrays own.
 #pragma once
 
+#include <optional>
+
+#include "../exact/terms.hpp"
 #include "../taps/cache.hpp"
 
 namespace flipslide {
@@ -8,6 +11,7 @@ namespace flipslide {
 // Taps packed once for many calls.
 struct Taps {
   PackedTaps packed;
+  ExactTaps exact;  // where sums are rounded once
 };
 
 struct Array {
@@ -37,7 +41,9 @@ struct Outcome {
 
 class Runner {
  public:
-  Runner(Convolution convolution, bool checks_bound, bool needs_finite);
+  // `rounds_to`: the type of y where sums are rounded once (see exact/exact.hpp), which the convolution makes in double
+  // precision.
+  Runner(Convolution convolution, bool checks_bound, bool needs_finite, std::optional<FsType> rounds_to = {});
 
   void pack_into(Taps& taps, const Array& w, int threads) const;
   // The interpreter's lock is held; it is released around long work. Taps that came before are not packed again.
@@ -47,7 +53,13 @@ class Runner {
  private:
   Convolution convolution_;
   bool checks_bound_, needs_finite_;
+  std::optional<FsType> rounds_to_;
   TapsCache cache_;
+
+  Outcome sum(const View& x, const View& w, const Bias& bias, const View& y, int threads) const;
+  // `sum(y)` makes the sums in double precision.
+  template <class Sum>
+  Outcome round(const View& x, const ExactTaps& w, const Bias& bias, const View& y, int threads, const Sum& sum) const;
 
   Outcome contain(const View& x, const View& w, const Bias& bias, const View& y, int threads) const;
   Outcome compute(const View& x, const PackedTaps& w, const Bias& bias, const View& y, int threads) const;

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 #: The public names by the module that defines them. A name is imported when it is first used, so that
 #: the command line can answer `--help` without NumPy.
 _HOMES = {
+    "accuracies": "accuracy get_accuracy set_accuracy",
     "deconvolve": "deconvolve",
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
     "ShapeError UnknownKeywordError",
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from . import filters as filters
     from . import nn as nn
     from . import taps as taps
+    from .accuracies import accuracy as accuracy
+    from .accuracies import get_accuracy as get_accuracy
+    from .accuracies import set_accuracy as set_accuracy
     from .deconvolve import deconvolve as deconvolve
     from .errors import DtypeError as DtypeError
     from .errors import FlipslideError as FlipslideError

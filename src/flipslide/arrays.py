@@ -50,10 +50,33 @@ class Arithmetic(NamedTuple):
     checks_bound: bool
     stored: np.dtype[Any] | None = None  # the result's, where sums are stored in another type than y
     rounding: str | None = None  # to integers: a row of storing.ROUNDINGS
+    rounds_once: bool = False  # the exact sum, to y; `sum` is double precision
 
     @property
     def result(self) -> np.dtype[Any]:
         return self.y if self.stored is None else self.stored
+
+    def exactly(self) -> Arithmetic:
+        """The same with each sum rounded once, where sums are rounded at all."""
+        if self.y.kind not in "fc" or self.checks_bound:
+            return self
+        if not self.compiled:
+            raise ParameterError(
+                f"accuracy='correct' is for float16, float32, float64 and complex numbers of them, not {self.y}; "
+                "convert the arrays to one of these, or use accuracy='strict'"
+            )
+        if self.stored is not None and not np.can_cast(self.y, self.stored, "safe"):
+            raise ParameterError(
+                f"accuracy='correct' rounds once, to {self.y}, and a result of {self.stored} would be rounded again; "
+                f"use an out= of {self.y}"
+            )
+        wide = np.dtype(np.complex128 if self.is_complex else np.float64)
+        return self._replace(sum=wide, rounds_once=True)
+
+    @property
+    def summed(self) -> Arithmetic:
+        """Without the last rounding, as the sums are planned and made."""
+        return self._replace(y=self.sum) if self.rounds_once else self
 
     @property
     def is_complex(self) -> bool:

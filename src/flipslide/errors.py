@@ -106,7 +106,7 @@ _SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("error", "exact"), "'raise'"),
     },
     "method": {"fftconvolve": "'fft'", **dict.fromkeys(("oaconvolve", "overlap-add", "overlap-save"), "'overlap'")},
-    "accuracy": {"high": "'strict'", "exact": "'strict'", "low": "'fast'"},
+    "accuracy": {"high": "'strict'", "exact": "'correct'", "low": "'fast'"},
     "side": {**dict.fromkeys(("left", "before"), "'pre'"), **dict.fromkeys(("right", "after"), "'post'")},
 }
 

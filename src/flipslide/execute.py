@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core, numpy_kernel
+from .accuracies import read_accuracy
 from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, overflow_error, overlaps
 from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import to_int
@@ -216,11 +217,18 @@ def instruction_sets() -> tuple[str, list[str]]:
 
 
 def run_spec(
-    spec: ConvSpec, x: Array, w: Array, method: str, threads: int | None, numbers: Arithmetic | None = None
+    spec: ConvSpec,
+    x: Array,
+    w: Array,
+    method: str,
+    threads: int | None,
+    numbers: Arithmetic | None = None,
+    accuracy: str = "default",
 ) -> Array:
     """Any spec on two arrays, in NumPy's promotion of their dtypes unless `numbers` says in which."""
     numbers = arithmetic_of(x.dtype, w.dtype) if numbers is None else numbers
-    return program_of(choose(spec, numbers, read_threads(threads), method))(x, w, None, None, threads or 0)
+    plan = choose(spec, numbers, read_threads(threads), method, read_accuracy(accuracy))
+    return program_of(plan)(x, w, None, None, threads or 0)
 
 
 def _same(array: Array) -> Array:
@@ -305,13 +313,14 @@ def check_planned(name: str, array: Any, shape: tuple[int, ...], dtype: np.dtype
 
 def _runner(plan: Plan) -> Any:
     return _core.Runner(
-        question=question_of(plan.run_spec, plan.arithmetic, plan.exchanged),
+        question=question_of(plan.run_spec, plan.arithmetic.summed, plan.exchanged),
         method=plan.method,
         tile=plan.tile,
         separates=SEPARATIONS.index(plan.separates),
         rank=plan.rank,
         needs_finite=_needs_finite_taps(plan),
-        guards=plan.accuracy != "normwise",
+        guards=plan.accuracy not in ("normwise", "correct"),
+        rounds_to=plan.arithmetic.y.name if plan.arithmetic.rounds_once else "",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from .accuracies import read_accuracy
 from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
 from .carried import own_dtype
 from .errors import DtypeError, ParameterError, ShapeError
@@ -151,7 +152,7 @@ def conv_transpose(
     dtype = own_dtype(x, w) if dtype is None and out is None else dtype
     x, w = enter(x, "x"), enter(w, "w")
     check_layer(x.shape, w.shape, layout, "C, K/groups")
-    options = frozen(
+    options = _settled(
         LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, overflow, dtype, threads, rounding)
     )
     channels = Channels.of(options)
@@ -178,6 +179,7 @@ def conv_input_grad(
     groups: int = 1,
     layout: Layout = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> Array:
     """dx of `conv`: the adjoint of x ↦ conv(x, w), of shape x_shape.
@@ -191,7 +193,7 @@ def conv_input_grad(
     array([[[1., 0., 2., 1., 2.]]])
     """
     dy, w = enter(dy, "dy"), enter(w, "w")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     return _input_grad(options.spec(read_shape(x_shape, "x_shape"), w.shape), dy, w, options)
 
 
@@ -206,6 +208,7 @@ def conv_weight_grad(
     groups: int = 1,
     layout: Layout = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> Array:
     """dw of `conv`: the adjoint of w ↦ conv(x, w), of shape w_shape.
@@ -219,7 +222,7 @@ def conv_weight_grad(
     array([[[3., 6., 9.]]])
     """
     dy, x = enter(dy, "dy"), enter(x, "x")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     return _weight_grad(options.spec(x.shape, read_shape(w_shape, "w_shape")), dy, x, options)
 
 
@@ -234,6 +237,7 @@ def conv_grads(
     groups: int = 1,
     layout: Layout = "channels_first",
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array, Array]:
     """The gradients (dx, dw, db) of Σ y·dy, with y = conv(x, w, bias, …).
@@ -249,13 +253,10 @@ def conv_grads(
     (array([1., 0., 2., 1., 2.]), array([3., 6., 9.]), array([3.]))
     """
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
-    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, threads=threads))
+    options = frozen(LayerOptions(stride, padding, dilation, groups, layout, method, accuracy, threads=threads))
     spec = options.spec(x.shape, w.shape)
     dx, dw = _input_grad(spec, dy, w, options), _weight_grad(spec, dy, x, options)
-    channel_axis = Channels.of(options).axis(dy.ndim)
-    others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
-    wide = widen(dy)
-    db = narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
+    db = _bias_grad(dy, Channels.of(options).axis(dy.ndim), options)
     return dx, dw, db.astype(np.result_type(dy, x, w), copy=False)
 
 
@@ -286,7 +287,7 @@ def plan(
     taps = None if isinstance(w, tuple) else enter(w, "w")
     w_shape = read_shape(w, "w") if taps is None else taps.shape
     w_dtype = np.dtype(dtype) if taps is None else taps.dtype
-    options = frozen(LayerOptions(stride, padding, dilation, 1, "channels_first", method, accuracy, threads=threads))
+    options = _settled(LayerOptions(stride, padding, dilation, 1, "channels_first", method, accuracy, threads=threads))
     call = (read_shape(x_shape, "x_shape"), w_shape), (np.dtype(dtype), w_dtype), options
     if tune:
         tune_plan(_program(*call).plan, method)
@@ -312,7 +313,7 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
         if out is None and options.dtype is None:
             options = options._replace(dtype=own_dtype(x, w))
         return _conv(plain_x, plain_w, bias, out, *options)
-    options = frozen(LayerOptions(*given))
+    options = _settled(LayerOptions(*given))
     program = _program((x.shape, w.shape), (x.dtype, w.dtype), options, out_dtype(out))
     channels = Channels.of(options)
     return _run_layer(program, channels, x, w, bias, w.shape[0], out, options.threads)
@@ -334,7 +335,7 @@ def _run_layer(
 
 def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
-    options = frozen(LayerOptions(*given))
+    options = _settled(LayerOptions(*given))
     if options.rounding is not None:
         return None
     program, channels = _program((x.shape, w.shape), (x.dtype, w.dtype), options), Channels.of(options)
@@ -347,6 +348,10 @@ def _prepare(x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
 
 
 _conv = remember(_prepare, _call, len(LayerOptions._fields))
+
+
+def _settled(options: LayerOptions) -> LayerOptions:
+    return frozen(options)._replace(accuracy=read_accuracy(options.accuracy))
 
 
 @lru_cache(maxsize=1024)
@@ -452,15 +457,29 @@ def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, op
 def _input_grad(spec: ConvSpec, dy: Array, w: Array, options: LayerOptions) -> Array:
     channels = Channels.of(options)
     split = _split_cotangent(dy, spec, channels)
-    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), options.method, options.threads)
+    how = options.method, options.threads, None, options.accuracy
+    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), *how)
     return dx.reshape(channels.joined(dx.shape))
 
 
 def _weight_grad(spec: ConvSpec, dy: Array, x: Array, options: LayerOptions) -> Array:
     channels = Channels.of(options)
     split = _split_cotangent(dy, spec, channels)
-    dw = run_spec(spec.grad_weight(), channels.split(x), split, options.method, options.threads)
+    how = options.method, options.threads, None, options.accuracy
+    dw = run_spec(spec.grad_weight(), channels.split(x), split, *how)
     return dw.reshape(dw.shape[0] * dw.shape[1], *dw.shape[2:])
+
+
+def _bias_grad(dy: Array, channel_axis: int, options: LayerOptions) -> Array:
+    """The sum of dy over all but its channels: over taps that are all one, where it is rounded once."""
+    if read_accuracy(options.accuracy) == "correct" and dy.dtype.kind in "fc" and dy.size:
+        rows = np.moveaxis(dy, channel_axis, 0).reshape(dy.shape[channel_axis], -1)
+        ones = np.ones(rows.shape[1:], dy.dtype)
+        spec = ConvSpec.of(rows.shape, ones.shape, mode="valid", correlate=True)
+        return run_spec(spec, rows, ones, "auto", options.threads, None, "correct")[:, 0]
+    others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
+    wide = widen(dy)
+    return narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
 
 
 def _split_cotangent(dy: Array, spec: ConvSpec, channels: Channels) -> Array:

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from .accuracies import ACCURACIES
 from .arrays import Arithmetic, Array
 from .errors import ParameterError, unknown_word
 from .methods import (
@@ -28,7 +31,6 @@ from .spec import ConvSpec, Extension
 from .wisdom import Choice, recall
 
 __all__ = [
-    "ACCURACIES",
     "METHODS",
     "SEPARATIONS",
     "Candidate",
@@ -38,8 +40,6 @@ __all__ = [
     "forgetters",
     "near_ties",
 ]
-
-ACCURACIES = ("default", "normwise", "strict", "fast")
 
 #: What the core can slide over at once (kMaxAxes in cpp/layout.hpp).
 MAX_AXES = 16
@@ -56,11 +56,14 @@ class Asked:
 
     def __init__(self, spec: ConvSpec, numbers: Arithmetic, exchanged: bool, accuracy: str) -> None:
         load_prices()
-        self.spec, self.numbers, self.is_strict = spec, numbers, accuracy == "strict"
+        self.spec, self.numbers, self.is_strict = spec, numbers.summed, accuracy == "strict"
+        self.rounded = numbers
         self.barrier = _barrier(spec, numbers)
-        self.question: Any = None if self.barrier else question_of(spec, numbers, exchanged)
+        self.question: Any = None if self.barrier else question_of(spec, self.numbers, exchanged)
 
     def refusal(self, method: str) -> str:
+        if self.rounded.rounds_once and (method == "numpy" or METHODS[method].is_for_some_taps):
+            return "accuracy='correct' needs the taps as they are, summed in double precision"
         if method == "numpy":
             return ""
         return self.barrier or str(self.question.refusal(method, self.is_strict))
@@ -79,6 +82,8 @@ class Asked:
         return [self.candidate(method, estimate) for estimate in estimates]
 
     def candidate(self, method: str, estimate: Estimate) -> Candidate:
+        if self.rounded.rounds_once:
+            return Candidate(method, "", estimate, float(np.finfo(self.rounded.y).eps) / 2)
         # float16 results are summed in float32 and rounded once more.
         last_rounding = 2.0**-11 if self.numbers.y.name == "float16" else 0.0
         gamma = self.question.gamma(method, estimate.tile) if self.question and method != "numpy" else self._sum_gamma()
@@ -96,7 +101,15 @@ class Asked:
             name, estimate, separates = self.question.choose(self.is_strict)
             if name is not None:
                 return self.candidate(name, Estimate(*estimate)), SEPARATIONS[separates]
+        if self.rounded.rounds_once:
+            return self._choose_direct(), ""
         return self.weigh("numpy")[0], ""
+
+    def _choose_direct(self) -> Candidate:
+        """What is rounded once has no other way, so that a large window must find its memory."""
+        if self.barrier:
+            raise ParameterError(f"accuracy='correct' cannot do this: {self.barrier}; use accuracy='strict'")
+        return self.candidate("direct", self.estimates("direct")[0])
 
 
 def _barrier(spec: ConvSpec, numbers: Arithmetic) -> str:
@@ -189,13 +202,15 @@ class Plan:
         2^-17 where sums are in single and 2^-44 where they are in double precision; 0 where nothing is guarded, as a
         direct sum bounds each output by its own terms.
         """
-        if not self.tile or self.accuracy == "normwise" or self.arithmetic.sum.kind == "i":
+        if not self.tile or self.accuracy in ("normwise", "correct") or self.arithmetic.sum.kind == "i":
             return 0.0
         return 2.0**-17 if self.arithmetic.unit_roundoff > 2.0**-30 else 2.0**-44
 
     @property
     def error_norm(self) -> str:
-        """What the error is bounded by: the terms of each output, or the numbers of a tile."""
+        """What the error is bounded by: the terms of each output, the numbers of a tile, or the output itself."""
+        if self.arithmetic.rounds_once:
+            return "the exact sum itself, which is rounded once"
         return METHODS[self.method].bounded_by
 
     @property
@@ -301,18 +316,21 @@ def choose(
     The choice does not depend on `threads`: the same call gives the same bits on any number.
 
     accuracy="normwise" leaves a transform's outputs as they are, whatever stands beside them in their tile;
-    accuracy="strict" admits only methods that bound the error of each output by its own terms.
+    accuracy="strict" admits only methods that bound the error of each output by its own terms; accuracy="correct"
+    rounds the exact sum once, whatever the method.
     """
     if accuracy not in ACCURACIES:
         raise unknown_word("accuracy", accuracy, ACCURACIES)
     if method != "auto" and method not in METHODS:
         raise unknown_word("method", method, ("auto", *METHODS))
     exchanged = not (method in METHODS and METHODS[method].is_for_some_taps) and _is_exchange_cheaper(spec)
+    arithmetic = arithmetic.exactly() if accuracy == "correct" else arithmetic
     asked = Asked(spec.exchange() if exchanged else spec, arithmetic, exchanged, accuracy)
     if method != "auto":
         return Plan(spec, arithmetic, exchanged, threads, _weigh_named(method, asked), accuracy)
     best, separates = asked.choose()
-    predicted = Plan(spec, arithmetic, exchanged, threads, best, accuracy, separates="" if exchanged else separates)
+    separates = "" if exchanged or arithmetic.rounds_once else separates
+    predicted = Plan(spec, arithmetic, exchanged, threads, best, accuracy, separates=separates)
     choice = recall(spec, arithmetic, accuracy)
     return predicted if choice is None else _follow(choice, predicted)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,44 @@ __all__ = ["extent_of", "question_of", "read_fill"]
 _BOUNDARY_CODES = {name: code for code, name in enumerate(_core.boundaries())}
 
 
+@lru_cache(maxsize=64)
 def question_of(spec: ConvSpec, numbers: Arithmetic, exchanged: bool = False) -> Any:
-    """`exchanged`: the spec slides x over w, so that the arrays trade places."""
-    x, w = (numbers.w, numbers.x) if exchanged else (numbers.x, numbers.w)
-    given = np.atleast_1d(np.asarray(read_fill(spec.fill, numbers)))
-    magnitude, negative = extent_of(given) if numbers.checks_bound else (0, False)
-    fill = given.astype(numbers.sum)  # modulo 2^32 for integers; the bound knows the whole
+    """`exchanged`: the spec slides x over w, so that the arrays trade places.
+
+    Kept for a while, as a plan asks the same question again when it is prepared, printed or tuned.
+    """
+    x, w, y, total = _names_of(numbers)
+    fill, magnitude, negative = _fill_of(spec.fill, spec.fill_type, numbers)
     return _core.Question(
         axes=[(*axis[:7], _BOUNDARY_CODES[axis.rule], *axis[8:]) for axis in spec.axes],
         loops=[tuple(loop) for loop in spec.loops],
         conj_x=spec.conj_x,
         conj_w=spec.conj_w,
-        types=(x.name, w.name, numbers.y.name, numbers.sum.name),
+        types=(w, x, y, total) if exchanged else (x, w, y, total),
         saturate=numbers.overflow == "saturate" and numbers.y.kind in "iu",
         must_be_exact=numbers.checks_bound,
-        fill=fill.tobytes(),
+        fill=fill,
         fill_magnitude=magnitude,
         fill_negative=negative,
     )
+
+
+@lru_cache(maxsize=256)
+def _names_of(numbers: Arithmetic) -> tuple[str, str, str, str]:
+    """NumPy makes a dtype's name anew each time it is asked, in microseconds."""
+    return numbers.x.name, numbers.w.name, numbers.y.name, numbers.sum.name
+
+
+@lru_cache(maxsize=256)
+def _fill_of(fill: Any, fill_type: type, numbers: Arithmetic) -> tuple[bytes, int, bool]:
+    """The fill value as bytes of the sum, its magnitude and whether it is negative, where integers are bounded.
+
+    1 and 1.0 are equal, as keys of what is kept; their type tells them apart.
+    """
+    given = np.atleast_1d(np.asarray(read_fill(fill, numbers)))
+    magnitude, negative = extent_of(given) if numbers.checks_bound else (0, False)
+    # Modulo 2^32 for integers of 32 bits: the bound knows the whole.
+    return given.astype(numbers.sum).tobytes(), magnitude, negative
 
 
 def read_fill(fill: Any, numbers: Arithmetic) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack, overload
 import numpy as np
 import numpy.typing as npt
 
+from .accuracies import read_accuracy
 from .arrays import (
     Arithmetic,
     Array,
@@ -23,7 +24,7 @@ from .arrays import (
     widen,
 )
 from .carried import axes_of, check_fill, leave, own_dtype
-from .errors import DtypeError, FlipslideError, IntegerOverflowError, ShapeError, unknown_word
+from .errors import DtypeError, FlipslideError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
 from .execute import (
     CoreCall,
     Program,
@@ -120,9 +121,10 @@ def convolve(
         between neighbouring samples of x, none of which is multiplied, so that x̂[up·n] = x̃[n] takes the place of x̃.
     method : str
         "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
-    accuracy : {"default", "normwise", "strict", "fast"}
+    accuracy : {"default", "normwise", "strict", "correct", "fast"}
         Which error bounds are good enough: of each output by the samples it sees, by its tile, or by its own terms;
-        see Plan.error_bound.
+        "correct" is the exact sum rounded once, with the same bits on every processor. See Plan.error_bound;
+        `set_accuracy` says what "default" stands for.
     overflow : {"raise", "wrap", "saturate"}
         What to do when an integer sum might not fit the result's dtype.
     dtype : dtype, optional
@@ -291,6 +293,7 @@ def convolve_grads(
     dilation: Any = 1,
     upsample: Any = 1,
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
     """The gradients (dx, dw) of Σ y·dy, with y = convolve(x, w, …).
@@ -299,7 +302,8 @@ def convolve_grads(
     a convolution is, computed as convolutions again (for complex arrays under
     ⟨a, b⟩ = Re Σ ā·b, the convention of PyTorch).
 
-    Shapes: dy as the result of the same call of `convolve`, dx as x, dw as w.
+    Shapes: dy as the result of the same call of `convolve`, dx as x, dw as w. accuracy="correct" is for
+    boundary="zero": the others add up gradients after they are rounded.
 
     Examples
     --------
@@ -309,7 +313,17 @@ def convolve_grads(
     (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
     """
     options = SignalOptions(
-        mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads, upsample=upsample
+        mode,
+        axes,
+        boundary,
+        fill_value,
+        center,
+        stride,
+        dilation,
+        method,
+        accuracy,
+        threads=threads,
+        upsample=upsample,
     )
     return _grads(False, dy, x, w, frozen(options))
 
@@ -328,6 +342,7 @@ def correlate_grads(
     dilation: Any = 1,
     upsample: Any = 1,
     method: str = "auto",
+    accuracy: str = "default",
     threads: int | None = None,
 ) -> tuple[Array, Array]:
     """The gradients (dx, dw) of Σ y·dy, with y = correlate(x, w, …). As `convolve_grads`.
@@ -339,7 +354,17 @@ def correlate_grads(
     (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
     """
     options = SignalOptions(
-        mode, axes, boundary, fill_value, center, stride, dilation, method, threads=threads, upsample=upsample
+        mode,
+        axes,
+        boundary,
+        fill_value,
+        center,
+        stride,
+        dilation,
+        method,
+        accuracy,
+        threads=threads,
+        upsample=upsample,
     )
     return _grads(True, dy, x, w, frozen(options))
 
@@ -573,6 +598,7 @@ class Phases(NamedTuple):
 def _sum_phases(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
     check_fill(options.fill_value)
     fill_type: Any = type(options.fill_value)
+    options = options._replace(accuracy=read_accuracy(options.accuracy))
     given = (x.shape, w.shape), (x.dtype, w.dtype), correlated, frozen(options), fill_type, out_dtype(out)
     made = _phases(*given)
     into = None if out is None else check_out(out, made.y_shape, made.numbers.result)
@@ -632,6 +658,7 @@ def _program_for(
     correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
 ) -> Prepared:
     check_fill(options.fill_value)
+    options = options._replace(accuracy=read_accuracy(options.accuracy))
     fill_type: Any = type(options.fill_value)
     try:
         return _program(correlated, shapes, dtypes, fill_type, options, into)
@@ -692,12 +719,13 @@ def _warn_of_another_axis(x_shape: Shape, w_shape: Shape, options: SignalOptions
 
 def _grads(correlated: bool, dy: Any, x: Any, w: Any, options: SignalOptions) -> tuple[Array, Array]:
     dy, x, w = enter(dy, "dy"), enter(x, "x"), enter(w, "w")
-    spec, how = options.spec(x.shape, w.shape, correlated), (options.method, options.threads)
+    spec = options.spec(x.shape, w.shape, correlated)
+    how = options.method, options.threads, read_accuracy(options.accuracy)
     check_cotangent(dy, spec)
     return grad_input(spec, dy, w, *how), _grad_weight(spec, dy, x, *how)
 
 
-def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None) -> Array:
+def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None, accuracy: str) -> Array:
     """dw. Without outputs it is a sum of nothing, and there is no window to slide over x."""
     numbers, extensions = arithmetic_of(x.dtype, dy.dtype), spec.extensions
     if not spec.n_outputs:
@@ -705,15 +733,22 @@ def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int 
     if extensions:
         numbers = numbers._replace(x=written_in(extensions, x.dtype, numbers))
         spec, x = spec.written_out(), write_out(x.astype(numbers.x), extensions)
-    return run_spec(spec.grad_weight(), x, dy, method, threads, numbers)
+    return run_spec(spec.grad_weight(), x, dy, method, threads, numbers, accuracy)
 
 
-def grad_input(spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None) -> Array:
+def grad_input(
+    spec: ConvSpec, dy: Array, w: Array, method: str, threads: int | None, accuracy: str = "default"
+) -> Array:
     """dx. Where the boundary read samples of x again, their gradients are added up there."""
     if all(axis.boundary == "zero" for axis in spec.axes):
-        return run_spec(spec.grad_input(), dy, w, method, threads)
+        return run_spec(spec.grad_input(), dy, w, method, threads, None, accuracy)
+    if accuracy == "correct" and dy.dtype.kind in "fc":
+        raise ParameterError(
+            "accuracy='correct' of dx needs boundary='zero': where a boundary reads samples of x again, gradients are "
+            "added up after they are rounded; pad x yourself (fs.pad) and use boundary='zero', or accuracy='strict'"
+        )
     extended, lows = _extend(spec)
-    dx = run_spec(extended.grad_input(), dy, w, method, threads)
+    dx = run_spec(extended.grad_input(), dy, w, method, threads, None, accuracy)
     for axis, low in zip(spec.axes, lows, strict=True):
         dx = _fold(dx, axis.x_dim, axis.x, low, axis.boundary)
     return dx

@@ -8,6 +8,7 @@ __all__ = [
     "Runner",
     "Taps",
     "USUAL_THREADS",
+    "accuracy",
     "boundaries",
     "forget_calls",
     "isa",
@@ -18,8 +19,10 @@ __all__ = [
     "outputs_redone",
     "release_memory",
     "remember",
+    "set_own_accuracy",
     "set_own_threads",
     "set_prices",
+    "set_process_accuracy",
     "set_process_threads",
     "store_whole",
     "sums",
@@ -34,6 +37,7 @@ Pooling = _ext.Pooling
 Runner = _ext.Runner
 Taps = _ext.Taps
 USUAL_THREADS = _ext.USUAL_THREADS
+accuracy = _ext.accuracy
 boundaries = _ext.boundaries
 forget_calls = _ext.forget_calls
 isa = _ext.isa
@@ -44,8 +48,10 @@ new_result = _ext.new_result
 outputs_redone = _ext.outputs_redone
 release_memory = _ext.release_memory
 remember = _ext.remember
+set_own_accuracy = _ext.set_own_accuracy
 set_own_threads = _ext.set_own_threads
 set_prices = _ext.set_prices
+set_process_accuracy = _ext.set_process_accuracy
 set_process_threads = _ext.set_process_threads
 store_whole = _ext.store_whole
 sums = _ext.sums
