@@ -94,7 +94,7 @@ def test_usage_errors_are_2(args: list[str]) -> None:
 def test_explain_the_founding_example() -> None:
     out = call("explain", "0,1,2,3,4", "1,-1,2").stdout
     assert "y = 1 3 5" in out
-    assert "2·1 + -1·2 + 1·3" in out
+    assert "2·1 + (−1)·2 + 1·3" in out
 
 
 def test_explain_takes_negative_numbers_first() -> None:
@@ -294,8 +294,8 @@ def test_shape_puts_the_numbers_in() -> None:
 def test_shape_says_what_the_floor_drops() -> None:
     out = call("shape", "7x5", "-k", "3x2", "-s", "3x2").stdout
     assert "axis 0: ⌊(7 + 0 + 0 − 1·(3 − 1) − 1)/3⌋ + 1 = ⌊4/3⌋ + 1 = 1 + 1 = 2" in out
-    assert "the floor drops 1/3: the last sample is never read" in out
-    assert "7x5 -> 2x2" in out.splitlines()
+    assert "4/3 is not whole, so the last sample is never used." in out
+    assert "7×5 -> 2×2" in out.splitlines()
 
 
 @pytest.mark.parametrize("n", [1, 4, 9])
@@ -313,7 +313,7 @@ def test_shape_is_output_shape(n: int, padding: str, k: int, s: int, d: int) -> 
 
 
 def test_shape_pads_per_axis() -> None:
-    assert "5x6 -> 4x8" in call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.splitlines()
+    assert "5×6 -> 4×8" in call("shape", "5x6", "-k", "3", "-p", "1:0x2").stdout.splitlines()
     assert "2 axes" in call("shape", "5x6", "-k", "3x3x3", code=4).stderr
     assert "at least 1" in call("shape", "5", "-k", "3", "-s", "0", code=4).stderr
     assert "at least 0" in call("shape", "-5", "-k", "3", code=4).stderr
@@ -332,7 +332,7 @@ def test_shape_of_transposed_layers_and_chains() -> None:
     assert "4 -> 8" in transposed.splitlines()
     assert "5 -> 7" in call("shape", "5", "-k", "3", "-m", "full").stdout.splitlines()
     chain = call("shape", "224", "-l", "7,2,3", "-l", "3,2,1", "-l", "3").stdout
-    assert "One output of the last layer sees 19 samples" in chain
+    assert "One output of the last layer depends on 19 samples" in chain
     assert "leave out --stride" in call("shape", "224", "-l", "7", "-s", "2", code=2).stderr
     assert "no layer" in call("shape", "224", "-l", "7,2,3,1,1", code=2).stderr
 
@@ -727,3 +727,22 @@ def test_doctor_says_where_constants_were_fitted(monkeypatch: pytest.MonkeyPatch
 def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(doctor.EXTRAS, "audio", ("no-such-package",))
     assert "missing no-such-package: pip install 'flipslide[audio]'" in call("doctor").stdout
+
+
+def test_explain_keeps_fractions_and_says_which_argument_is_empty() -> None:
+    assert "y = 2/3" in call("explain", "1/3,2/3", "1/2,1").stdout
+    assert "X is empty" in call("explain", "", "1,2", code=2).stderr
+    assert "W is empty" in call("explain", "1,2", " ", code=2).stderr
+
+
+def test_pictures_have_a_width_and_what_moves_a_speed(tmp_path: Path) -> None:
+    signal = ("explain", "0,1,2,3,4", "1,-1,2")
+    assert ' width="800" ' in call(*signal, "-F", "svg", "--width", "800").stdout
+    slow, fast = (call(*signal, "--animate", *words).stdout for words in ((), ("--speed", "2")))
+    seconds = [float(re.findall(r"([\d.]+)s step-end", text)[0]) for text in (slow, fast)]
+    assert seconds[0] == pytest.approx(2 * seconds[1], abs=0.1)
+    assert "--speed is for what moves" in call(*signal, "--speed", "2", code=2).stderr
+    assert "--width is for SVG" in call(*signal, "--width", "800", code=2).stderr
+    call(*signal, "-o", str(tmp_path / "steps.pdf"))
+    assert (tmp_path / "steps.pdf").read_bytes().startswith(b"%PDF-1.4")
+    assert call(*signal, "-F", "tikz").stdout.startswith(r"\begin{tikzpicture}")

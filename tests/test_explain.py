@@ -20,13 +20,13 @@ X, W = [0, 1, 2, 3, 4], [1, -1, 2]
 X2, W2 = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 0, 1, 0], [1, 1, 0, 2]], [[1, 2], [3, 4]]
 
 FOUNDING = """\
-x = 0 1 2 3 4      w = 1 -1 2      flipped w = 2 -1 1
-length: floor((5 + 0 - 3)/1) + 1 = 3    (valid: only full overlaps)
+x = 0 1 2 3 4      w = 1 −1 2      flipped w = 2 −1 1
+length: floor((5 + 0 − 3)/1) + 1 = 3    (valid: only full overlaps)
 
- n   window of x   times flipped w      sum
- 0   0  1  2       2·0 + -1·1 + 1·2   =   1
- 1   1  2  3       2·1 + -1·2 + 1·3   =   3
- 2   2  3  4       2·2 + -1·3 + 1·4   =   5
+ n   window of x   times flipped w        sum
+ 0   0  1  2       2·0 + (−1)·1 + 1·2   =   1
+ 1   1  2  3       2·1 + (−1)·2 + 1·3   =   3
+ 2   2  3  4       2·2 + (−1)·3 + 1·4   =   5
 
 y = 1 3 5
 without the flip (correlation, what PyTorch calls conv): 3 5 7"""
@@ -107,7 +107,7 @@ def test_the_length_formula_counts_the_outputs_and_the_padding(call: int) -> Non
 def test_the_printed_formula_is_true(call: int) -> None:
     x, w, keywords = CALLS[call]
     e = fs.explain(x, w, **keywords)
-    read = re.findall(r"floor\(\((\d+) \+ (\d+) - (\d+)\)/(\d+)\) \+ 1 = (\d+)", str(e))
+    read = re.findall(r"floor\(\((\d+) \+ (\d+) − (\d+)\)/(\d+)\) \+ 1 = (\d+)", str(e))
     assert [int(parts[-1]) for parts in read] == list(e.y.shape)
     for n, padding, span, stride, outputs in (map(int, parts) for parts in read):
         assert (n + padding - span) // stride + 1 == outputs
@@ -128,12 +128,13 @@ def _read_sums(text: str, fill: int) -> list[tuple[int, int]]:
     )
     read: list[tuple[int, int]] = []
     products: list[int] = []
-    for a, b, total in re.findall(r"(-?\d+)·\(?(-?\d+|\.)\)?'?|= +(-?\d+)(?= |$)", body):
+    body = body.replace("−", "-")
+    for a, b, total in re.findall(r"(-?\d+)\)?·\(?(-?\d+)\)?'?|= +(-?\d+)(?= |$)", body):
         if total:
             read.append((sum(products), int(total)))
             products = []
         else:
-            products.append(int(a) * (0 if b == "." else int(b)))
+            products.append(int(a) * int(b))
     return read
 
 
@@ -164,7 +165,7 @@ def test_a_wide_matrix_is_cut_into_panels_and_nothing_is_lost() -> None:
 
 
 def test_padding_is_marked_and_explained() -> None:
-    assert " 0   .  .  0       2·. + -1·. + 1·0   =   0" in str(fs.explain(X, W, "full"))
+    assert " 0   .  .  0       2·0 + (−1)·0 + 1·0   =   0" in str(fs.explain(X, W, "full"))
     assert ". is a zero of the padding" in str(fs.explain(X, W, "full"))
     assert "boundary 'edge'" in str(fs.explain(X, W, "same", boundary="edge"))
     assert "' marks the fill value 7" in str(fs.explain(X, W, "same", boundary="constant", fill_value=7))
@@ -195,7 +196,7 @@ def test_complex_taps_are_conjugated_by_correlation() -> None:
     for operation in ("convolve", "correlate"):
         e = fs.explain(x, w, "full", operation=operation)
         np.testing.assert_allclose(e.y, getattr(fs, operation)(x, w, "full"))
-    assert "conj(w) = (0-1j) (2+1j)" in str(e)
+    assert "conj(w) = −i (2 + i)" in str(e)
 
 
 def test_not_a_number_stays_where_it_belongs() -> None:
@@ -305,7 +306,7 @@ def test_the_layer_of_the_storyboard() -> None:
     ]
     step = next(step for step in e.trace.steps if step.y == (0, 1, 1))
     assert (step.partials, step.bias, step.value) == ((7, 3, 1), 1, 12)
-    assert "channel 0: 7, channel 1: 3, channel 2: 1, plus bias 1 = 12" in str(e.step((0, 1, 1)))
+    assert "y[0,1,1] = 7 + 3 + 1 + bias 1 = 12" in str(e.step((0, 1, 1)))
     assert "rows: ⌊(5 + 1 + 1 − 3)/2⌋ + 1 = ⌊4/2⌋ + 1 = 3" in str(e)
     assert repr(e) == "<Explanation: layer, mode '1', x (3, 5, 5), w (2, 3, 3, 3), y (2, 3, 3)>"
     assert max(map(len, str(e).splitlines())) <= 72

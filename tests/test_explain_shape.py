@@ -56,13 +56,13 @@ def test_the_storyboard() -> None:
     text = str(fs.explain_shape(5, 3, stride=2, padding=1))
     assert "o = ⌊(5 + 1 + 1 − 1·(3 − 1) − 1)/2⌋ + 1 = ⌊4/2⌋ + 1 = 2 + 1 = 3" in text
     text = str(fs.explain_shape(7, 3, stride=3))
-    assert "the floor drops 1/3: the last sample is never read" in text
+    assert "4/3 is not whole, so the last sample is never used." in text
     assert max(map(len, text.splitlines())) <= 72
 
 
 def test_what_is_left_over_is_named() -> None:
-    assert "the last 2 samples are never read" in str(fs.explain_shape(8, 3, stride=3))
-    assert "the last zero of the padding is never read" in str(fs.explain_shape(224, 7, stride=2, padding=3))
+    assert "the last 2 samples are never used" in str(fs.explain_shape(8, 3, stride=3))
+    assert "the last zero of the padding is never used" in str(fs.explain_shape(224, 7, stride=2, padding=3))
     assert "the last 2 samples and zero of the padding are" in str(fs.explain_shape(9, 1, stride=4, padding=((2, 1),)))
 
 
@@ -81,14 +81,16 @@ def test_the_settings_on_offer_leave_nothing_over() -> None:
 
 
 def _read_offer(offer: str, axis: AxisShape) -> list[tuple[int, int, int, int, int, int]]:
-    word, _, rest = offer.partition(" ")
+    *numbers, word = offer.replace(" or ", " ").split()
+    if word not in ("samples", "taps"):
+        word, *numbers = offer.replace(" or ", " ").split()
     now = {"n": axis.size, "lo": axis.lo, "hi": axis.hi, "k": axis.taps, "s": axis.stride, "d": axis.dilation}
     if word == "padding":
-        lo, hi = map(int, rest.strip("()").split(","))
+        lo, hi = map(int, numbers[0].split(":"))
         changes = [{"lo": lo, "hi": hi}]
     else:
-        name = {"stride": "s", "size": "n", "kernel": "k"}[word]
-        changes = [{name: int(value)} for value in rest.replace(" or ", " ").split()]
+        name = {"stride": "s", "samples": "n", "taps": "k"}[word]
+        changes = [{name: int(value)} for value in numbers]
     return [tuple((now | change).values()) for change in changes]
 
 
@@ -147,7 +149,7 @@ def test_a_known_chain() -> None:
     report = fs.explain_shape((224, 224), layers=layers)
     assert report.outputs == (56, 56)
     assert [layer.field[0] for layer in report.layers] == [7, 11, 19, 27]
-    assert "One output of the last layer sees 27x27 samples" in str(report).replace("\n", " ")
+    assert "One output of the last layer depends on 27×27 samples" in str(report).replace("\n", " ")
     assert max(map(len, str(report).splitlines())) <= 72
 
 
@@ -172,7 +174,7 @@ def test_json_and_other_formats() -> None:
     data = json.loads(report.to_json())
     assert (data["schema"], data["outputs"], data["parameters"]) == ("flipslide-shape/1", [2, 2], 13)
     assert data["layers"][0]["axes"][0]["size"] == 7
-    assert repr(report) == "<ShapeReport: 7x5 -> 2x2>"
+    assert repr(report) == "<ShapeReport: 7×5 -> 2×2>"
     for text in (report.markdown(), report.latex(), report.html(), fs.explain_shape(9, layers=[{"kernel": 3}]).html()):
         assert text
 

@@ -126,9 +126,9 @@ def test_no_gradient_is_shown_before_backward() -> None:
 
 def test_text_spells_the_sums() -> None:
     text = str(fs.graph(X, W).backward())
-    assert "y0 = w0·x2 + w1·x1 + w2·x0 = 2 - 1 + 0 = 1\n" in text
+    assert "y0 = w0·x2 + w1·x1 + w2·x0 = 2 − 1 + 0 = 1\n" in text
     assert "dw0 = x2·1 + x3·1 + x4·1 = 2 + 3 + 4 = 9\n" in text
-    assert "dx2 = w0·1 + w1·1 + w2·1 = 1 - 1 + 2 = 2\n" in text
+    assert "dx2 = w0·1 + w1·1 + w2·1 = 1 − 1 + 2 = 2\n" in text
 
 
 def test_a_sample_that_is_skipped_has_gradient_zero() -> None:

@@ -13,6 +13,7 @@ from test_graph import CALLS, W, X
 import flipslide as fs
 from flipslide.graph import Graph
 from flipslide.show import Rect, Scene
+from flipslide.show.numbers import number_text
 from flipslide.show.scene import Label
 
 X2, W2 = [[1, 2, 0, 1], [0, 1, 3, 1], [2, 0, 1, 0], [1, 1, 0, 2]], [[1, 2], [3, 4]]
@@ -59,7 +60,7 @@ def test_layers_agree_with_the_engine(case: int) -> None:
 # ------------------------------------------------------------------------------------ fold
 
 
-@pytest.mark.parametrize(("dy", "dx", "dw"), [(None, "2 1 2 0 1", "9 6 3"), ([1, 2, 3], "2 3 5 -1 3", "20 14 8")])
+@pytest.mark.parametrize(("dy", "dx", "dw"), [(None, "2 1 2 0 1", "9 6 3"), ([1, 2, 3], "2 3 5 −1 3", "20 14 8")])
 def test_the_fold_names_the_two_convolutions(dy: Any, dx: str, dw: str) -> None:
     text = str(fs.graph(X, W).backward(dy).fold())
     assert f'dw = fs.correlate(x, dy, "valid")[::-1]   # {dw}' in text
@@ -268,8 +269,10 @@ def test_exports_hold_the_graph(reader: str, call: int) -> None:
     g = fs.graph(x, w, **keywords).backward()
     nodes, edges = read_dot(g.to_dot()) if reader == "dot" else read_mermaid(g.to_mermaid())
     wanted_nodes, wanted_edges = g.record()
-    assert list(nodes.values()) == [f"{node.label}\\n{node.value} / {node.grad}" for node in wanted_nodes]
-    assert [local for _, _, local in edges] == [str(edge.local) for edge in wanted_edges]
+    assert list(nodes.values()) == [
+        f"{node.label}\\n{number_text(node.value)} / {number_text(node.grad)}" for node in wanted_nodes
+    ]
+    assert [local for _, _, local in edges] == [number_text(edge.local) for edge in wanted_edges]
     ends = [(nodes[a].split("\\n")[0], nodes[b].split("\\n")[0]) for a, b, _ in edges]
     assert ends == [(edge.source, edge.target) for edge in wanted_edges]
 

@@ -72,8 +72,8 @@ def test_keys_walk_through_the_steps(tmp_path: Path, page: str) -> None:
     seen = press(tmp_path, page, acts)
     assert [state["count"] for state in seen] == [f"Step {n} of 5" for n in (1, 2, 3, 4, 3, 5, 5, 1, 1)]
     assert [state["sums"] for state in seen[-4:]] == [["5"], ["5"], [], []]
-    assert seen[2]["status"] == "y[0] = 2·0 + −1·1 + 1·2 = 1"
-    assert seen[5]["status"] == "y[2] = 2·2 + −1·3 + 1·4 = 5"
+    assert seen[2]["status"] == "y[0] = 2·0 + (−1)·1 + 1·2 = 1"
+    assert seen[5]["status"] == "y[2] = 2·2 + (−1)·3 + 1·4 = 5"
 
 
 def test_buttons_do_the_same(tmp_path: Path, page: str) -> None:

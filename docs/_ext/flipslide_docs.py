@@ -242,7 +242,8 @@ def _visit_math(writer: Any, node: nodes.math) -> None:
 
 
 def _visit_math_block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    formula = tex2mathml(node.astext(), as_block=True)
+    writer.body.append(f'<div class="math" tabindex="0" role="group" aria-label="formula">{formula}</div>\n')
     raise nodes.SkipNode
 
 
@@ -286,4 +287,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("flipslide.css")
     app.add_css_file("pages.css")
     app.add_js_file("stepper.js", loading_method="defer")
+    app.add_js_file("print.js", loading_method="defer")
     return {"parallel_read_safe": False, "parallel_write_safe": True}

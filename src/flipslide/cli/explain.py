@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import click
@@ -117,13 +119,27 @@ def command(
     elif x is None or w is None:
         raise click.UsageError("give X and W, as in: flipslide explain 0,1,2,3,4 1,-1,2; or a --demo")
     else:
-        arrays = read_taps(x)[0], read_taps(w)[0]
+        first = _read("X", x)
+        arrays = first, _read("W", w, None if is_layer else first.ndim)
         common = {"stride": as_entries(stride), "dilation": as_entries(dilation), "around": around}
         if is_layer:
             made = _explain_layer(*arrays, 0 if padding is None else padding, bias, groups or 1, common)
         else:
             made = _explain(*arrays, mode, boundary, no_flip, common)
     output.write(made if demo is not None and view == View() else view.open(made))
+
+
+def _read(name: str, text: str, ndim: int | None = None) -> Any:
+    """An argument as an array, fractions as they are; a kernel that has a name with as many axes as x."""
+    import numpy as np
+
+    if not text.strip():
+        raise click.UsageError(f"{name} is empty; write numbers such as 0,1,2,3,4")
+    if "/" not in text or not set(text) <= set("0123456789/.,;+- \n"):
+        return read_taps(text, ndim=ndim)[0]
+    read_taps(text)  # says what is wrong with the numbers, if anything
+    rows = [[Fraction(cell) for cell in row.replace(",", " ").split()] for row in re.split(r"[;\n]", text.strip())]
+    return np.array(rows if len(rows) > 1 else rows[0], dtype=object)
 
 
 def _explain(x: Any, w: Any, mode: str, boundary: tuple[str, Any], no_flip: bool, common: dict[str, Any]) -> Any:

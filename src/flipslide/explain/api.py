@@ -63,13 +63,13 @@ def explain(
     --------
     >>> import flipslide as fs
     >>> print(fs.explain([0, 1, 2, 3, 4], [1, -1, 2]))
-    x = 0 1 2 3 4      w = 1 -1 2      flipped w = 2 -1 1
-    length: floor((5 + 0 - 3)/1) + 1 = 3    (valid: only full overlaps)
+    x = 0 1 2 3 4      w = 1 −1 2      flipped w = 2 −1 1
+    length: floor((5 + 0 − 3)/1) + 1 = 3    (valid: only full overlaps)
     <BLANKLINE>
-     n   window of x   times flipped w      sum
-     0   0  1  2       2·0 + -1·1 + 1·2   =   1
-     1   1  2  3       2·1 + -1·2 + 1·3   =   3
-     2   2  3  4       2·2 + -1·3 + 1·4   =   5
+     n   window of x   times flipped w        sum
+     0   0  1  2       2·0 + (−1)·1 + 1·2   =   1
+     1   1  2  3       2·1 + (−1)·2 + 1·3   =   3
+     2   2  3  4       2·2 + (−1)·3 + 1·4   =   5
     <BLANKLINE>
     y = 1 3 5
     without the flip (correlation, what PyTorch calls conv): 3 5 7

@@ -9,7 +9,7 @@ from ..errors import ParameterError
 from ..geometry import to_int
 from ..show import Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 from ..show.document import Block
-from ..show.numbers import index_text, number_text
+from ..show.numbers import index_text, number_of, number_text
 from ..spec import Shape
 from .draw import draw_steps, is_drawable
 from .sentences import (
@@ -20,7 +20,7 @@ from .sentences import (
     name_of,
     other_name,
     piece_name,
-    product_text,
+    products_of,
     step_sentence,
     title_of,
     why_equal,
@@ -101,7 +101,7 @@ def step_table(trace: Trace) -> Table:
         (
             index_text(step.y),
             _window(trace, step),
-            " + ".join(map(product_text, step.terms)),
+            " + ".join(products_of(step)),
             f"= {number_text(step.value)}",
         )
         for step in trace.steps
@@ -160,7 +160,8 @@ def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
     for (channel, terms), partial in zip(by_channel(step), step.partials, strict=True):
         yield Heading(f"channel {channel}: {number_text(partial)}")
         yield Grids(tuple(_term_grids(trace, terms)))
-    yield Text("· is a zero of the padding.")
+    if any(term.source == "zero" for term in step.terms):
+        yield Text("· is a zero of the padding.")
 
 
 def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
@@ -213,7 +214,7 @@ def legend_of(trace: Trace) -> list[str]:
 def _is_rounded(number: object) -> bool:
     if isinstance(number, complex):
         return _is_rounded(number.real) or _is_rounded(number.imag)
-    return isinstance(number, float) and number == number and float(number_text(number)) != number
+    return isinstance(number, float) and number == number and number_of(number_text(number)) != number
 
 
 def _results(trace: Trace) -> Iterator[Block]:

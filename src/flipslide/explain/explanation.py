@@ -80,11 +80,11 @@ class Explanation(Shown):
 
         >>> import flipslide as fs
         >>> print(fs.explain([0, 1, 2, 3, 4], [1, -1, 2]).step(0))
-        y[0] = 2·0 + −1·1 + 1·2 = 1
+        y[0] = 2·0 + (−1)·1 + 1·2 = 1
         <BLANKLINE>
          tap         meets       product
          w[2]    2   x[0]    0         0
-         w[1]   -1   x[1]    1        -1
+         w[1]   −1   x[1]    1        −1
          w[0]    1   x[2]    2         2
         """
         step = find_step(self.trace, n)

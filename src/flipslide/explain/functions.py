@@ -119,9 +119,8 @@ class FunctionsReport(Shown):
         )
         yield Text(
             f"Mirror g, move it to t, multiply with f: the area under the product is the result at t, here the sum of "
-            f"slices dt = {dt} wide. The sum alone is fs.convolve(f, g); here it is "
-            f"{_brief(total)} at its largest, and times dt {_brief(self.result.values[peak])}, at "
-            f"t = {_brief(self.result.times[peak])}."
+            f"slices dt = {dt} wide. The largest area is {_brief(self.result.values[peak])}, at "
+            f"t = {_brief(self.result.times[peak])} ({_brief(total)}, the largest number of fs.convolve(f, g), × dt)."
         )
         rows = tuple((_brief(t), _overlap(self.product(t)), _brief(self.value(t))) for t in self._stops(N_ROWS))
         yield Table("", ("t", "f and g(t − τ) overlap for τ in", "area of the product"), rows, "rlr")
@@ -182,7 +181,7 @@ class FunctionsReport(Shown):
 
 
 def _brief(value: float) -> str:
-    return number_text(round(float(value), 4) + 0.0).removesuffix(".0").replace("-", "−")
+    return number_text(round(float(value), 4) + 0.0).removesuffix(".0")
 
 
 def _is_cut(curve: Sampled) -> bool:

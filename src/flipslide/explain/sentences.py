@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..show.numbers import index_text, minus, number_text, times_text
+from ..show.numbers import bracket, compact, index_text, join_sum, number_text, times_text
 from ..spec import Shape
 from .trace import Length, Nested, Step, Term, Trace
 
@@ -17,6 +17,7 @@ __all__ = [
     "other_name",
     "piece_name",
     "product_text",
+    "products_of",
     "step_sentence",
     "title_of",
     "why_equal",
@@ -54,13 +55,18 @@ def cell_text(term: Term) -> str:
     """What stands in the window: "." for a zero of the padding, a quote after what is not x itself."""
     if term.source == "zero":
         return "."
-    return number_text(term.a) + ("" if term.source == "sample" else "'")
+    return compact(number_text(term.a)) + ("" if term.source == "sample" else "'")
 
 
-def product_text(term: Term) -> str:
-    """tap·sample, a negative sample in brackets."""
-    cell = cell_text(term)
-    return times_text(number_text(term.b), cell.rstrip("'")) + "'" * cell.endswith("'")
+def product_text(term: Term, first: bool = True) -> str:
+    """tap·sample, with what is negative in brackets; a zero of the padding is 0."""
+    sample = "0" if term.source == "zero" else number_text(term.a)
+    return times_text(number_text(term.b), sample, first) + "'" * cell_text(term).endswith("'")
+
+
+def products_of(step: Step) -> list[str]:
+    """The terms of a sum, all of them."""
+    return [product_text(term, n == 0) for n, term in enumerate(step.terms)]
 
 
 def by_channel(step: Step) -> Iterator[tuple[int, tuple[Term, ...]]]:
@@ -86,27 +92,28 @@ def name_of(trace: Trace, name: str) -> str:
 
 
 def step_sentence(trace: Trace, step: Step) -> str:
-    """y[0] = 2·0 + −1·1 + 1·2 = 1; terms of the padding are said to be left out.
+    """y[0] = 2·0 + (−1)·1 + 1·2 = 1; terms of the padding are said to be left out.
 
-    A layer's sentence has the sum of each channel: channel 0: 7, channel 1: 3, plus bias 1 = 11.
+    A layer's sentence has the sum of each channel, in their order: y[0,1,1] = 7 + 3 + 1 + bias 1 = 12.
     """
     if trace.operation == "layer":
         return _layer_sentence(step)
-    terms = [product_text(term) for term in step.terms if term.product is not None]
-    left_out = len(step.terms) - len(terms)
-    zeros = f" ({left_out} on the zeros of the padding)" if left_out else ""
+    present = [term for term in step.terms if term.product is not None]
+    terms = [product_text(term, n == 0) for n, term in enumerate(present)]
+    missing = [product_text(term) for term in step.terms if term.product is None]
+    zeros = f" ({', '.join(missing)} of the padding left out)" if missing else ""
     if not terms:
         return f"y[{index_text(step.y)}] = 0: the window lies on the padding alone"
-    return minus(f"y[{index_text(step.y)}] = {' + '.join(terms)} = {number_text(step.value)}") + zeros
+    return f"y[{index_text(step.y)}] = {' + '.join(terms)} = {number_text(step.value)}" + zeros
 
 
 def _layer_sentence(step: Step) -> str:
-    parts = [
-        f"channel {channel}: {number_text(partial)}"
-        for (channel, _), partial in zip(by_channel(step), step.partials, strict=True)
-    ]
-    bias = "" if step.bias is None else f", plus bias {number_text(step.bias)}"
-    return minus(f"y[{index_text(step.y)}]: {', '.join(parts)}{bias} = {number_text(step.value)}")
+    name = f"y[{index_text(step.y)}]"
+    if len(step.partials) == 1 and step.bias is None:
+        return f"{name} = {number_text(step.value)}, the sum of the products"
+    parts = join_sum(map(number_text, step.partials))
+    bias = "" if step.bias is None else f" + bias {bracket(number_text(step.bias))}"
+    return f"{name} = {parts}{bias} = {number_text(step.value)}"
 
 
 # --------------------------------------------------------------------- formula and answers

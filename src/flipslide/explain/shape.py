@@ -209,8 +209,8 @@ class ShapeReport(Shown):
             ("im2col in float32", bytes_text(4 * self.columns), ""),
         )
         if not self.axes[0].transposed:
-            apart = f"samples; the next looks {_times(self.layers[0].step)} further on"
-            rows += (("one output sees", _times(self.receptive_field), apart),)
+            apart = f"samples; its neighbours' are {_times(self.layers[0].step)} further"
+            rows += (("one output reads", _times(self.receptive_field), apart),)
         return Table("", ("", "", ""), rows, "lrl")
 
     def _pictures(self) -> Iterator[Block]:
@@ -246,8 +246,9 @@ def _remarks(axis: AxisShape) -> Iterator[str]:
     if axis.transposed:
         yield _which_size(axis)
     elif axis.unused:
-        yield _left_over(axis)
-        yield f"nothing is left over with {'; '.join(even_settings(axis))}"
+        settings = f" {'It' if axis.unused == 1 else 'They'} would be with {_or(list(even_settings(axis)))}."
+        lost = axis.unused > axis.hi
+        yield f"{axis.room}/{axis.stride} is not whole, so {_left_over(axis)}.{settings if lost else ''}"
 
 
 def _left_over(axis: AxisShape) -> str:
@@ -256,7 +257,7 @@ def _left_over(axis: AxisShape) -> str:
     of_padding = _counted(zeros, "zero of the padding", "zeros of the padding")
     dropped = " and ".join(filter(None, (_counted(samples, "sample", "samples"), of_padding)))
     verb = "is" if axis.unused == 1 else "are"
-    return f"the floor drops {axis.unused}/{axis.stride}: the last {dropped} {verb} never read"
+    return f"the last {dropped} {verb} never used"
 
 
 def _counted(n: int, one: str, many: str) -> str:
@@ -267,25 +268,25 @@ def even_settings(axis: AxisShape) -> Iterator[str]:
     """The nearest settings with which no sample is left over, each by changing one thing.
 
     >>> list(even_settings(AxisShape(7, 3, 3, 1, 0, 0, 0, False, 2)))
-    ['stride 2 or 4', 'padding (0, 2)', 'size 6 or 9', 'kernel 4']
+    ['stride 2 or 4', 'padding 0:2', '6 or 9 samples', '4 taps']
     """
-    strides = [s for s in range(1, axis.room + 1) if axis.room % s == 0]
+    strides = [s for s in range(1, axis.room + 1) if axis.room % s == 0 and axis.stride <= 2 * s <= 4 * axis.stride]
     lower, higher = [s for s in strides if s < axis.stride], [s for s in strides if s > axis.stride]
     near = [*lower[-1:], *higher[:1]]
     if near:
         yield "stride " + _or([str(s) for s in near])
     missing = axis.stride - axis.unused
-    yield f"padding ({axis.lo}, {axis.hi + missing})"
-    yield f"size {_or([str(n) for n in (axis.size - axis.unused, axis.size + missing) if n > 0])}"
+    yield f"padding {axis.lo}:{axis.hi + missing}"
+    yield f"{_or([str(n) for n in (axis.size - axis.unused, axis.size + missing) if n > 0])} samples"
     padded = axis.size + axis.lo + axis.hi
     rooms = {k: padded - span_of(k, axis.dilation) for k in range(1, axis.taps + axis.room + 1)}
     taps = [k for k, room in rooms.items() if room >= 0 and room % axis.stride == 0]
     if taps:
-        yield f"kernel {min(taps, key=lambda k: (abs(k - axis.taps), k))}"
+        yield f"{min(taps, key=lambda k: (abs(k - axis.taps), k))} taps"
 
 
 def _or(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + (", or " if len(words) > 2 else " or ") + words[-1]
 
 
 def _which_size(axis: AxisShape) -> str:
@@ -323,8 +324,8 @@ def _chain_blocks(layers: tuple[LayerShape, ...]) -> Iterator[Block]:
     yield Formula("step = step before · stride", "j_l = j_{l-1}\\,s_l")
     last = layers[-1]
     yield Text(
-        f"One output of the last layer sees {_times(last.field)} samples of the input; its neighbour looks "
-        f"{_times(last.step)} further on. The middle of the first one's field lies at {_places(last.first)}"
+        f"One output of the last layer depends on {_times(last.field)} samples of the input; its neighbour's are "
+        f"{_times(last.step)} further. The middle of the first one's field lies at {_places(last.first)}"
         + (", outside the samples where padding is seen." if any(first < 0 for first in last.first) else ".")
     )
     for number, layer in enumerate(layers, 1):
@@ -338,7 +339,7 @@ def _places(first: tuple[float, ...]) -> str:
 
 
 def _times(sizes: Any) -> str:
-    return "x".join(map(str, sizes))
+    return "×".join(map(str, sizes))
 
 
 # -------------------------------------------------------------------------------- making
@@ -401,16 +402,15 @@ def explain_shape(
     >>> print(fs.explain_shape(7, 3, stride=3))
     o = ⌊(i + lo + hi − d·(k − 1) − 1)/s⌋ + 1
     o = ⌊(7 + 0 + 0 − 1·(3 − 1) − 1)/3⌋ + 1 = ⌊4/3⌋ + 1 = 1 + 1 = 2
-        the floor drops 1/3: the last sample is never read
-        nothing is left over with stride 2 or 4; padding (0, 2); size 6 or
-        9; kernel 4
+        4/3 is not whole, so the last sample is never used. It would be with
+        stride 2 or 4, padding 0:2, 6 or 9 samples, or 4 taps.
     7 -> 2
     <BLANKLINE>
      parameters                  4   1 · (3·1 + 1)
      multiply-adds               6   2 places · 1 filter · 3 taps
      im2col              6 numbers   3 · 2, 0.857 times the 7 samples
      im2col in float32    24 bytes
-     one output sees             3   samples; the next looks 3 further on
+     one output reads            3   samples; its neighbours' are 3 further
     >>> fs.explain_shape((5, 5), (3, 3), stride=2, padding=1, channels=3, filters=2).parameters
     56
     """

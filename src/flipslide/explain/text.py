@@ -13,7 +13,7 @@ from ..show import Text
 from ..show.numbers import index_text, number_text
 from ..show.text import WIDTH, columns, row_text, tight_grids, tight_rows, wrap_behind
 from .document import answers_of, inputs_of, legend_of
-from .sentences import cell_text, product_text, window_name
+from .sentences import cell_text, products_of, window_name
 from .trace import Length, Trace
 
 __all__ = ["render_text"]
@@ -27,10 +27,10 @@ def render_text(trace: Trace) -> str:
     >>> from flipslide.explain.trace import make_trace
     >>> print(render_text(make_trace([0, 1, 2], [1, 2], "same")))
     x = 0 1 2      w = 1 2      flipped w = 2 1
-    length: floor((3 + 1 - 2)/1) + 1 = 3    (same: pads 1 before, 0 after)
+    length: floor((3 + 1 − 2)/1) + 1 = 3    (same: pads 1 before, 0 after)
     <BLANKLINE>
      n   window of x   times flipped w     sum
-     0   .  0          2·. + 1·0         =   0
+     0   .  0          2·0 + 1·0         =   0
      1   0  1          2·0 + 1·1         =   1
      2   1  2          2·1 + 1·2         =   4
     <BLANKLINE>
@@ -41,7 +41,10 @@ def render_text(trace: Trace) -> str:
     """
     inputs = inputs_of(trace).grids
     arrays = tight_rows(inputs) if trace.ndim == 1 else [*tight_grids(inputs), ""]
-    parts = [arrays + _show_lengths(trace), _show_steps(trace), legend_of(trace), _show_answers(trace)]
+    steps = _show_steps(trace)
+    # The padding is marked in the windows, which are left out where there is no room for them.
+    legend = [line for line in legend_of(trace) if not line.startswith(". ") or "window of x" in steps[0]]
+    parts = [arrays + _show_lengths(trace), steps, legend, _show_answers(trace)]
     return "\n\n".join("\n".join(line.rstrip() for line in part) for part in parts if part)
 
 
@@ -79,13 +82,13 @@ def _show_lengths(trace: Trace) -> Lines:
 
 def _show_length(name: str, length: Length, note: str) -> Iterator[str]:
     padding = length.before + length.after
-    formula = f"{name} floor(({length.n} + {padding} - {length.span})/{length.stride}) + 1 = {length.outputs}"
+    formula = f"{name} floor(({length.n} + {padding} − {length.span})/{length.stride}) + 1 = {length.outputs}"
     remark = f"({note.format(before=length.before, after=length.after)})"
     together = f"{formula}    {remark}"
     yield from [together] if len(together) <= WIDTH else [formula, " " * (len(name) + 1) + remark]
     if length.dilation > 1:
         yield " " * (len(name) + 1) + (
-            f"(w spans {length.dilation}·({length.taps} - 1) + 1 = {length.span}: dilation {length.dilation})"
+            f"(w spans {length.dilation}·({length.taps} − 1) + 1 = {length.span}: dilation {length.dilation})"
         )
 
 
@@ -113,7 +116,7 @@ def _narrow_table(trace: Trace) -> Lines:
 
 def _lines_of(trace: Trace, *windows: tuple[str, ...]) -> Lines:
     """A line for each output: its index, its window if there is room, its products, their sum."""
-    products = _align([[product_text(term) for term in step.terms] for step in trace.steps])
+    products = _align([products_of(step) for step in trace.steps])
     sums = columns([("sum", *(number_text(step.value) for step in trace.steps))], "r")
     entries = [
         ("n" if trace.ndim == 1 else "m,n", *(index_text(step.y) for step in trace.steps)),
@@ -125,7 +128,7 @@ def _lines_of(trace: Trace, *windows: tuple[str, ...]) -> Lines:
 
 
 def _blocks(trace: Trace) -> Lines:
-    products = _align([[product_text(term) for term in step.terms] for step in trace.steps])
+    products = _align([products_of(step) for step in trace.steps])
     width = max(len(entry) for row in products for entry in row)
     products = [[entry.rjust(width) for entry in row] for row in products]
     sums = columns([tuple(number_text(step.value) for step in trace.steps)], "r")

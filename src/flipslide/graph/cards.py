@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..show.canvas import Canvas, text_width
-from ..show.numbers import minus, number_text
+from ..show.numbers import number_text
 from ..show.scene import Label, Rect
 from .nodes import Node
 
@@ -59,7 +59,7 @@ class Cards:
         # Bold letters, and fonts that are wider than Roboto where it is missing.
         self.name = 1.12 * max((text_width(self.name_of(node), 13) for node in nodes), default=0) + 14
         numbers = [number_text(number) for node in nodes for number in (node.value, node.grad)]
-        self.number = max([30.0, *(text_width(minus(text), 14) + 12 for text in numbers)])
+        self.number = max([30.0, *(text_width(text, 14) + 12 for text in numbers)])
         self.width = self.name + 2 * self.number
 
     def name_of(self, node: Node) -> str:
@@ -67,11 +67,11 @@ class Cards:
 
     def draw(self, canvas: Canvas, left: float, middle: float, node: Node, state: State, strong: bool = False) -> None:
         top = middle - HEIGHT / 2
-        value = minus(number_text(node.value)) if id(node) in state.values else ""
+        value = number_text(node.value) if id(node) in state.values else ""
         known = id(node) in state.grads and node.grad is not None
         edges = left, left + self.name, left + self.name + self.number
         fills = "blank", FILLS.get(node.kind, "blank"), "gradient" if known else "blank"
-        texts = self.name_of(node), value, minus(number_text(node.grad)) if known else "·"
+        texts = self.name_of(node), value, number_text(node.grad) if known else "·"
         inks = INKS.get(node.kind, "ink"), "ink", "ink" if known else "faint"
         widths = self.name, self.number, self.number
         for x, width, fill, text, ink, size in zip(edges, widths, fills, texts, inks, (13, 14, 14), strict=True):

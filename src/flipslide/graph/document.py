@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..show import Block, Cell, Document, Frame, Frames, Grid, Grids, Table, Text
-from ..show.numbers import minus, number_text
+from ..show.numbers import number_text
 from .computation import Computation
 from .draw import draw_passes
 from .gradients import Fold
@@ -80,7 +80,7 @@ def _backward_rows(graph: Computation) -> tuple[tuple[str, str], ...]:
 
 
 def _split(line: str) -> tuple[str, str]:
-    name, _, rest = minus(line).partition(" = ")
+    name, _, rest = line.partition(" = ")
     return name, rest
 
 
@@ -99,7 +99,7 @@ def _as_grids(name: str, nodes: list[Node], shape: tuple[int, ...], role: str) -
     rows = shape[-2] if len(shape) > 1 else 1
     size = max(rows * columns, 1)
     for start in range(0, len(nodes), size):
-        cells = [Cell(minus(number_text(node.value)), role) for node in nodes[start : start + size]]
+        cells = [Cell(number_text(node.value), role) for node in nodes[start : start + size]]
         front = "" if len(nodes) <= size else _front(start // size, shape[:-2])
         yield Grid(f"{name}{front}", tuple(tuple(cells[i : i + columns]) for i in range(0, len(cells), columns)))
 

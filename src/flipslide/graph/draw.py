@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from ..show import Frame, Scene
 from ..show.canvas import Canvas, lay_out, text_width
-from ..show.numbers import join_sum, minus, number_text
+from ..show.numbers import join_sum, number_text
 from ..show.scene import Label
 from .cards import ELBOW, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
@@ -89,7 +89,7 @@ class Layout:
         for column, layer in enumerate(self.graph.layers()):
             for node in layer:
                 for n, edge in enumerate(node.parents):
-                    yield edge.node, node, column, n, minus(number_text(edge.local))
+                    yield edge.node, node, column, n, number_text(edge.local)
 
     def _ends(self, source: Node, target: Node, column: int, n: int) -> tuple[tuple[float, float], tuple[float, float]]:
         from_column = 0 if source.kind in ("x", "w", "b", "fill") else column - 1
@@ -135,8 +135,8 @@ class Layout:
 
 def _sum_lines(node: Node) -> list[str]:
     """What came down to a leaf, in symbols and in numbers."""
-    symbols = minus(" + ".join(arrival.text for arrival in node.arrivals))
-    numbers = minus(join_sum(number_text(arrival.value) for arrival in node.arrivals)) if node.arrivals else ""
+    symbols = " + ".join(arrival.text for arrival in node.arrivals)
+    numbers = join_sum(number_text(arrival.value) for arrival in node.arrivals) if node.arrivals else ""
     return [f"{symbols} =", f"{numbers} ="] if len(node.arrivals) > 1 else [f"{symbols} ="] if symbols else []
 
 
@@ -162,10 +162,10 @@ def _draw_forward(graph: Computation, layout: Layout) -> Iterator[Frame]:
     for total, factors, y in graph.outputs():
         known |= ids([*factors, total, y])
         state = State(known, hot=_into([*factors, total, y]))
-        sentence = minus(spell_output(total, y))
+        sentence = spell_output(total, y)
         yield Frame(layout.draw(state, f"Forward pass, {y.label}", sentence), sentence)
     loss = graph.layers()[-1]
-    sentence = minus(f"{spell_loss(graph)}{'' if graph.has_gradients else '; no gradient is known before backward()'}")
+    sentence = f"{spell_loss(graph)}{'' if graph.has_gradients else '; no gradient is known before backward()'}"
     yield Frame(layout.draw(State(known | ids(loss), hot=_into(loss)), "Forward pass, L", sentence), sentence)
 
 
@@ -174,7 +174,7 @@ def _draw_backward(graph: Computation, layout: Layout) -> Iterator[Frame]:
     values = ids(graph.nodes)
     grads = ids([*loss, *ys])
     given = ", ".join(f"d{y.label} = {number_text(y.grad)}" for y in ys)
-    sentence = minus(f"Backward: L has gradient 1 and hands each y its weight: {given}")
+    sentence = f"Backward: L has gradient 1 and hands each y its weight: {given}"
     yield Frame(layout.draw(State(values, grads, _into(loss), True), "Backward pass, y", sentence), sentence)
     grads |= ids([*sums, *products])
     sentence = "+ copies: every product gets the gradient of its sum, unchanged."
@@ -185,11 +185,11 @@ def _draw_backward(graph: Computation, layout: Layout) -> Iterator[Frame]:
         hot = frozenset((id(node), id(arrival.source)) for arrival in node.arrivals)
         state = State(values, grads, hot, True, ids([node]))
         rule = "× swaps and edges that meet add: " if len(node.arrivals) > 1 else "× swaps: " if node.arrivals else ""
-        sentence = minus(rule + spell_gradient(node))
+        sentence = rule + spell_gradient(node)
         yield Frame(layout.draw(state, f"Backward pass, d{node.label}", sentence), sentence)
     grads |= ids(leaves)
     told = ", ".join(f"d{name} = ({_listed(graph.leaves(name))})" for name in "wbx" if graph.leaves(name))
-    sentence = minus(f"At every leaf, what came down its edges is added up: {told}")
+    sentence = f"At every leaf, what came down its edges is added up: {told}"
     yield Frame(layout.draw(State(values, grads, back=True), "The graph after backward", sentence), sentence)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from ..arrays import Array
 from ..geometry import extend_index
 from ..show import Cell, Code, Document, Frame, Frames, Grid, Grids, Heading, Shown, Text
-from ..show.numbers import index_text, is_complex, minus, number_text, times_text
+from ..show.numbers import index_text, is_complex, number_text, times_text
 from ..signal import convolve, correlate
 from ..spec import Axis, Shape
 from .computation import Computation
@@ -182,8 +182,8 @@ class Fold(Shown):
 
 
 def _sum_sentence(name: str, pairs: list[tuple[Any, Any]], value: Any) -> str:
-    terms = " + ".join(times_text(number_text(a), number_text(b)) for a, b in pairs)
-    return minus(f"{name} = {terms} = {number_text(value)}")
+    terms = " + ".join(times_text(number_text(a), number_text(b), n == 0) for n, (a, b) in enumerate(pairs))
+    return f"{name} = {terms} = {number_text(value)}"
 
 
 # ------------------------------------------------------------------------------ arithmetic
@@ -244,7 +244,7 @@ def _row(array: Array) -> str:
 def _grids(name: str, array: Array) -> Iterator[Grid]:
     """A vector, a matrix, or one matrix for each index in front."""
     columns, rows = array.shape[-1], array.shape[-2] if array.ndim > 1 else 1
-    cells = [Cell(minus(number_text(value)), "gradient") for value in array.flat]
+    cells = [Cell(number_text(value), "gradient") for value in array.flat]
     fronts = list(np.ndindex(*array.shape[:-2])) if array.ndim > 2 else [()]
     for n, front in enumerate(fronts):
         piece = cells[n * rows * columns : (n + 1) * rows * columns]

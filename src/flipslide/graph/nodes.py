@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..show.numbers import number_text
+from ..show.numbers import number_text, times_text
 
 __all__ = ["Arrival", "Edge", "Node"]
 
@@ -27,7 +27,7 @@ class Edge(NamedTuple):
 
     def spell(self, grad: Any) -> str:
         """The same as it is written."""
-        return f"{self.name}·{number_text(grad.conjugate() if self.conjugates else grad)}"
+        return times_text(self.name, number_text(grad.conjugate() if self.conjugates else grad))
 
 
 class Arrival(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..show import Cell, Scene
 from ..show.canvas import Canvas, Sheet, cell_width, text_width
-from ..show.numbers import minus, number_text
+from ..show.numbers import number_text
 from ..show.scene import Motion
 
 __all__ = ["Slide", "draw_slide"]
@@ -64,4 +64,4 @@ def _draw_values(slide: Slide, sheet: Sheet) -> None:
 
 
 def _text(value: Any) -> str:
-    return minus(number_text(value))
+    return number_text(value)

@@ -7,7 +7,7 @@ import math
 from ..errors import ParameterError
 from ..show import Document, Frame, Frames, Scene, Shown, Text
 from ..show.canvas import Canvas, lay_out, text_width
-from ..show.numbers import minus, number_text
+from ..show.numbers import number_text
 from .cards import ELBOW, HEIGHT, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
 from .nodes import Node
@@ -77,7 +77,7 @@ def _shorten(line: str) -> str:
 def draw_part(graph: Computation, label: str) -> Frame:
     """What one output is made of, or what comes down to one leaf."""
     node = _find(graph, label)
-    sentence = minus(_shorten(_spell(graph, label)))
+    sentence = _shorten(_spell(graph, label))
     output = _output_of(graph, node)
     if node.kind == "L":
         scene = _draw_loss(graph, sentence)
@@ -127,7 +127,7 @@ def _draw_term(canvas: Canvas, node: Node, top: float, cards: list[Cards], lefts
     for n, edge in enumerate(node.parents):
         at, port, kind = top + n * 34, middle + (-7.5, 7.5)[n], edge.node.kind
         draw_edge(canvas, (lefts[0] + cards[0].width, at), (lefts[1], port), kind, True, False, ELBOW)
-        draw_chip(canvas, lefts[1] - 14, port, minus(number_text(edge.local)), INKS[kind])
+        draw_chip(canvas, lefts[1] - 14, port, number_text(edge.local), INKS[kind])
         cards[0].draw(canvas, lefts[0], at, edge.node, state)
     cards[1].draw(canvas, lefts[1], middle, node, state)
     return middle
@@ -149,7 +149,7 @@ def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
         center = 54.0 + (len(targets) - 1) * PITCH / 2
         edge = next(edge for edge in node.parents if edge.node is leaf)
         hot = graph.has_gradients
-        text = minus(edge.spell(node.grad) if hot else number_text(edge.local))
+        text = edge.spell(node.grad) if hot else number_text(edge.local)
         elbow = text_width(text, 11) + 30
         draw_edge(canvas, (left + cards[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
         draw_chip(canvas, right - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
@@ -212,7 +212,7 @@ def _draw_loss(graph: Computation, sentence: str) -> Scene:
     for n, (y, edge) in enumerate(zip(ys, loss.parents, strict=True)):
         middle = 54.0 + n * PITCH
         draw_edge(canvas, (16.0 + cards.width, middle), (right, center), "y", True, False)
-        draw_chip(canvas, 16.0 + cards.width + 40, middle + (center - middle) * 0.25, minus(number_text(edge.local)))
+        draw_chip(canvas, 16.0 + cards.width + 40, middle + (center - middle) * 0.25, number_text(edge.local))
         cards.draw(canvas, 16.0, middle, y, state)
     goal.draw(canvas, right, center, loss, state, True)
     return canvas.scene("What L is made of", sentence)

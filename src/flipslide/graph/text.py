@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..show.numbers import is_complex, join_sum, number_text
+from ..show.numbers import is_complex, join_sum, number_text, times_text
 from ..show.text import WIDTH, wrap
 from .computation import Computation
 from .nodes import Node
@@ -86,7 +86,7 @@ def _loss_terms(graph: Computation) -> Terms:
 
 def _weighted(weight: Any, y: Node) -> tuple[str, Any]:
     """A term of L = Re Σ conj(dy)·y, as it is written and its value."""
-    text = y.label if weight == 1 else f"{y.label}·{number_text(weight.conjugate())}"
+    text = y.label if weight == 1 else times_text(y.label, number_text(weight.conjugate()))
     term = weight.conjugate() * y.value
     return (f"Re {text}" if is_complex(term) else text), term.real
 

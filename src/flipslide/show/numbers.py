@@ -8,12 +8,15 @@ from numbers import Complex, Rational, Real
 from typing import Any
 
 __all__ = [
+    "bracket",
     "bytes_text",
+    "compact",
     "index_text",
     "is_complex",
     "join_sum",
     "label_of",
     "minus",
+    "number_of",
     "number_text",
     "times_text",
     "to_plain",
@@ -24,18 +27,25 @@ def number_text(value: Any) -> str:
     """A number as it is printed: exact, floats to 6 digits; "·" where there is none yet.
 
     >>> from fractions import Fraction
-    >>> [number_text(v) for v in (None, 7, Fraction(1, 9), 0.5, 0.1 + 0.2, 1 - 2j)]
-    ['·', '7', '1/9', '0.5', '0.3', '(1-2j)']
+    >>> [number_text(v) for v in (None, -7, Fraction(1, 9), 0.5, 0.1 + 0.2, 1 - 2j, -1j, 3 + 0j)]
+    ['·', '−7', '1/9', '0.5', '0.3', '1 − 2i', '−i', '3']
     """
     if value is None:
         return "·"
     if is_complex(value):
-        real, imag = (number_text(float(part)).removesuffix(".0") for part in (value.real, value.imag))
-        return f"({real}{imag if imag[0] == '-' else '+' + imag}j)"
+        return _complex_text(*(number_text(float(part)).removesuffix(".0") for part in (value.real, value.imag)))
     if _is_float(value):
         shortest = str(value)
-        return shortest if len(shortest.lstrip("-0.").replace(".", "")) <= 6 else f"{value:.6g}"
-    return str(value)
+        return minus(shortest if len(shortest.lstrip("-0.").replace(".", "")) <= 6 else f"{value:.6g}")
+    return minus(str(value))
+
+
+def _complex_text(real: str, imag: str) -> str:
+    """Parts that are 0 are left out, and so is a factor of 1."""
+    if imag in ("0", "−0"):
+        return real
+    unit = imag.removesuffix("1") + "i" if imag in ("1", "−1") else imag + "i"
+    return unit if real in ("0", "−0") else join_sum([real, unit])
 
 
 def is_complex(value: Any) -> bool:
@@ -54,16 +64,35 @@ def minus(text: str) -> str:
 def join_sum(parts: Iterable[str]) -> str:
     """Numbers as a sum: a minus sign takes the place of the plus before it.
 
-    >>> join_sum(["1", "-1", "2"])
-    '1 - 1 + 2'
+    >>> join_sum(["1", "−1", "2"])
+    '1 − 1 + 2'
     """
     first, *rest = parts
-    return first + "".join(f" - {part[1:]}" if part[0] == "-" else f" + {part}" for part in rest)
+    return first + "".join(f" − {part[1:]}" if part[0] == "−" else f" + {part}" for part in rest)
 
 
-def times_text(a: str, b: str) -> str:
-    """a·b, a negative b in brackets."""
-    return f"{a}·({b})" if b[0] == "-" else f"{a}·{b}"
+def times_text(a: str, b: str, first: bool = True) -> str:
+    """a·b; a negative number after a sign is in brackets, and so is a sum. `first` says that no sign stands before it.
+
+    >>> times_text("−1", "−2"), times_text("−1", "2", False)
+    ('−1·(−2)', '(−1)·2')
+    """
+    return f"{bracket(a, first)}·{bracket(b)}"
+
+
+def bracket(text: str, first: bool = False) -> str:
+    """A negative number or a sum in brackets, as it stands after a sign."""
+    return f"({text})" if " " in text or (text[0] == "−" and not first) else text
+
+
+def compact(text: str) -> str:
+    """A number as it stands among others: one that is a sum in brackets."""
+    return bracket(text, True) if " " in text and any(map(str.isdigit, text)) else text
+
+
+def number_of(text: str) -> float:
+    """The float that a text of one stands for."""
+    return float(text.replace("−", "-"))
 
 
 def index_text(index: Iterable[int]) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Sequence
 
 from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
+from .numbers import compact
 
 __all__ = [
     "WIDTH", "columns", "render_text", "row_text", "tight_grids", "tight_rows", "to_ascii", "wrap", "wrap_behind",
@@ -78,7 +79,7 @@ def _justify(text: str, width: int, side: str) -> str:
 
 def _grid(grid: Grid, room: int) -> Lines:
     """The title over the rows, no wider than they are unless there is room."""
-    texts = [[cell.text for cell in row] for row in grid.rows]
+    texts = [[compact(cell.text) for cell in row] for row in grid.rows]
     if not any(texts):
         return [grid.title, "(empty)"]
     widths = [max(map(len, column)) for column in itertools.zip_longest(*texts, fillvalue="")]
@@ -95,7 +96,7 @@ def tight_rows(grids: Sequence[Grid]) -> Lines:
 
 def row_text(grid: Grid) -> str:
     """The numbers of a vector."""
-    return " ".join(cell.text for cell in grid.rows[0]) or "(empty)"
+    return " ".join(compact(cell.text) for cell in grid.rows[0]) or "(empty)"
 
 
 def wrap_behind(text: str) -> Lines:
@@ -109,7 +110,7 @@ def tight_grids(grids: Sequence[Grid]) -> Lines:
 
 
 def _panels(grid: Grid) -> Lines:
-    texts = [[cell.text for cell in row] for row in grid.rows]
+    texts = [[compact(cell.text) for cell in row] for row in grid.rows]
     if not any(texts):
         return [grid.title, "(empty)"]
     width = max(len(text) for row in texts for text in row)

@@ -57,10 +57,14 @@ def _pytorch_padded(n: int, span: int, stride: int) -> tuple[int, int, int] | No
 SAMES: dict[str, Same] = {
     "numpy": Same("NumPy", True, _numpy, "convolve: as long as the longer of the two"),
     "scipy": Same("SciPy signal", True, _lower, "convolve, oaconvolve: always as long as the first"),
-    "matlab": Same("MATLAB, Octave, ndimage", True, _upper, "conv, convolve1d: one later where w is even"),
+    "matlab": Same(
+        "MATLAB, Octave, ndimage", True, _upper, "conv, convolve1d: one place later where w has an even number of taps"
+    ),
     "tensorflow": Same("TensorFlow, JAX: 'SAME'", False, _tensorflow, "layers: no flip; pads depend on the stride"),
     "pytorch": Same("PyTorch: 'same'", False, _pytorch, "layers: no flip; an error with a stride"),
-    "pytorch padded": Same("PyTorch: span // 2", False, _pytorch_padded, "layers: no flip; the usual way round that"),
+    "pytorch padded": Same(
+        "PyTorch, padding=k//2 by hand", False, _pytorch_padded, "layers: no flip; keeps the size where k is odd"
+    ),
 }
 
 MODES = ("valid", "same", "full")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ...arrays import Array
 from ...show import Cell, Frame, Grid, Scene
 from ...show.canvas import Canvas, Sheet, cell_width, text_width
-from ...show.numbers import index_text, minus
+from ...show.numbers import index_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, columns_of, indices, window_of, zeros
@@ -70,7 +70,7 @@ def _im2col(trace: Trace, columns: Columns) -> Iterator[Frame]:
         )
         bias = ", bias included" if trace.bias is not None else ""
         times = "each filter's taps times it give" if columns.window.filters > 1 else "the taps times it give"
-        sentence = minus(f"Window {index_text(m)} becomes column {n}; {times} {results}{bias}.")
+        sentence = f"Window {index_text(m)} becomes column {n}; {times} {results}{bias}."
         yield Frame(_draw_im2col(trace, columns, n, sentence), sentence)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...graph.exact import shape_of
-from ...show.numbers import index_text, minus, number_text
+from ...show.numbers import index_text, number_text
 from ..sentences import cell_text, step_sentence
 from ..trace import Step, Term, Trace
 
@@ -17,7 +17,7 @@ MAX_STEPS = 80
 
 def show(value: Any) -> str:
     """A number as it is written in pictures; a zero of the padding is 0."""
-    return minus(number_text(0 if value is None else value))
+    return number_text(0 if value is None else value)
 
 
 def reach_of(trace: Trace) -> list[tuple[int, int]]:
@@ -46,7 +46,7 @@ def outside_text(term: Term | None) -> str:
     """What is written in a cell of the padding."""
     if term is None:
         return ""
-    return "0" if term.source == "zero" else minus(cell_text(term).rstrip("'"))
+    return "0" if term.source == "zero" else cell_text(term).rstrip("'")
 
 
 def plane_of(array: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 from ...arrays import Array
 from ...show import Cell, Frame, Scene
 from ...show.canvas import Canvas, Sheet, cell_width
-from ...show.numbers import minus
 from ..sentences import step_sentence
 from ..trace import Trace
 from ..window import matrix_of, window_of
@@ -27,7 +26,7 @@ def draw_matrix(trace: Trace) -> tuple[Frame, ...]:
     if len(trace.steps) > min(MAX_ROWS, MAX_STEPS) or window.x.size > MAX_COLUMNS or trace.bias is not None:
         return ()
     rows, values = matrix_of(window, 0)[0], [step.value for step in trace.steps]
-    sentences = [minus(f"Row {n} of T times x: {step_sentence(trace, step)}") for n, step in enumerate(trace.steps)]
+    sentences = [f"Row {n} of T times x: {step_sentence(trace, step)}" for n, step in enumerate(trace.steps)]
     return tuple(
         Frame(_draw(rows, list(window.x.flat), values[: n + 1], n, sentence), sentence)
         for n, sentence in enumerate(sentences)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
 from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
-from ...show.numbers import minus
 from ..trace import Length, Trace
 from .common import middle_of, reach_of, show
 
@@ -35,7 +34,7 @@ def _ruler(length: Length, axis: int, n_axes: int) -> Iterator[Frame]:
         sentence = f"{name}{window} begins at place {first} and covers {length.span} of {cells} places."
         if m == length.outputs - 1:
             sentence = name + _counted(length, cells)
-        yield Frame(_draw_ruler(length, m, sentence), minus(sentence), 0.9 if m < length.outputs - 1 else 2.5)
+        yield Frame(_draw_ruler(length, m, sentence), sentence, 0.9 if m < length.outputs - 1 else 2.5)
 
 
 def _counted(length: Length, cells: int) -> str:

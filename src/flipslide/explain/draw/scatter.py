@@ -7,7 +7,7 @@ from typing import Any
 
 from ...show import Cell, Frame, Grid, Scene
 from ...show.canvas import Canvas, Sheet, cell_width, text_width
-from ...show.numbers import index_text, join_sum, minus, number_text
+from ...show.numbers import index_text, join_sum, number_text, times_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Stamp, Window, add_stamps, indices, stamps_of, window_of
@@ -65,9 +65,9 @@ class Scatter:
 def _lines(scatter: Scatter) -> Iterator[Frame]:
     for n, stamp in enumerate(scatter.stamps, 1):
         value, copy = number_text(stamp.value), ", ".join(map(number_text, stamp.copy))
-        sentence = minus(f"{scatter.name(stamp)} = {value} stamps {value}·{scatter.taps_name} = ({copy}).")
+        sentence = f"{scatter.name(stamp)} = {value} stamps {times_text(value, scatter.taps_name)} = ({copy})."
         yield Frame(_draw_line(scatter, n, False, sentence), sentence)
-    sentence = minus(_added(scatter))
+    sentence = _added(scatter)
     yield Frame(_draw_line(scatter, len(scatter.stamps), True, sentence), sentence, 2.5)
 
 
@@ -126,7 +126,7 @@ def _frame_kept(scatter: Scatter, sums: Sheet) -> None:
 def _planes(scatter: Scatter) -> Iterator[Frame]:
     for n, stamp in enumerate(scatter.stamps, 1):
         value = number_text(stamp.value)
-        sentence = minus(f"{scatter.name(stamp)} = {value} adds {value}·{scatter.taps_name} at its own place.")
+        sentence = f"{scatter.name(stamp)} = {value} adds {times_text(value, scatter.taps_name)} at its own place."
         yield Frame(_draw_plane(scatter, n, sentence), sentence, 0.8)
     sentence = "All samples have stamped; the outlined sums are y."
     yield Frame(_draw_plane(scatter, len(scatter.stamps), sentence, True), sentence, 2.5)
