@@ -23,8 +23,8 @@ struct InstructionSet {
   const FsButterflies* butterflies;  // of 4 bytes, of 8 bytes
   const FsBoxFn* box;                // of each compute type
   const FsReduce* reduce;
-  const FsMoments* moments;    // in floats, in doubles
-  const FsWinograd* winograd;  // in floats, in doubles
+  const FsMoments* moments;        // in floats, in doubles
+  const FsWinograd* winograd;      // in floats, in doubles
   const FsReductions* reductions;  // of each compute type
   const FsExact* exact;
   const FsStream* streaming;

@@ -136,7 +136,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "unknown accuracy": (
         lambda: fs.convolve(X, W, accuracy="high"),
         ParameterError,
-        "accuracy='high' is not known; use one of 'default', 'normwise', 'strict', 'fast'; 'high' is 'strict' here",
+        "accuracy='high' is not known; use one of 'default', 'normwise', 'strict', 'correct', 'fast'; "
+        "'high' is 'strict' here",
     ),
     "unknown overflow": (
         lambda: fs.convolve([1], [1], overflow="clip"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -287,3 +289,72 @@ def test_near_ties_keep_their_strictness() -> None:
     strict = fs.plan((200_000,), (60,), "float32", accuracy="strict")
     assert {near.method for near in near_ties(strict)} == {"direct"}
     assert "its error is not bounded output by output" in str(strict)
+
+
+# ------------------------------------------------------------------- pickled, told, named
+
+WINDOW = np.hanning(9)
+PICKLED = {
+    "taps": lambda: (fs.plan((40, 30), np.outer(WINDOW, WINDOW), mode="same"), ()),
+    "shapes": lambda: (fs.plan((40, 30), (3, 3), "float32"), (np.ones((3, 3), np.float32),)),
+    "extended": lambda: (fs.plan((40, 30), (3, 3), boundary=("smooth", ("edge", "wrap"))), (np.ones((3, 3)),)),
+    "integers": lambda: (fs.plan((40, 30), np.ones((2, 2), int), "int32", "valid"), ()),
+    "transform": lambda: (fs.plan((40, 30), np.arange(99.0).reshape(9, 11), method="fft"), ()),
+    "method": lambda: (fs.plan((40, 30), (5, 4), method="direct", accuracy="strict"), (np.ones((5, 4)),)),
+}
+
+
+@pytest.mark.parametrize("kind", list(PICKLED))
+def test_plans_are_pickled(kind: str) -> None:
+    plan, w = PICKLED[kind]()
+    x = np.random.default_rng(0).integers(0, 9, (40, 30)).astype(plan.arithmetic.x if kind != "extended" else float)
+    for protocol in (2, pickle.HIGHEST_PROTOCOL):
+        again = pickle.loads(pickle.dumps(plan, protocol))
+        assert again == plan
+        assert (repr(again), str(again)) == (repr(plan), str(plan))
+        np.testing.assert_array_equal(again(x, *w), plan(x, *w))
+
+
+def test_a_plan_of_a_layer_is_pickled_with_its_taps() -> None:
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal((2, 3, 8, 9)), rng.standard_normal((4, 3, 3, 3))
+    plan = fs.nn.plan(x.shape, w, "float64", padding=1)
+    want = fs.nn.conv(x, w, padding=1)
+    w[...] = 0
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan))(x), want)
+
+
+@pytest.mark.slow
+def test_a_plan_goes_to_a_processor_with_another_instruction_set(tmp_path: Path) -> None:
+    x, w = np.random.default_rng(2).standard_normal((2, 64, 64))
+    plan = fs.plan(x.shape, w)
+    (tmp_path / "plan").write_bytes(pickle.dumps((plan, x, plan(x))))
+    code = "import pickle, sys; plan, x, y = pickle.load(open(sys.argv[1], 'rb')); print(abs(plan(x) - y).max())"
+    for isa in _core.isas():
+        words = [sys.executable, "-c", code, str(tmp_path / "plan")]
+        done = subprocess.run(
+            words, env=os.environ | {"FLIPSLIDE_ISA": isa}, capture_output=True, text=True, check=True
+        )
+        assert float(done.stdout) < 1e-10
+
+
+def test_a_plan_is_told_in_a_line() -> None:
+    plan = fs.plan((1000, 1000), (9, 9), "float32", "same")
+    assert repr(plan) == (
+        f"<Plan: convolve (1000, 1000) float32 with (9, 9) float32 -> (1000, 1000) float32 by {plan.method}>"
+    )
+
+
+@pytest.mark.parametrize(("taps", "runs"), [
+    (np.outer(WINDOW, WINDOW), "separable"),
+    (np.full((9, 9), 0.25), "box"),
+    (np.random.default_rng(3).standard_normal((9, 9)), ""),
+])  # fmt: skip
+def test_a_plan_names_the_method_that_runs(taps: np.ndarray, runs: str) -> None:
+    plan = fs.plan((500, 500), taps, mode="same")
+    assert plan.runs == runs
+    (line,) = [line for line in str(plan).splitlines() if "<- chosen" in line]
+    assert line.split()[0] == (runs or plan.method)
+    assert (f"{runs} runs" in str(plan)) == bool(runs)
+    assert repr(plan).endswith(f" by {runs or plan.method}>")
+    assert fs.plan((500, 500), taps.shape, mode="same").runs == ""

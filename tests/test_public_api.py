@@ -156,3 +156,32 @@ def test_help_keeps_its_examples_apart(command: list[str]) -> None:
     assert "\\b" not in shown
     examples = [line for line in shown.splitlines() if "  flipslide " in line]
     assert all(line.count("flipslide ") == 1 for line in examples)
+
+
+TYPED = """
+import numpy as np
+import flipslide as fs
+
+x = np.zeros(5, np.float32)
+reveal_type(fs.convolve(x, x, "same", boundary="edge"))
+reveal_type(fs.correlate(x, x, dtype=np.float64))
+fs.convolve(x, x, "sane")
+fs.convolve(x, x, "same", overflow="clip")
+fs.convolve(x, x, border="edge")
+fs.convolve([1, 2], [3], ("same", (0, 2)), stride=(1, 1), nan="omit", out=x)
+fs.nn.conv(x, x, layout="NHWC")
+"""
+
+
+@pytest.mark.slow
+def test_type_checkers_find_what_is_misspelt_and_keep_dtypes(tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api")
+    (tmp_path / "typed.py").write_text(TYPED)
+    out, _, _ = api.run(
+        [str(tmp_path / "typed.py"), "--cache-dir", str(tmp_path), "--hide-error-context", "--no-pretty"]
+    )
+    lines = [line.partition("typed.py:")[2] for line in out.splitlines() if "typed.py:" in line]
+    notes = [line for line in lines if "Revealed type" in line]
+    assert "_32Bit" in notes[0]
+    assert "_32Bit" not in notes[1]
+    assert {line.split(":")[0] for line in lines if "error:" in line} == {"8", "9", "10", "12"}

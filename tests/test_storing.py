@@ -258,3 +258,25 @@ def test_bfloat16_is_a_dtype_of_results() -> None:
     fs.convolve(x, w, out=out)
     np.testing.assert_array_equal(out, want)
     assert fs.convolve(x.astype(bfloat16), w.astype(bfloat16), dtype="f4").dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
+def test_the_same_bits_wherever_arrays_lie(dtype: str) -> None:
+    """Of arrays whose convolved axes are the last; with others behind, sums may have another order."""
+    rng = np.random.default_rng(7)
+    for shape, taps in (
+        ((97, 14), (15, 2)),
+        ((3, 97, 14), (1, 15, 2)),
+        ((300,), (9,)),
+        ((40, 33), (5, 5)),
+        ((64, 70), (1, 31)),
+    ):
+        x, w = rng.standard_normal(shape).astype(dtype), rng.standard_normal(taps).astype(dtype)
+        words: dict[str, Any] = dict(mode="same", axes=tuple(range(len(taps))))
+        want = fs.convolve(x, w, **words)
+        wide = np.empty([2 * n + 1 for n in shape], dtype)[tuple(slice(1, None, 2) for _ in shape)]
+        for out in (np.empty_like(want, order="F"), wide, np.empty_like(want)[::-1]):
+            np.testing.assert_array_equal(fs.convolve(x, w, out=out, **words), want)
+        wide[...] = x
+        for other in (np.asfortranarray(x), wide, x[::-1].copy()[::-1]):
+            np.testing.assert_array_equal(fs.convolve(other, w, **words), want)

@@ -81,7 +81,9 @@ NB_MODULE(_ext, m) {
   chosen_isa();
 
   define_planner(m);
-  nb::class_<Taps>(m, "Taps");
+  nb::class_<Taps>(m, "Taps").def_prop_ro(
+      "terms", [](const Taps& w) { return w.packed.factors.empty() ? 0 : w.packed.rank; },
+      "Of how many products along the axes they are the sum; 0 where they are not taken apart.");
   nb::class_<Runner>(m, "Runner")
       .def(
           "__init__",

@@ -231,34 +231,60 @@ def run_spec(
     return program_of(plan)(x, w, None, None, threads or 0)
 
 
+def _same(array: Array) -> Array:
+    return array
+
+
+class Bound:
+    """What a plan calls: its program, with taps packed now, or with the ones it is called with.
+
+    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back; an `out` is turned as x is
+    unless `before_out` says otherwise. It is pickled as what it is made of, and packs its taps again.
+    """
+
+    def __init__(self, plan: Plan, taps: Array | None, threads: int, turns: tuple[Callable[[Array], Array], ...]):
+        self.given = plan, taps, threads, turns
+        self.program = program_of(plan)
+        self.before, self.before_taps, self.after, self.before_out = turns
+        self.packed = None if taps is None else self.program.pack(self.before_taps(taps), threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bound, self.given
+
+    def __call__(self, x: Any, w: Any, out: Any) -> Array:
+        given = self.before(enter(x, "x"))
+        other = self.packed if w is None else self.before_taps(enter(w, "w"))
+        if other is None:
+            raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
+        check_planned("x", given, self.program.x_shape, self.program.x_dtype)
+        check_planned("w", other, self.program.w_shape, self.program.w_dtype)
+        into = None if out is None else self.before_out(out)
+        return self.after(self.program(given, other, None, into, self.given[2]))
+
+    @property
+    def runs(self) -> str:
+        """The method that runs, where the taps are known to be for another than the plan's; else nothing."""
+        if not isinstance(self.packed, _core.Taps) or not self.packed.terms:
+            return ""
+        taps = self.given[1]
+        if taps is None or taps.dtype.kind == "c" or not taps.size:
+            return "separable"
+        return "box" if bool((taps == taps.flat[0]).all()) else "separable"
+
+
 def bind(
     program: Program,
     taps: Array | None,
     threads: int | None,
-    before: Callable[[Array], Array] = lambda x: x,
-    before_taps: Callable[[Array], Array] = lambda w: w,
-    after: Callable[[Array], Array] = lambda y: y,
+    before: Callable[[Array], Array] = _same,
+    before_taps: Callable[[Array], Array] = _same,
+    after: Callable[[Array], Array] = _same,
     before_out: Callable[[Array], Array] | None = None,
 ) -> Plan:
-    """A plan that runs: with taps packed now, or with the ones it is called with.
-
-    `before`, `before_taps` and `after` turn a caller's arrays into the program's and back; an `out` is turned as x is
-    unless `before_out` says otherwise.
-    """
-    turn_out = before if before_out is None else before_out
-    n_threads = threads or 0
-    packed = None if taps is None else program.pack(before_taps(taps), n_threads)
-
-    def run(x: Any, w: Any, out: Any) -> Array:
-        given = before(enter(x, "x"))
-        other = packed if w is None else before_taps(enter(w, "w"))
-        if other is None:
-            raise ShapeError("this plan was made from shapes; call it with both arrays, plan(x, w)")
-        check_planned("x", given, program.x_shape, program.x_dtype)
-        check_planned("w", other, program.w_shape, program.w_dtype)
-        return after(program(given, other, None, None if out is None else turn_out(out), n_threads))
-
-    return dataclasses.replace(program.plan, run=run)
+    """A plan that runs: see `Bound`."""
+    turns = before, before_taps, after, before if before_out is None else before_out
+    bound = Bound(program.plan, None if taps is None else taps.copy(), threads or 0, turns)
+    return dataclasses.replace(program.plan, run=bound, runs=bound.runs)
 
 
 def read_threads(threads: Any) -> int:

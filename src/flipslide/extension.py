@@ -69,7 +69,7 @@ def written_in(extensions: tuple[Extension, ...], x: np.dtype[Any], numbers: Ari
     """The dtype of x with its extensions: that of the sum where they are sums or numbers, integers in 64 bits."""
     words = {word for one in extensions for word in one.sides[:2]}
     if not words & {*AFFINE, "constant"}:
-        return x
+        return numbers.x
     if x.kind in "biu" and (numbers.sum.kind == "i" or numbers.checks_bound):
         return x if x.itemsize == 8 else np.dtype(np.int64)
     return numbers.sum

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from numbers import Number
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 from .errors import ParameterError, ShapeError, unknown_word
 
@@ -50,7 +50,7 @@ __all__ = [
     "transposed_size",
 ]
 
-MODES = ("full", "same", "valid")
+MODES: tuple[Literal["full", "same", "valid"], ...] = ("full", "same", "valid")
 PADDINGS = ("valid", "same", "same_lower", "causal")
 CENTERS = ("lower", "upper")
 

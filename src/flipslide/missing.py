@@ -93,7 +93,7 @@ _KEYWORDS = {
     "nan_treatment": "nan='omit'",
     "where": "mask=, True where a sample is not there",
     "weights": "w, the second argument",
-    "up": "fs.upfirdn",
+    "up": "upsample=",
     "output": "out=",
 }
 

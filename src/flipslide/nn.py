@@ -22,7 +22,7 @@ from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
 from .im2col import col2im, im2col
-from .options import LayerOptions, frozen
+from .options import LayerOptions, Layout, Overflow, Rounding, frozen
 from .plan import Plan, choose, forgetters
 from .pooling import avg_pool, avg_pool_grad, max_pool, max_pool_grad, max_pool_with_indices
 from .spec import ConvSpec, Shape, check_groups, check_layer
@@ -54,12 +54,12 @@ def conv(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    layout: str = "channels_first",
+    layout: Layout = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -123,12 +123,12 @@ def conv_transpose(
     groups: int = 1,
     output_padding: Any = 0,
     output_size: Any = None,
-    layout: str = "channels_first",
+    layout: Layout = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
 ) -> Array:
@@ -177,7 +177,7 @@ def conv_input_grad(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    layout: str = "channels_first",
+    layout: Layout = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
@@ -206,7 +206,7 @@ def conv_weight_grad(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    layout: str = "channels_first",
+    layout: Layout = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
@@ -235,7 +235,7 @@ def conv_grads(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-    layout: str = "channels_first",
+    layout: Layout = "channels_first",
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
@@ -300,7 +300,7 @@ def plan(
         threads,
         before=channels.split,
         before_taps=channels.split_taps,
-        after=lambda y: y.reshape(channels.joined(y.shape)),
+        after=channels.join,
     )
 
 
@@ -397,6 +397,9 @@ class Channels(NamedTuple):
 
     def split_taps(self, w: Array) -> Array:
         return w.reshape(self.groups, w.shape[0] // self.groups, *w.shape[1:])
+
+    def join(self, y: Array) -> Array:
+        return y.reshape(self.joined(y.shape))
 
     def joined(self, shape: Shape) -> Shape:
         """The user's shape of a split array: groups and their channels are one axis again."""

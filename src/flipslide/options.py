@@ -6,13 +6,61 @@ tuple, so that a call that was made before costs no more than a look-up (see `ex
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
-from .arrays import freeze
+from .arrays import Array, freeze
 from .errors import ParameterError
 from .spec import ConvSpec, Shape
 
-__all__ = ["LayerOptions", "SignalOptions", "frozen"]
+__all__ = [
+    "LayerOptions",
+    "Layout",
+    "Mode",
+    "Overflow",
+    "Rounding",
+    "SignalOptions",
+    "SignalWords",
+    "AllSignalWords",
+    "frozen",
+]
+
+#: Words that a type checker knows, so that it finds one that is misspelt.
+ModeWord = Literal["full", "same", "valid"]
+Window = tuple[int, int]
+Mode = ModeWord | Window | Sequence[ModeWord | Window]
+Overflow = Literal["raise", "wrap", "saturate"]
+Rounding = Literal["half_even", "half_away", "toward_zero"]
+Layout = Literal["channels_first", "channels_last"]
+
+
+class SignalWords(TypedDict, total=False):
+    """The keywords of `convolve` and `correlate` that leave the result's dtype as it is."""
+
+    axes: Any
+    boundary: Any
+    fill_value: Any
+    center: Any
+    stride: Any
+    dilation: Any
+    upsample: Any
+    method: str
+    accuracy: str
+    overflow: Overflow
+    rounding: Rounding | None
+    threads: int | None
+
+
+class AllSignalWords(SignalWords, total=False):
+    """All of their keywords."""
+
+    dtype: Any
+    out: Array | None
+    nan: Literal["propagate", "omit", "zero", "raise"]
+    mask: Any
+    min_weight: float
+    memory: int | str | None
+    progress: Any
 
 
 class SignalOptions(NamedTuple):
@@ -31,6 +79,7 @@ class SignalOptions(NamedTuple):
     dtype: Any = None
     threads: Any = None
     rounding: Any = None
+    upsample: Any = 1
 
     def spec(self, x_shape: Shape, w_shape: Shape, correlate: bool) -> ConvSpec:
         """The sum that a call with frozen options means."""
@@ -44,6 +93,7 @@ class SignalOptions(NamedTuple):
             center=self.center,
             stride=self.stride,
             dilation=self.dilation,
+            upsample=self.upsample,
             correlate=correlate,
         )
 

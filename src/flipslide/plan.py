@@ -149,7 +149,20 @@ class Plan:
     times: tuple[tuple[str, float], ...] = ()  # nanoseconds of methods that were measured
     separates: str = ""  # which taps go axis by axis if their values allow: see SEPARATIONS
     extensions: tuple[Extension, ...] = ()  # what is written around x first; the spec is that of the array with it
-    run: Callable[..., Array] | None = field(default=None, compare=False, repr=False)
+    runs: str = field(default="", compare=False)  # the method for the taps that were given, where it is another
+    run: Callable[..., Array] | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Plan: {self._verb} {self._arrays} by {self.runs or self.method}>"
+
+    @property
+    def _arrays(self) -> str:
+        spec, numbers = self.spec, self.arithmetic
+        return f"{spec.x_shape} {numbers.x} with {spec.w_shape} {numbers.w} -> {spec.y_shape} {numbers.result}"
+
+    @property
+    def _verb(self) -> str:
+        return "convolve" if self.spec.axes and self.spec.axes[0].dilation < 0 else "correlate"
 
     def __call__(self, x: Any, w: Any = None, *, out: Any = None) -> Array:
         if self.run is None:
@@ -246,17 +259,19 @@ class Plan:
 
     def __str__(self) -> str:
         spec, numbers = self.spec, self.arithmetic
-        verb = "convolve" if spec.axes[0].dilation < 0 else "correlate"
         products = f"{spec.n_products:,} products"
         lines = [
-            f"{verb} {spec.x_shape} {numbers.x} with {spec.w_shape} {numbers.w} -> {spec.y_shape} {numbers.y}",
+            f"{self._verb} {self._arrays}",
             f"{products}, {spec.n_taps:,} for each output, summed in {numbers.sum}; threads: {self.threads}",
             f"error: {self._describe_error()}",
         ]
-        if self.separates == "products":
+        if self.runs:
+            kind = "all the same" if self.runs == "box" else "a product along the axes, or a sum of few"
+            lines.append(f"these taps are {kind}: {self.runs} runs")
+        elif self.separates == "products":
             kind = f"of rank {self.rank} or less" if self.rank > 1 else "that are a product along the axes"
             lines.append(f"taps {kind} are applied axis by axis (separable, box)")
-        if self.separates == "boxes":
+        elif self.separates == "boxes":
             lines.append("taps that are all the same are summed as they run (box)")
         for one in self.extensions:
             words = " and ".join(dict.fromkeys(one.sides[:2]))
@@ -285,7 +300,8 @@ class Plan:
         second = f"{measured:>12}" if self.is_measured else ""
         if candidate.refusal:
             return f"    {candidate.method:<10}{'-':>12}{second}{'-':>12}{'-':>12}  {candidate.refusal}"
-        mark = "  <- chosen" if candidate.method == self.method else ""
+        chosen = "  <- chosen" if not self.runs else "  <- chosen, for these taps"
+        mark = chosen if candidate.method == (self.runs or self.method) else ""
         time = _human_time(candidate.estimate.nanoseconds(self.threads))
         scratch = _human_bytes(candidate.estimate.workspace(self.threads))
         return f"    {candidate.method:<10}{time:>12}{second}{scratch:>12}{candidate.error_bound:>12.2g}{mark}"

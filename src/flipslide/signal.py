@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, TypeVar, Unpack, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from .accuracies import read_accuracy
-from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .arrays import (
+    Arithmetic,
+    Array,
+    arithmetic_of,
+    check_fill_fits,
+    check_out,
+    enter,
+    freeze,
+    narrow,
+    out_dtype,
+    widen,
+)
 from .blocks import run_blocks
 from .carried import axes_of, check_fill, leave, own_dtype
 from .errors import DtypeError, FlipslideError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
@@ -29,12 +41,15 @@ from .execute import (
 from .extension import write_out, written_in
 from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
-from .options import SignalOptions, frozen
+from .options import AllSignalWords, Mode, Overflow, Rounding, SignalOptions, SignalWords, frozen
 from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Extension, Shape
 from .tuning import tune_plan
 
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
+
+#: Two arrays of one dtype have a result of it.
+Number = TypeVar("Number", bound=np.generic)
 
 
 class RareWords(MissingWords, total=False):
@@ -44,10 +59,16 @@ class RareWords(MissingWords, total=False):
     progress: Any
 
 
+@overload
+def convolve(
+    x: npt.NDArray[Number], w: npt.NDArray[Number], mode: Mode = "full", **words: Unpack[SignalWords]
+) -> npt.NDArray[Number]: ...
+@overload
+def convolve(x: Any, w: Any, mode: Mode = "full", **words: Unpack[AllSignalWords]) -> Array: ...
 def convolve(
     x: Any,
     w: Any,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -55,11 +76,12 @@ def convolve(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[RareWords],
@@ -102,7 +124,9 @@ def convolve(
         In mode "same", the position in the span that lies over the output: (D − 1)//2
         ("lower", the default, as NumPy), D//2 ("upper", as MATLAB and scipy.ndimage),
         0 for a causal filter.
-    stride, dilation : int or tuple of int
+    stride, dilation, upsample : int or tuple of int
+        Of the outputs every stride-th is made; neighbouring taps are `dilation` samples apart; upsample − 1 zeros stand
+        between neighbouring samples of x, none of which is multiplied, so that x̂[up·n] = x̃[n] takes the place of x̃.
     method : str
         "auto", or a method that `print(fs.plan(...))` lists. Never changes the meaning.
     accuracy : {"default", "normwise", "strict", "correct", "fast"}
@@ -166,6 +190,8 @@ def convolve(
     array([0.66666667, 2.        , 2.        ])
     >>> fs.convolve([1, 2, 250], [0.5, 1.0, 0.5], "same", dtype="uint8", rounding="half_even", overflow="saturate")
     array([  2, 128, 251], dtype=uint8)
+    >>> fs.convolve([1, 2, 3], [1, 1, 1], upsample=2, stride=3)
+    array([1, 2, 3])
 
     Notes
     -----
@@ -185,8 +211,8 @@ def convolve(
             overflow,
             dtype,
             threads,
-            rounding,
-        )
+            rounding, upsample,
+        )  # fmt: skip
         if missing.get("memory") is not None:
             whole: Array = _sum_in_blocks(convolve, x, w, out, options, dict(missing))
             return whole
@@ -195,7 +221,7 @@ def convolve(
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
-        rounding,
+        rounding, upsample,
     )  # fmt: skip
 
 
@@ -204,6 +230,10 @@ def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, 
     if rare:
         raise ParameterError(
             f"{', '.join(rare)} and memory= do not go together; convolve what is there in blocks of yours"
+        )
+    if options.upsample != 1:
+        raise ParameterError(
+            f"upsample={options.upsample!r} and memory= do not go together; upsample pieces of x, with fs.Stream or by hand"
         )
     if not all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__")):
         x = enter(x, "x")
@@ -214,10 +244,16 @@ def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, 
     return run_blocks(verb, x, taps, spec, memory, progress, out, words)
 
 
+@overload
+def correlate(
+    x: npt.NDArray[Number], w: npt.NDArray[Number], mode: Mode = "valid", **words: Unpack[SignalWords]
+) -> npt.NDArray[Number]: ...
+@overload
+def correlate(x: Any, w: Any, mode: Mode = "valid", **words: Unpack[AllSignalWords]) -> Array: ...
 def correlate(
     x: Any,
     w: Any,
-    mode: Any = "valid",
+    mode: Mode = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -225,11 +261,12 @@ def correlate(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     dtype: Any = None,
-    rounding: str | None = None,
+    rounding: Rounding | None = None,
     threads: int | None = None,
     out: Array | None = None,
     **missing: Unpack[RareWords],
@@ -267,8 +304,8 @@ def correlate(
             overflow,
             dtype,
             threads,
-            rounding,
-        )
+            rounding, upsample,
+        )  # fmt: skip
         if missing.get("memory") is not None:
             whole: Array = _sum_in_blocks(correlate, x, w, out, options, dict(missing))
             return whole
@@ -277,7 +314,7 @@ def correlate(
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
-        rounding,
+        rounding, upsample,
     )  # fmt: skip
 
 
@@ -285,7 +322,7 @@ def convolve_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -293,6 +330,7 @@ def convolve_grads(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
@@ -314,7 +352,17 @@ def convolve_grads(
     (array([2, 1, 2, 0, 1]), array([9, 6, 3]))
     """
     options = SignalOptions(
-        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, threads=threads
+        mode,
+        axes,
+        boundary,
+        fill_value,
+        center,
+        stride,
+        dilation,
+        method,
+        accuracy,
+        threads=threads,
+        upsample=upsample,
     )
     return _grads(False, dy, x, w, frozen(options))
 
@@ -323,7 +371,7 @@ def correlate_grads(
     dy: Any,
     x: Any,
     w: Any,
-    mode: Any = "valid",
+    mode: Mode = "valid",
     *,
     axes: Any = None,
     boundary: Any = "zero",
@@ -331,6 +379,7 @@ def correlate_grads(
     center: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
     threads: int | None = None,
@@ -344,7 +393,17 @@ def correlate_grads(
     (array([1, 0, 2, 1, 2]), array([3, 6, 9]))
     """
     options = SignalOptions(
-        mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, threads=threads
+        mode,
+        axes,
+        boundary,
+        fill_value,
+        center,
+        stride,
+        dilation,
+        method,
+        accuracy,
+        threads=threads,
+        upsample=upsample,
     )
     return _grads(True, dy, x, w, frozen(options))
 
@@ -353,7 +412,7 @@ def plan(
     x_shape: Any,
     w: Any,
     dtype: Any = np.float64,
-    mode: Any = "full",
+    mode: Mode = "full",
     *,
     operation: str = "convolve",
     axes: Any = None,
@@ -364,7 +423,7 @@ def plan(
     dilation: Any = 1,
     method: str = "auto",
     accuracy: str = "default",
-    overflow: str = "raise",
+    overflow: Overflow = "raise",
     threads: int | None = None,
     tune: bool = False,
 ) -> Plan:
@@ -405,13 +464,22 @@ def plan(
         program, _, _ = _program_for(operations[operation], shapes, (x_dtype, w_dtype), options)
     if not extensions:
         return bind(program, taps, threads)
-
-    def before(x: Array) -> Array:
-        check_planned("x", x, shapes[0], x_dtype)
-        return _extended(x, program, extensions)
-
-    made = bind(program, taps, threads, before=before, before_out=lambda out: out)
+    made = bind(program, taps, threads, _Extend(shapes[0], x_dtype, program.x_dtype, extensions), before_out=np.asarray)
     return replace(made, extensions=extensions)
+
+
+@dataclass(frozen=True)
+class _Extend:
+    """What a plan does to x before its program runs."""
+
+    shape: Shape
+    dtype: Any
+    wanted: Any
+    extensions: tuple[Extension, ...]
+
+    def __call__(self, x: Array) -> Array:
+        check_planned("x", x, self.shape, self.dtype)
+        return write_out(x.astype(self.wanted, copy=False), self.extensions)
 
 
 def output_shape(
@@ -422,13 +490,15 @@ def output_shape(
     padding: Any = None,
     stride: Any = 1,
     dilation: Any = 1,
+    upsample: Any = 1,
     transposed: bool = False,
     output_padding: Any = 0,
 ) -> Shape:
     """The size of the result along the convolved axes.
 
     With `mode` (signals), of ⌈count/stride⌉ outputs: N + D − 1 for "full", N for "same",
-    N − D + 1 for "valid". With `padding` (layers, the default is 0):
+    N − D + 1 for "valid", where N is upsample·(N − 1) + 1 of x that is upsampled. With `padding` (layers, the
+    default is 0):
 
         ⌊(N + lo + hi − D)/stride⌋ + 1
         (N − 1)·stride − lo − hi + D + output_padding      when transposed
@@ -452,7 +522,10 @@ def output_shape(
     if mode is not None:
         if padding is not None or transposed:
             raise ShapeError("give either mode= (signals) or padding= and transposed= (layers), not both")
-        return ConvSpec.of(sizes, taps, mode=freeze(mode), stride=stride, dilation=dilation).y_shape
+        words = dict(mode=freeze(mode), stride=stride, dilation=dilation, upsample=freeze(upsample))
+        return ConvSpec.of(sizes, taps, **words).y_shape
+    if is_upsampled(upsample):
+        raise ShapeError("upsample= goes with mode= (signals); a transposed layer has the stride in its place")
     axes = layer_axes(
         sizes,
         taps,
@@ -484,6 +557,8 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
         return labelled
     if _slides_nothing(w, options.axes):
         return _scale(correlated, x, w, out, options)
+    if is_upsampled(options.upsample):
+        return _sum_phases(correlated, x, w, out, options)
     dtypes, into = (x.dtype, w.dtype), out_dtype(out)
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
     if extensions:
@@ -496,6 +571,8 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
     """For the core: what it needs to do this call and its like alone, or None if it cannot."""
     options = SignalOptions(*given)
     if are_asked_for(x, options.boundary) or _slides_nothing(w, options.axes) or options.rounding is not None:
+        return None
+    if is_upsampled(options.upsample):
         return None
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), (x.dtype, w.dtype), options)
     return None if extensions else program.core_call(x.dtype, w.dtype, n_threads)
@@ -531,7 +608,71 @@ def _scale(correlated: bool, x: Array, w: Array, out: Any, options: SignalOption
 
 
 #: The words that say how an axis is slid over, and what they are where there is none.
-SLIDING: dict[str, Any] = dict(mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1)
+SLIDING: dict[str, Any] = dict(
+    mode="full", boundary="zero", fill_value=0, center=None, stride=1, dilation=1, upsample=1
+)
+
+
+def is_upsampled(upsample: Any) -> bool:
+    return not (isinstance(upsample, int) and upsample == 1)
+
+
+class Phase(NamedTuple):
+    """Outputs that meet samples at the same taps."""
+
+    program: Program | None  # none: they are 0
+    w_index: tuple[slice, ...]
+    y_index: tuple[slice, ...]
+
+
+class Phases(NamedTuple):
+    """A sum over samples with zeros between them, as sums without."""
+
+    phases: tuple[Phase, ...]
+    extensions: tuple[Extension, ...]
+    numbers: Arithmetic
+    y_shape: Shape
+
+
+def _sum_phases(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
+    check_fill(options.fill_value)
+    fill_type: Any = type(options.fill_value)
+    options = options._replace(accuracy=read_accuracy(options.accuracy))
+    given = (x.shape, w.shape), (x.dtype, w.dtype), correlated, frozen(options), fill_type, out_dtype(out)
+    made = _phases(*given)
+    into = None if out is None else check_out(out, made.y_shape, made.numbers.result)
+    if made.extensions:
+        x = write_out(x.astype(made.numbers.x, copy=False), made.extensions)
+    y = np.zeros(made.y_shape, made.numbers.result)
+    for program, w_index, y_index in made.phases if y.size else ():
+        if program is not None:
+            program(x, w[w_index], None, y[y_index], count_threads(options.threads))
+    if into is None:
+        return y
+    into[...] = y
+    return into
+
+
+@lru_cache(maxsize=256)
+def _phases(
+    shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], correlated: bool, options: SignalOptions, fill_type: Any,
+    into: Any,
+) -> Phases:  # fmt: skip
+    spec = options.spec(*shapes, correlated)
+    numbers = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
+    check_fill_fits(spec.fill, numbers.y)
+    y_shape, extensions = spec.y_shape, spec.extensions
+    if extensions:
+        spec, numbers = spec.written_out(), numbers._replace(x=written_in(extensions, dtypes[0], numbers))
+    how = numbers, read_threads(options.threads), options.method, options.accuracy
+    phases = tuple(
+        Phase(None if one is None else program_of(choose(one, *how)), w_index, y_index)
+        for one, w_index, y_index in spec.phases()
+    )
+    return Phases(phases, extensions, numbers, y_shape)
+
+
+forgetters.append(_phases.cache_clear)
 
 
 class Prepared(NamedTuple):
@@ -656,9 +797,9 @@ def _extend(spec: ConvSpec) -> tuple[ConvSpec, list[int]]:
     """The spec on x with its boundary written out, and how many samples went in front."""
     axes, lows = [], []
     for axis in spec.axes:
-        first, last = axis.reach() if axis.y else (0, axis.x - 1)
-        low, high = max(0, -first), max(0, last - (axis.x - 1))
-        axes.append(axis._replace(x=axis.x + low + high, start=axis.start + low, boundary="zero"))
+        first, last = axis.reach() if axis.y else (0, axis.up * (axis.x - 1))
+        low, high = max(0, -(first // axis.up)), max(0, last // axis.up - (axis.x - 1))
+        axes.append(axis._replace(x=axis.x + low + high, start=axis.start + axis.up * low, boundary="zero"))
         lows.append(low)
     return spec._replace(axes=tuple(axes), fill=0), lows
 

@@ -22,6 +22,7 @@ and each is its own inverse.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -121,6 +122,31 @@ class Axis(NamedTuple):
         low, high = self.reach()
         return self.y > 0 and (low < 0 or high > self.up * (self.x - 1))
 
+    def phases(self) -> Iterator[tuple[Axis | None, slice, slice]]:
+        """Sums without zeros between samples: (one, the taps that it has, the outputs that it makes); None: they are 0.
+
+        Outputs m = period·q + s meet samples only at every step-th tap, where
+        start + stride·s + dilation·j is a multiple of up.
+        """
+        common = math.gcd(self.dilation, self.up)
+        step, period = self.up // common, self.up // math.gcd(self.stride, self.up)
+        for s in range(min(period, self.y)):
+            made, place = slice(s, None, period), self.start + self.stride * s
+            found, rest = divmod(-place, common)
+            first = found * pow(self.dilation // common, -1, step) % step if step > 1 else 0
+            if rest or first >= self.w:
+                yield None, slice(0), made
+                continue
+            one = self._replace(
+                w=-(-(self.w - first) // step),
+                y=-(-(self.y - s) // period),
+                start=(place + self.dilation * first) // self.up,
+                stride=self.stride * period // self.up,
+                dilation=self.dilation // common,
+                up=1,
+            )
+            yield one, slice(first, None, step), made
+
     def grad_input(self) -> Axis:
         # up·i = start + stride·m + dilation·j, solved for the outputs m that sample i feeds:
         # stride·m = up·i − start − dilation·j.
@@ -185,11 +211,13 @@ class ConvSpec(NamedTuple):
         center: Any = None,
         stride: Any = 1,
         dilation: Any = 1,
+        upsample: Any = 1,
         correlate: bool = False,
     ) -> ConvSpec:
         """The spec of `fs.convolve` (or, with correlate=True, `fs.correlate`).
 
-        `mode` is a word or a window of outputs (start, count), one for all axes or one per axis.
+        The n samples of an axis that is upsampled, with up − 1 zeros between, count as up·(n − 1) + 1. `mode` is a word
+        or a window of outputs (start, count), one for all axes or one per axis.
         """
         x_dims, w_dims = _place_axes(x_shape, w_shape, axes)
         n_axes = len(x_dims)
@@ -198,11 +226,13 @@ class ConvSpec(NamedTuple):
         centers = per_axis(center, n_axes, "center", lambda value, _: value)
         strides = ints_per_axis(stride, n_axes, "stride", 1)
         dilations = ints_per_axis(dilation, n_axes, "dilation", 1)
+        ups = ints_per_axis(upsample, n_axes, "upsample", 1)
         made = []
         for i, (x_dim, w_dim) in enumerate(zip(x_dims, w_dims, strict=True)):
             n, taps = x_shape[x_dim], w_shape[w_dim]
             span = span_of(taps, dilations[i])
-            start, count = output_window(modes[i], n, span, strides[i], centers[i], correlate)
+            spread = ups[i] * (n - 1) + 1 if n else 0
+            start, count = output_window(modes[i], spread, span, strides[i], centers[i], correlate)
             made.append(
                 Axis(
                     x=n,
@@ -211,7 +241,7 @@ class ConvSpec(NamedTuple):
                     start=start,
                     stride=strides[i],
                     dilation=dilations[i] if correlate else -dilations[i],
-                    up=1,
+                    up=ups[i],
                     boundary=boundaries[i],
                     x_dim=x_dim,
                     w_dim=w_dim,
@@ -376,6 +406,16 @@ class ConvSpec(NamedTuple):
                 axis = axis._replace(x=before + n + after, start=axis.start + axis.up * before, boundary="zero")
             axes.append(axis)
         return self._replace(axes=tuple(axes))
+
+    def phases(self) -> Iterator[tuple[ConvSpec | None, tuple[slice, ...], tuple[slice, ...]]]:
+        """Sums without zeros between samples: (one, where its taps lie in w, where its outputs lie in y)."""
+        for chosen in itertools.product(*(tuple(axis.phases()) for axis in self.axes)):
+            w_index, y_index = [slice(None)] * self.w_ndim, [slice(None)] * self.y_ndim
+            for axis, (_, taps, outputs) in zip(self.axes, chosen, strict=True):
+                w_index[axis.w_dim], y_index[axis.y_dim] = taps, outputs
+            axes = tuple(one for one, _, _ in chosen if one is not None)
+            spec = self._replace(axes=axes) if len(axes) == len(chosen) else None
+            yield spec, tuple(w_index), tuple(y_index)
 
     def check_repeated(self, what: str) -> None:
         """An error where samples outside are not those of x again, or zero, or the fill value."""

@@ -3,7 +3,9 @@ from typing import Any
 
 USUAL_THREADS: int
 
-class Taps: ...
+class Taps:
+    @property
+    def terms(self) -> int: ...
 
 class Question:
     def __init__(

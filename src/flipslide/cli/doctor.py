@@ -17,8 +17,6 @@ EXTRAS = {
     "pictures": ("font-roboto", "pillow", "resvg-py"),
 }
 
-MODES = ("full", "same", "valid")
-
 
 @click.command("doctor", short_help="Versions, processor, extras, and a self-test.")
 @click.option("--calibrate", is_flag=True, help="Measure the constants of the planner on this machine and keep them.")
@@ -99,6 +97,7 @@ def _extras() -> Iterator[tuple[str, str]]:
 def _self_test() -> Iterator[str]:
     """Each way in which the engine's answer to the founding example is not the definition's."""
     from flipslide import definition, signal
+    from flipslide.geometry import MODES
     from flipslide.spec import ConvSpec
 
     x, w = [0, 1, 2, 3, 4], [1, -1, 2]
