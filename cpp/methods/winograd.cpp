@@ -14,6 +14,8 @@ std::string refuse(const Question& q) {
   const auto fits = [](const Slide& slide) { return slide.axis.w == 3 && slide.axis.dilation == 1; };
   if (q.slides.size() != 2 || !std::all_of(q.slides.begin(), q.slides.end(), fits)) return "only for 3 by 3 taps";
   if (!q.has_lattice()) return "strides other than 1";
+  // Beyond, errors of a tile are too near to what each output may have.
+  if (q.n_in > 1024) return "more than 1024 input channels";
   return rank_winograd(q, {}, 1).empty() ? "transformed taps would take too much memory" : "";
 }
 
