@@ -99,7 +99,7 @@ def repeats_for(run: Callable[[int], Any]) -> int:
     """How often, for a turn of the usual length."""
     n = 1
     while (seconds := seconds_of(run, n)) < TURN_SECONDS:
-        n = max(2 * n, int(n * TURN_SECONDS / max(seconds, 1e-9)))
+        n *= max(2, min(100, int(TURN_SECONDS / max(seconds, 1e-9))))
     return n
 
 

@@ -99,6 +99,14 @@ def tools_for(arch: str, zig: Path) -> Path:
     return folder
 
 
+def linker_flags(arch: str) -> str:
+    """GCC's library knows what an x86 processor has; that of zig 0.17 says that it has nothing."""
+    gcc = shutil.which(f"{arch}-linux-gnu-g++")
+    if gcc is None:
+        return ""
+    return subprocess.run([gcc, "-print-libgcc-file-name"], capture_output=True, text=True, check=True).stdout.strip()
+
+
 def build(arch: str, version: tuple[int, int], python: str, checker: Path) -> Path:
     """A wheel that needs no newer system than it says."""
     tag = "".join(map(str, version))
@@ -109,7 +117,7 @@ def build(arch: str, version: tuple[int, int], python: str, checker: Path) -> Pa
         *(builder, "-m", "pip", "-q", "--disable-pip-version-check", "wheel", "--no-build-isolation", "--no-deps"),
         *("--wheel-dir", raw, "--config-settings", f"build-dir={WORK}/core-{arch}-{tag}", "."),
         PATH=f"{builder.parent}:{os.environ['PATH']}",
-        CMAKE_ARGS=f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/wheels/zig.cmake",
+        CMAKE_ARGS=f"-DCMAKE_TOOLCHAIN_FILE={ROOT}/wheels/zig.cmake -DCMAKE_MODULE_LINKER_FLAGS={linker_flags(arch)}",
         FLIPSLIDE_WHEEL_ARCH=arch,
         FLIPSLIDE_WHEEL_TOOLS=str(tools_for(arch, checker)),
         _PYTHON_HOST_PLATFORM=f"linux-{arch}",

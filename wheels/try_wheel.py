@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
 import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +23,19 @@ def worst_error(x: np.ndarray, w: np.ndarray, **words: str) -> float:
     spec = ConvSpec.of(x.shape, w.shape, mode="same", boundary=words.get("boundary", "zero"))
     wanted = definition.apply(spec, x, w)
     return float(np.abs(fs.convolve(x, w, "same", **words) - wanted).max() / (np.abs(w).sum() * np.abs(x).max()))
+
+
+def check_instruction_sets() -> None:
+    """Those that the system says the processor has, and the self-test with each."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text().split() if cpuinfo.exists() else []
+    wanted = {isa for isa, flag in (("avx512", "avx512bw"), ("avx2", "avx2")) if flag in flags}
+    assert {*_core.isas()} >= wanted, f"{_core.isas()} on a processor with {wanted}"
+    for isa in _core.isas():
+        command = [sys.executable, "-m", "flipslide", "doctor"]
+        environment = os.environ | {"FLIPSLIDE_ISA": isa}
+        report = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        assert f"instructions    {isa}" in report.stdout, report.stdout
 
 
 def main() -> None:
@@ -40,10 +55,7 @@ def main() -> None:
     assert worst_error(rng.integers(-9, 9, (9, 31)), rng.integers(-9, 9, (3, 3))) == 0
     layer = fs.nn.conv(x[None, None].astype("f4"), np.ones((4, 1, 3, 3), "f4"), padding="same")
     assert layer.shape == (1, 4, *x.shape)
-    for isa in _core.isas():
-        command = [sys.executable, "-m", "flipslide", "doctor"]
-        report = subprocess.run(command, capture_output=True, text=True, check=True, env={"FLIPSLIDE_ISA": isa})
-        assert f"instructions    {isa}" in report.stdout, report.stdout
+    check_instruction_sets()
     print(f"{platform.machine()}, Python {platform.python_version()}: {n} calls are the definition's; {_core.isas()}")
 
 
