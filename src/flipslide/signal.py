@@ -233,7 +233,7 @@ def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, 
         )
     if options.upsample != 1:
         raise ParameterError(
-            f"upsample={options.upsample!r} and memory= do not go together; upsample pieces of x, with fs.Stream or by hand"
+            f"upsample={options.upsample!r} and memory= do not go together; fs.Stream upsamples x in pieces"
         )
     if not all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__")):
         x = enter(x, "x")
