@@ -15,6 +15,7 @@ extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA avx2
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -25,6 +26,7 @@ extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA baseline
 FS_FOR_EACH_MICROKERNEL(FS_DECLARE_MICROKERNEL)
@@ -35,6 +37,7 @@ extern "C" const FsReduce FS_SYMBOL(reduce);
 extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 
 namespace flipslide {
@@ -65,6 +68,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #define FS_ISA avx2
@@ -77,6 +81,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
 #endif
@@ -90,6 +95,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(moments),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
   };

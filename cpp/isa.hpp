@@ -11,6 +11,7 @@
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
 #include "microkernels/reduction.hpp"
+#include "microkernels/stream.hpp"
 
 namespace flipslide {
 
@@ -24,6 +25,7 @@ struct InstructionSet {
   const FsMoments* moments;        // in floats, in doubles
   const FsReductions* reductions;  // of each compute type
   const FsExact* exact;
+  const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;
 
   const FsMicrokernel* find(const std::string& kernel) const;

@@ -101,9 +101,10 @@ INCLUDES = {
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "storing": {"isa", "microkernels", "storing", "thread", "view"},
     "exact": {"convolution", "exact", "taps", "thread"},
+    "stream": {"fft", "isa", "layout", "stream"},
     "methods": {"convolution", "fft", "methods", "planner", "sums"},
     "wasm": {"fft", "methods", "thread"},
-    "bindings": {"arena", "bindings", "exact", "methods", "moments", "pooling", "storing", "taps", "thread"},
+    "bindings": {"arena", "bindings", "exact", "methods", "moments", "pooling", "storing", "stream", "taps", "thread"},
 }
 
 #: What is compiled once per instruction set includes nothing of std (cpp/README.md).

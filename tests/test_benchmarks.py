@@ -22,6 +22,7 @@ from benchmarks import (
     boundaries,
     calibrate,
     cases,
+    cliffs,
     direct,
     filters,
     isa,
@@ -323,6 +324,30 @@ def test_shares_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     shares = json.loads(done.output)
     assert set(shares) == {cell.name for cell in direct.CELLS}
     assert min(shares.values()) > 0
+
+
+# ---------------------------------------------------------------------------------- cliffs
+
+
+def test_a_cliff_is_found_and_a_slope_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seconds(cell: cliffs.Cell) -> float:
+        return 1e3 / cell.size / cell.taps**2 * (1.6 if (cell.size, cell.taps) == (30, 3) else 1.0)
+
+    cells = [cliffs.Cell("images", n, k) for n in (10, 20, 30, 40) for k in (1, 2, 3, 4, 5)]
+    found = cliffs.find_cliffs({cell: seconds(cell) for cell in cells})
+    assert {cliff.cell for cliff in found} == {cliffs.Cell("images", 30, 3)}
+    assert {cell for cliff in found for cell in cliff.neighbours} == {
+        cliffs.Cell("images", n, k) for n, k in ((20, 3), (40, 3), (30, 2), (30, 4))
+    }
+    monkeypatch.setattr(cliffs, "nanoseconds", lambda cells, *words: dict.fromkeys(cells, 1.0))
+    assert list(cliffs.confirmed(found, "auto", 1)) == []
+
+
+def test_every_walk_can_be_walked() -> None:
+    for name, walk in cliffs.WALKS.items():
+        cell = cliffs.Cell(name, walk.sizes[0], walk.taps[2])
+        assert cliffs.nanoseconds([cell], "auto", 1, 1)[cell] > 0
+        assert cliffs.method_of(cell, "auto", 1) in METHODS
 
 
 # ------------------------------------------------------------------------------ boundaries

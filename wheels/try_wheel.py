@@ -1,4 +1,4 @@
-"""What a wheel must do in an environment that holds it, NumPy and click, and no compiler."""
+"""What a wheel must do in an environment that holds it, NumPy and click, and no compiler (or some, if that is said)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def worst_error(x: np.ndarray, w: np.ndarray, **words: str) -> float:
 
 def main() -> None:
     compilers = [name for name in ("cc", "gcc", "clang", "zig") if shutil.which(name)]
-    assert not compilers, f"this environment has {compilers}"
+    assert not compilers or "--with-compilers" in sys.argv, f"this environment has {compilers}"
     assert fs.convolve([0, 1, 2, 3, 4], [1, -1, 2]).tolist() == [0, 1, 1, 3, 5, 2, 8]
     rng = np.random.default_rng(0)
     x, n = rng.normal(size=(23, 41)), 0

@@ -160,7 +160,7 @@ nb::object new_array(PyArray_Descr* dtype, int ndim, const npy_intp* shape) {
   for (int d = 0; d < ndim; ++d) bytes *= static_cast<std::size_t>(shape[d]);
   const bool is_recycled = bytes >= kRecycledBytes && !PyDataType_REFCHK(dtype);
   void* block = is_recycled ? take_block(bytes) : nullptr;
-  Py_INCREF(dtype);
+  Py_INCREF(reinterpret_cast<PyObject*>(dtype));
   nb::object made = nb::steal(
       is_recycled ? PyArray_NewFromDescr(&PyArray_Type, dtype, ndim, shape, nullptr, block, NPY_ARRAY_CARRAY, nullptr)
                   : PyArray_Empty(ndim, shape, dtype, 0));

@@ -20,6 +20,7 @@
 #include "pooling.hpp"
 #include "runner.hpp"
 #include "storing.hpp"
+#include "stream.hpp"
 #include "windows.hpp"
 
 namespace nb = nanobind;
@@ -101,6 +102,7 @@ NB_MODULE(_ext, m) {
   define_calls(m);
   define_pooling(m);
   define_storing(m);
+  define_stream(m);
   define_windows(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");

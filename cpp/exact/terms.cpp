@@ -97,21 +97,22 @@ bool Terms::find_sources(int a, Index output, std::vector<Index>& sources) const
   const Axis& along = axis(a);
   sources.resize(static_cast<std::size_t>(along.w));
   const Index first = along.start + along.stride * output, end = first + along.dilation * (along.w - 1);
-  if (along.up == 1 && first >= 0 && end < along.x) {
-    for (Index j = 0; j < along.w; ++j) sources[static_cast<std::size_t>(j)] = first + along.dilation * j;
-    return along.w > 0;
+  const bool is_inside = along.up == 1 && along.w > 0 && first >= 0 && end < along.x;
+  if (is_inside && a == last()) {
+    sources[0] = first;  // the others follow from it
+    return true;
   }
   for (Index j = 0; j < along.w; ++j) {
     const Index at = first + along.dilation * j, index = floor_div(at, along.up);
     sources[static_cast<std::size_t>(j)] = index * along.up == at ? extend(index, along.x, along.boundary) : kGap;
   }
-  return false;
+  return is_inside;
 }
 
 const double* Terms::read(const OutputPlace& place, Room& room) const {
   const Index channel = place.group * p_.n_out + place.out;
   const double* row = taps_.row(channel, place.part, p_.parts);
-  room.x.assign(static_cast<std::size_t>(taps_.length), 0);
+  room.x.resize(static_cast<std::size_t>(taps_.length));
   if (!taps_.are_finite) room.w.assign(row, row + taps_.length);
   for (int a = 0; a <= last(); ++a) room.is_inside = find_sources(a, place.at[a], room.sources[a]);
   const std::byte* base = x_.data + locate(p_.batch_loops, &Loop::x_dim, place.batch, x_) +
@@ -119,6 +120,7 @@ const double* Terms::read(const OutputPlace& place, Room& room) const {
   double *to = room.x.data(), *taps = taps_.are_finite ? nullptr : room.w.data();
   for (Index in = 0; in < p_.n_in; ++in)
     read_axis(0, base + locate(p_.in_loops, &Loop::x_dim, in, x_), 0, to, taps, room);
+  std::fill(to, room.x.data() + taps_.length, 0.0);
   return taps_.are_finite ? row : room.w.data();
 }
 
@@ -145,21 +147,21 @@ void Terms::load(const std::byte* from, Index step, Index n, double* to, Room& r
   }
 }
 
-// Samples inside x are loaded together. What is no term stays zero, and so does its tap.
+// Samples inside x are loaded together.
 void Terms::read_row(const std::byte* at, Index kind, double* to, double* taps, Room& room) const {
   const std::vector<Index>& sources = room.sources[last()];
   const Axis& inner = axis(last());
   const Index n = inner.w, parts = p_.parts, step = x_.stride(inner.x_dim);
   if (kind == 0 && room.is_inside) return load(at + sources[0] * step, inner.dilation * step, n, to, room);
-  for (Index j = 0; j < n; ++j) {
-    const Index source = kind == kGap ? kGap : sources[static_cast<std::size_t>(j)];
+  for (Index j = 0; j < n; ++j, to += parts) {
+    const Index source = room.is_inside ? kind : kind == kGap ? kGap : sources[static_cast<std::size_t>(j)];
     if (source == kGap) {
+      std::fill_n(to, parts, 0.0);
       if (taps) std::fill_n(taps + j * parts, parts, 0.0);
     } else if (source == kFill || kind == kFill) {
-      for (Index part = 0; part < parts; ++part)
-        std::memcpy(to + j * parts + part, p_.fill.parts[part], sizeof(double));
+      for (Index part = 0; part < parts; ++part) std::memcpy(to + part, p_.fill.parts[part], sizeof(double));
     } else {
-      load(at + source * step, 0, 1, to + j * parts, room);
+      load(at + source * step, 0, 1, to, room);
     }
   }
 }

@@ -110,36 +110,35 @@ static int64_t round(float* __restrict to, const double* __restrict from, double
   return found;
 }
 
-// Magnitudes are ordered as their bits are. Without its lowest bit a number is smaller by what that bit stands for,
-// unless the bit is one of the exponent's: then the number is a power of two.
-template <class T, class B, B exponent>
+// Magnitudes are ordered as their bits are. The lowest bit of a significand, as a number, has its place in the
+// exponent; integers alone are compared, so that the loop becomes vectors. Zeros and what is not finite are left out.
+template <class T, class Bits, int fraction>
 static void extent(const T* x, int64_t n, double* most, double* least) {
-  const B fraction = ~exponent & (~(B)0 >> 1);
-  B largest = 0;
-  T lowest = (T)__builtin_huge_val();
+  constexpr Bits hidden = (Bits)1 << fraction, sign = (Bits)1 << (8 * (int)sizeof(Bits) - 1), magnitudes = ~sign;
+  constexpr Bits infinity = magnitudes & -hidden, bias = infinity >> (fraction + 1), none = 1 << 20;
+  Bits largest = 0, lowest = none;
   for (int64_t i = 0; i < n; ++i) {
-    B bits;
+    Bits bits, place;
     __builtin_memcpy(&bits, x + i, sizeof(bits));
-    bits &= exponent | fraction;
-    bits = bits < exponent ? bits : 0;
+    bits &= magnitudes;
+    bits = bits < infinity ? bits : 0;
     largest = bits > largest ? bits : largest;
-    const B rest = bits & (bits - 1);
-    T whole, without;
-    __builtin_memcpy(&whole, &bits, sizeof(whole));
-    __builtin_memcpy(&without, &rest, sizeof(without));
-    const T lowest_bit = (bits & fraction) ? whole - without : whole;
-    lowest = (lowest_bit > 0) & (lowest_bit < lowest) ? lowest_bit : lowest;
+    const Bits raised = bits >> fraction;
+    const Bits significand = raised > 0 ? (bits & (hidden - 1)) | hidden : bits;
+    const T bit = (T)(significand & -significand);
+    __builtin_memcpy(&place, &bit, sizeof(place));
+    const Bits at = (raised > 0 ? raised : 1) + (place >> fraction);
+    lowest = bits > 0 && at < lowest ? at : lowest;
   }
   T magnitude;
   __builtin_memcpy(&magnitude, &largest, sizeof(magnitude));
   if ((double)magnitude > *most) *most = (double)magnitude;
-  if ((double)lowest < *least) *least = (double)lowest;
+  if (lowest == none) return;
+  const double found = __builtin_ldexp(1.0, (int)(lowest - 2 * bias - fraction));
+  if (found < *least) *least = found;
 }
 
 }  // namespace
 
-extern "C" const struct FsExact FS_SYMBOL(exact) = {{sum<false>, sum<true>},
-                                                    add,
-                                                    round,
-                                                    extent<float, uint32_t, 0x7f800000>,
-                                                    extent<double, uint64_t, 0x7ff0000000000000>};
+extern "C" const struct FsExact FS_SYMBOL(exact) = {
+    {sum<false>, sum<true>}, add, round, extent<float, int32_t, 23>, extent<double, int64_t, 52>};

@@ -29,6 +29,7 @@ _HOMES = {
     "register": "Shift shift_between",
     "resample": "resample upfirdn",
     "signal": "convolve convolve_grads correlate correlate_grads output_shape plan",
+    "stream": "Stream",
     "threads": "get_num_threads register_threadpoolctl set_num_threads threads",
     "tuning": "calibrate export_wisdom import_wisdom",
     "xcorr": "Correlation autocorr xcorr",
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from .signal import correlate_grads as correlate_grads
     from .signal import output_shape as output_shape
     from .signal import plan as plan
+    from .stream import Stream as Stream
     from .threads import get_num_threads as get_num_threads
     from .threads import register_threadpoolctl as register_threadpoolctl
     from .threads import set_num_threads as set_num_threads

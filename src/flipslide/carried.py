@@ -126,7 +126,7 @@ REFUSALS = (
     Refusal(
         lambda v: hasattr(v, "__dask_graph__"),
         "{name} is a dask array, all of which would be computed and held in memory at once; "
-        "pass {name}.compute(), or let dask do it block by block with {name}.map_overlap(...)",
+        "pass memory='512MB' to work block by block, or {name}.compute()",
     ),
     Refusal(
         lambda v: getattr(v, "requires_grad", False) is True,

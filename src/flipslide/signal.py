@@ -11,6 +11,7 @@ import numpy as np
 
 from .accuracies import read_accuracy
 from .arrays import Array, arithmetic_of, check_fill_fits, enter, freeze, narrow, out_dtype, widen
+from .blocks import run_blocks
 from .carried import axes_of, check_fill, leave, own_dtype
 from .errors import DtypeError, FlipslideError, IntegerOverflowError, ParameterError, ShapeError, unknown_word
 from .execute import (
@@ -36,6 +37,13 @@ from .tuning import tune_plan
 __all__ = ["convolve", "convolve_grads", "correlate", "correlate_grads", "output_shape", "plan"]
 
 
+class RareWords(MissingWords, total=False):
+    """The keywords of a call in blocks, and of one with missing samples."""
+
+    memory: int | str | None
+    progress: Any
+
+
 def convolve(
     x: Any,
     w: Any,
@@ -54,7 +62,7 @@ def convolve(
     rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
-    **missing: Unpack[MissingWords],
+    **missing: Unpack[RareWords],
 ) -> Array:
     """Convolve x with w: flip w, slide it over x, multiply and add.
 
@@ -122,6 +130,12 @@ def convolve(
         where nothing is.
     min_weight : float
         The part of Σ|w| that must be there, else the output is NaN.
+    memory : int or str, optional
+        Bytes, or text such as "512MB": work block by block, with no more memory than that. x and `out` may then be
+        anything with a shape, a dtype and slices: files in NumPy's memmap, HDF5 and Zarr, dask arrays. The error
+        bound is the same, the bits are those of this block size.
+    progress : bool or callable
+        With `memory`: a bar on stderr, or progress(blocks_done, blocks).
 
     Returns
     -------
@@ -173,6 +187,9 @@ def convolve(
             threads,
             rounding,
         )
+        if missing.get("memory") is not None:
+            whole: Array = _sum_in_blocks(convolve, x, w, out, options, dict(missing))
+            return whole
         present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
         return present
     return _convolve(
@@ -180,6 +197,21 @@ def convolve(
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
         rounding,
     )  # fmt: skip
+
+
+def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, rare: dict[str, Any]) -> Any:
+    memory, progress = rare.pop("memory"), rare.pop("progress", False)
+    if rare:
+        raise ParameterError(
+            f"{', '.join(rare)} and memory= do not go together; convolve what is there in blocks of yours"
+        )
+    if not all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__")):
+        x = enter(x, "x")
+    taps = enter(w, "w")
+    spec = frozen(options).spec(tuple(x.shape), taps.shape, verb is correlate)
+    kept = ("stride", "dilation", "method", "accuracy", "overflow", "dtype", "threads", "rounding", "fill_value")
+    words = {name: getattr(options, name) for name in kept}
+    return run_blocks(verb, x, taps, spec, memory, progress, out, words)
 
 
 def correlate(
@@ -200,7 +232,7 @@ def correlate(
     rounding: str | None = None,
     threads: int | None = None,
     out: Array | None = None,
-    **missing: Unpack[MissingWords],
+    **missing: Unpack[RareWords],
 ) -> Array:
     """Correlate x with w: slide w over x as it is, multiply by its conjugate and add.
 
@@ -237,6 +269,9 @@ def correlate(
             threads,
             rounding,
         )
+        if missing.get("memory") is not None:
+            whole: Array = _sum_in_blocks(correlate, x, w, out, options, dict(missing))
+            return whole
         present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
         return present
     return _correlate(

@@ -6,6 +6,7 @@ __all__ = [
     "Question",
     "Pooling",
     "Runner",
+    "Stream",
     "Taps",
     "USUAL_THREADS",
     "accuracy",
@@ -35,6 +36,7 @@ __all__ = [
 Question = _ext.Question
 Pooling = _ext.Pooling
 Runner = _ext.Runner
+Stream = _ext.Stream
 Taps = _ext.Taps
 USUAL_THREADS = _ext.USUAL_THREADS
 accuracy = _ext.accuracy

@@ -1,0 +1,147 @@
+"""`memory=`: sums block by block are those of the whole, and the boxes that are read suffice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import flipslide as fs
+from flipslide.blocks import choose_sizes, cut_axis, list_blocks, read_memory
+from flipslide.errors import DtypeError, ParameterError, ShapeError
+from flipslide.spec import Axis, ConvSpec
+
+RULES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
+
+
+@given(
+    st.integers(1, 12), st.integers(1, 9), st.integers(-30, 30), st.integers(1, 9),
+    st.integers(1, 3), st.sampled_from([-2, -1, 1, 2]), st.sampled_from(RULES), st.integers(1, 5),
+)  # fmt: skip
+def test_boxes_hold_what_outputs_look_at(
+    n: int, taps: int, start: int, count: int, stride: int, dilation: int, rule: str, size: int
+) -> None:
+    """Every term of every output reads from its box the very sample that it reads from x."""
+    axis = Axis(n, taps, count, start, stride, dilation, 1, rule, 0, 0, 0)
+    outputs = []
+    for cut in cut_axis(axis, size):
+        box = [i for low, high in cut.reads for i in range(low, high)]
+        assert all(0 <= i < n for i in box)
+        part = axis._replace(x=len(box), y=cut.end - cut.first, start=cut.start)
+        for m in range(part.y):
+            outputs.append(cut.first + m)
+            for j in range(taps):
+                there, index = part.source(m, j)
+                found = (there, None if index is None else box[index])
+                assert found == axis.source(cut.first + m, j)
+    assert outputs == list(range(count))
+
+
+@given(st.integers(1, 60), st.integers(1, 50), st.integers(1, 9), st.integers(900, 50_000), st.booleans())
+def test_blocks_fill_y_once_within_the_budget(rows: int, columns: int, taps: int, memory: int, chunked: bool) -> None:
+    spec = ConvSpec.of((3, rows, columns), (taps, taps), mode="same", axes=(1, 2))
+    try:
+        sizes = choose_sizes(spec, (4, 4), memory, (1, 4, 4) if chunked else None)
+    except ParameterError:
+        assert memory < 3 * 4 * (taps + 1) ** 2 + 100
+        return
+    seen = np.zeros(spec.y_shape, int)
+    for block in list_blocks(spec, sizes):
+        (plane,), (down, across) = block.ranges, block.cuts
+        seen[slice(*plane), down.first : down.end, across.first : across.end] += 1
+        outputs = (plane[1] - plane[0]) * (down.end - down.first) * (across.end - across.first)
+        assert 3 * 4 * ((plane[1] - plane[0]) * down.samples * across.samples + outputs) <= memory
+    assert np.all(seen == 1)
+
+
+@pytest.mark.parametrize("boundary", RULES)
+@pytest.mark.parametrize("verb", [fs.convolve, fs.correlate])
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_blocks_are_the_whole(verb: Any, mode: str, boundary: str) -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-9, 9, (40, 30)), rng.integers(-9, 9, (7, 5))
+    for words in ({}, {"stride": (2, 1)}, {"dilation": 2}, {"axes": (1, 0)}):
+        wanted = verb(x, w, mode, boundary=boundary, **words)
+        np.testing.assert_array_equal(verb(x, w, mode, boundary=boundary, memory=4000, **words), wanted)
+
+
+def test_taps_longer_than_blocks_and_than_x() -> None:
+    x, w = np.arange(50), np.arange(120) % 7
+    for boundary in RULES:
+        wanted = fs.convolve(x, w, "same", boundary=boundary)
+        np.testing.assert_array_equal(fs.convolve(x, w, "same", boundary=boundary, memory=2000), wanted)
+
+
+def test_batches_banks_and_fill_values() -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.integers(-9, 9, (6, 1, 200)), rng.integers(-9, 9, (1, 4, 11))
+    words: dict[str, Any] = {"axes": -1, "boundary": "constant", "fill_value": 5}
+    np.testing.assert_array_equal(fs.convolve(x, w, "same", memory=3000, **words), fs.convolve(x, w, "same", **words))
+
+
+def test_files_and_progress(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (64, 50, 40))
+    x[:] = rng.standard_normal(x.shape)
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, x.shape)
+    w, told = rng.standard_normal((5, 5, 5)).astype(np.float32), []
+    assert fs.convolve(x, w, "same", out=y, memory="200KB", progress=lambda *done: told.append(done)) is y
+    assert told[0] == (0, len(told) - 1)
+    assert told[-1] == (len(told) - 1, len(told) - 1)
+    assert len(told) > 4
+    wanted = fs.convolve(np.array(x), w, "same")
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, atol=2.0**-17 * np.abs(w).sum() * np.abs(x).max())
+
+
+def test_anything_with_slices() -> None:
+    class Disk:
+        """Counts the largest box that is read."""
+
+        shape, dtype, chunks, most = (400, 30), np.dtype(np.int32), (16, 30), 0
+        kept = np.arange(12_000, dtype=np.int32).reshape(400, 30) % 11
+
+        def __getitem__(self, places: Any) -> np.ndarray:
+            box = self.kept[places]
+            self.most = max(self.most, box.nbytes)
+            return box
+
+    disk, w = Disk(), np.ones((9, 3), np.int32)
+    np.testing.assert_array_equal(fs.convolve(disk, w, memory="30KB"), fs.convolve(disk.kept, w))
+    assert 0 < disk.most <= 10_000
+
+
+def test_dask_arrays_are_read_block_by_block() -> None:
+    dask = pytest.importorskip("dask.array")
+    x = np.arange(6000).reshape(100, 60) % 13
+    lazy, w = dask.from_array(x, chunks=(20, 60)), np.ones((3, 3), int)
+    np.testing.assert_array_equal(fs.convolve(lazy, w, "same", memory="40KB"), fs.convolve(x, w, "same"))
+    with pytest.raises(DtypeError, match="memory='512MB'"):
+        fs.convolve(lazy, w)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("512MB", 512 * 10**6), ("2 GiB", 2 << 30), ("1.5k", 1500), ("80", 80), (7, 7)]
+)
+def test_sizes(text: Any, size: int) -> None:
+    assert read_memory(text) == size
+
+
+def test_what_cannot_be_is_an_error() -> None:
+    x, w = np.ones(100), np.ones(5)
+    for memory in ("much", 0, -3, "5 apples", True, 2.5):
+        with pytest.raises(ParameterError, match="memory="):
+            fs.convolve(x, w, memory=memory)
+    with pytest.raises(ParameterError, match="too little"):
+        fs.convolve(x, w, memory=40)
+    with pytest.raises(ShapeError, match="out has shape"):
+        fs.convolve(x, w, memory=4000, out=np.empty(3))
+    with pytest.raises(DtypeError, match="out has dtype"):
+        fs.convolve(x, w, memory=4000, out=np.empty(104, int))
+    with pytest.raises(ParameterError, match="do not go together"):
+        fs.convolve(x, w, memory=4000, nan="omit")
+    with pytest.raises(ParameterError, match="boundaries"):
+        fs.convolve(x, w, memory=4000, boundary="odd_mirror")
