@@ -186,3 +186,14 @@ def test_threads_do_not_change_the_bits_of_weight_gradients() -> None:
     x, dy = (rng.standard_normal((4, c, 40, 40)).astype(np.float32) for c in (16, 24))
     one, *others = (fs.nn.conv_weight_grad(dy, x, (24, 16, 3, 3), padding=1, threads=t) for t in (1, 2, 3))
     assert all(np.array_equal(one, other) for other in others)
+
+
+def test_a_filled_place_without_a_term_along_another_axis() -> None:
+    """One axis has a fill value outside x and the other nothing: where both are outside there is no term."""
+    x, w = np.array([[2.0]]), np.arange(1.0, 41.0).reshape(10, 2, 2)
+    boundary = ("constant", "zero")
+    wanted = [fs.convolve(x, taps, boundary=boundary, fill_value=3, method="numpy") for taps in w]
+    y = fs.convolve(
+        x[None], w, axes=(1, 2), boundary=boundary, fill_value=3, method="reduction"
+    )  # fmt: skip
+    assert np.array_equal(y, wanted)

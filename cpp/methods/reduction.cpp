@@ -41,7 +41,7 @@ extern const Method reduction_method{
     .transforms = false,
     .refuses = refuse,
     .steps = kReductionSteps,
-    .row = sum_of,
+    .row = part_of,
     .count = count,
     .estimate = estimate,
     .least = nullptr,

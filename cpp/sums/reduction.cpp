@@ -252,14 +252,21 @@ class WindowPacker {
   // n places, one phase apart.
   void pack_row(const ReductionAxis& axis, Index place, Index n, const std::byte* from, std::byte* to,
                 State state) const {
-    if (state != kFound) return blank(to, n, state);
+    if (state == kEmpty) return blank(to, n, state);
     const Index step = axis.grid * axis.phases, first = axis.position(place);
+    if (state == kFilled) return fill_row(axis, first, step, n, to);
     const Index begin = std::clamp<Index>(first < 0 ? (-first + step - 1) / step : 0, 0, n);
     const Index end = std::clamp<Index>(first < axis.n ? (axis.n - 1 - first) / step + 1 : 0, begin, n);
     for (Index i = 0; i < begin; ++i) edge(axis, first + i * step, from, to + i * r.bytes);
     if (end > begin)
       load(to + begin * r.bytes, from + (first + begin * step) * axis.x_stride, step * axis.x_stride, end - begin);
     for (Index i = end; i < n; ++i) edge(axis, first + i * step, from, to + i * r.bytes);
+  }
+
+  // The fill value, but for the places that have no term along this axis.
+  void fill_row(const ReductionAxis& axis, Index first, Index step, Index n, std::byte* to) const {
+    for (Index i = 0; i < n; ++i)
+      blank(to + i * r.bytes, 1, extend(first + i * step, axis.n, axis.boundary) == kGap ? kEmpty : kFilled);
   }
 
   void edge(const ReductionAxis& axis, Index position, const std::byte* from, std::byte* to) const {
