@@ -166,8 +166,6 @@ def test_large_enough_for_every_path(method: str, dtype: str, boundary: str) -> 
     w = rng.integers(0, 2, (1 if method in ("direct", "box") else 5, 1, 5, 4)).astype(dtype)
     if method == "separable" and "int" in dtype:
         pytest.skip("for real numbers only")
-    if method == "reduction":
-        pytest.skip("for few outputs: tests/test_gradients.py has them on every path")
     if method == "separable":
         w[:] = np.multiply.outer([1, 2, 0, 1, 1], [1, 1, 0, 2])
     if method == "box":
