@@ -125,7 +125,8 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: fs.convolve(X, W, method="magic"),
         ParameterError,
         "method='magic' is not known; "
-        "use one of 'auto', 'direct', 'gemm', 'winograd', 'separable', 'box', 'overlap', 'fft', 'numpy'",
+        "use one of 'auto', 'direct', 'gemm', 'winograd', 'reduction', 'separable', 'box', "
+        "'overlap', 'fft', 'numpy'",
     ),
     "method that does not apply": (
         lambda: fs.convolve(X, W, method="gemm"),
