@@ -132,7 +132,7 @@ BAD_CALLS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: fs.convolve(X, W, method="gemm"),
         ParameterError,
         "method='gemm' cannot do this: one output channel, nothing to share; "
-        "use one of 'direct', 'box', 'overlap', 'fft', 'numpy'",
+        "use one of 'direct', 'reduction', 'box', 'overlap', 'fft', 'numpy'",
     ),
     "unknown accuracy": (
         lambda: fs.convolve(X, W, accuracy="high"),

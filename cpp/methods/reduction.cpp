@@ -9,6 +9,8 @@ namespace {
 
 // Sums of one channel that are kept at once.
 constexpr Index kMostRows = 4096;
+// Bytes that any call may have.
+constexpr double kMostBytes = 64 << 20;
 
 Reduction reduction_of(const Question& q) { return make_reduction(q, q.x, q.y); }
 
@@ -20,7 +22,9 @@ std::string refuse(const Question& q) {
     rows *= slide.axis.y;
   }
   if (rows > kMostRows) return "more than 4096 outputs of a channel";
-  return "";
+  // Windows of wide dilations are mostly empty.
+  const double bytes = memory_of(q, reduction_of(q)).of(kUsualThreads);
+  return bytes > std::max(kMostBytes, 2 * q.array_bytes()) ? "its windows would take too much memory" : "";
 }
 
 Counts count(const Question& q, const std::vector<Index>&, Index) { return count_reduction(q, reduction_of(q)); }
