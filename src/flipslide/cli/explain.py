@@ -18,7 +18,7 @@ __all__ = ["command"]
 DEMOS = ("1d", "padding", "stride", "graph", "2d", "cs231n", "im2col", "functions")
 CHAPTERS = (
     "flip", "scatter", "compare", "matrix", "im2col", "col2im", "direct", "gemm", "separable", "box", "overlap", "fft",
-    "numpy", "winograd",
+    "numpy", "winograd", "reduction",
 )  # fmt: skip
 LANGUAGES = ("numpy", "scipy", "matlab", "pytorch", "jax", "c", "loops")
 #: What a layer has no use for, and what a demo has no use for.

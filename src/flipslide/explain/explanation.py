@@ -30,7 +30,7 @@ class Explanation(Shown):
         table() step(n) flip() scatter() compare()       steps, and three ways to look at them
         matrix() im2col() col2im()                       matrices
         direct() gemm() separable() box() overlap() fft()      how the engine computes it,
-        numpy() winograd()                               each in exact or plain arithmetic
+        numpy() winograd() reduction()                    each in exact or plain arithmetic
         code("numpy")                                    the call in other languages
         graph() grad(dy)                                 the computation graph, gradients
     """
@@ -137,6 +137,10 @@ class Explanation(Shown):
     def gemm(self) -> Chapter:
         """The product of matrices without the matrix: samples shared by all filters."""
         return self.chapter("gemm")
+
+    def reduction(self) -> Chapter:
+        """Many products for few outputs, in slices that are added in their order."""
+        return self.chapter("reduction")
 
     def separable(self) -> Chapter:
         """Taps that are a column times a row, applied axis by axis."""

@@ -22,6 +22,7 @@ from . import (
     matrix,
     numpy,
     overlap,
+    reduction,
     scatter,
     separable,
     winograd,
@@ -34,6 +35,7 @@ __all__ = ["ALGORITHMS", "CHAPTERS", "Chapter"]
 ALGORITHMS: dict[str, Callable[[Trace], Chapter]] = {
     "direct": direct.chapter,
     "gemm": gemm.chapter,
+    "reduction": reduction.chapter,
     "separable": separable.chapter,
     "box": box.chapter,
     "overlap": overlap.chapter,
