@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -72,7 +73,8 @@ def build(folder: Path, price: str, run: str) -> Path:
         "-DFLIPSLIDE_KERNEL_OPTIMIZATION=-O0",
     ]
     subprocess.run(["cmake", "-S", folder, "-B", folder / "build", *options], check=True, capture_output=True)
-    subprocess.run(["cmake", "--build", folder / "build", "--parallel"], check=True, capture_output=True)
+    build = ["cmake", "--build", folder / "build", "--parallel", str(os.cpu_count())]
+    subprocess.run(build, check=True, capture_output=True)
     return folder / "build"
 
 
