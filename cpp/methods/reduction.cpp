@@ -16,6 +16,7 @@ Reduction reduction_of(const Question& q) { return make_reduction(q, q.x, q.y); 
 
 std::string refuse(const Question& q) {
   if (q.types.is_complex) return "only for real numbers";
+  if (!(q.products > 0)) return "nothing to sum";
   Index rows = 1;
   for (const Slide& slide : q.slides) {
     if (slide.axis.up > 1) return "samples stand apart";
