@@ -11,9 +11,6 @@ namespace {
 std::string refuse(const Question& q) {
   if (q.sums_integers() || q.must_be_exact) return "it rounds, and integers are exact";
   if (q.types.is_complex) return "only for real numbers";
-  if (!same_bits(q.types.x, q.types.compute) || !same_bits(q.types.w, q.types.compute) ||
-      !same_bits(q.types.y, q.types.compute))
-    return "only for arrays of the type that is summed";
   const auto fits = [](const Slide& slide) { return slide.axis.w == 3 && slide.axis.dilation == 1; };
   if (q.slides.size() != 2 || !std::all_of(q.slides.begin(), q.slides.end(), fits)) return "only for 3 by 3 taps";
   if (!q.has_lattice()) return "strides other than 1";

@@ -424,7 +424,8 @@ class WinogradCall {
     for (int p = 0; p < kFsWinogradMagnitudes; ++p)
       most[p] = *std::max_element(largest + p * t_.lanes, largest + (p + 1) * t_.lanes);
     const Box box = all_of(tile);
-    if (unusual_exponent(most[0]) != 0) return redo(task, tile, box);
+    // Subnormal samples counted as zeros on the way in.
+    if (unusual_exponent(most[0]) != 0 || (most[0] == 0 && has_sample(task, tile))) return redo(task, tile, box);
     if (!c_.guards) return;
     const double limit = error_of(c_.n_in) * (sizeof(T) == 4 ? 0x1p-24 / 0x1p-17 : 0x1p-53 / 0x1p-44);
     const double least = limit * static_cast<double>(most[0]);
@@ -452,6 +453,13 @@ class WinogradCall {
         again.high[1] = std::max(again.high[1], box.low[1] + j + 1);
       }
     if (again.low[0] < again.high[0]) redo(task, tile, again);
+  }
+
+  bool has_sample(const Task& task, const TileRun& tile) const {
+    for (Index i = 0; i < t_.points; ++i)
+      for (Index j = 0; j < t_.points; ++j)
+        if (largest_at(task, tile, i, j) > 0) return true;
+    return false;
   }
 
   // Of all channels.

@@ -16,6 +16,8 @@
 
 #include "methods/methods.hpp"
 #include "fft/radices.hpp"
+#include "planner/counts.hpp"
+#include "planner/question.hpp"
 #include "taps/cache.hpp"
 
 #if defined(__aarch64__)
@@ -344,6 +346,27 @@ Trial shared_problem(Chance& chance, FsType type, FsCompute compute) {
   return problem;
 }
 
+// A layer of 3 x 3 taps, of more channels than a vector has lanes.
+Trial square_problem(Chance& chance, FsType type, FsCompute compute) {
+  Trial problem{};
+  problem.types = {type, type, type, compute, false, false};
+  problem.has_bias = chance.one_in(2);
+  problem.plain = chance.one_in(2);
+  add_loop(problem, chance.between(1, 3), true, false, true);
+  add_loop(problem, chance.between(1, 2), true, true, true);
+  add_loop(problem, chance.between(1, 20), false, true, true);
+  add_loop(problem, chance.between(1, 20), true, true, false);
+  for (int a = 0; a < 2; ++a) {
+    Axis axis = small_axis(chance);
+    axis.w = 3;
+    axis.y = chance.between(1, 11);
+    axis.stride = axis.up = 1;
+    axis.dilation = chance.one_in(2) ? 1 : -1;
+    add_axis(problem, axis);
+  }
+  return problem;
+}
+
 std::string describe(const Trial& problem) {
   std::string text = "types " + std::to_string(problem.types.x) + " " + std::to_string(problem.types.w) + " " +
                      std::to_string(problem.types.y) + (problem.types.is_complex ? " complex" : "") +
@@ -508,14 +531,21 @@ bool is_right(const Types& types, Number computed, const Sum& sum, long double a
   return std::abs(computed - sum.value) <= bound + allowed + std::ldexp(1.0L, -24) * (types.y == FS_T_F16);
 }
 
-// What a transform may add to that: three transforms' roundings of sum |w| times the norm of a tile.
-long double transform_error(const Trial& problem, const std::vector<Index>& tile) {
+// Whether a method's tiles are chosen among many: of others it lists the few there are.
+bool takes_any_tile(const Method& method) { return method.least != nullptr; }
+
+// What tiles may add to that: three transforms' roundings of sum |w| times the norm of a tile, or gamma sum |w| times
+// the largest sample.
+long double tile_error(const Trial& problem, const Method& method, const std::vector<Index>& tile) {
   if (tile.empty()) return 0;
   const auto largest = [&](FsType type) { return is_integer(type) ? 99.0L : problem.types.is_complex ? 1.5L : 1.0L; };
   long double taps = 1, points = 1;
   for (const Axis& axis : problem.spec.axes) taps *= static_cast<long double>(axis.w);
+  for (const Loop& loop : problem.spec.loops) taps *= static_cast<long double>(loop.y_dim < 0 ? loop.size : 1);
   for (const Index n : tile) points *= static_cast<long double>(n);
   const long double x = std::max(largest(problem.types.x), std::abs(problem.fill));
+  if (!takes_any_tile(method))
+    return method.gamma(Problem(problem.spec, problem.types, {}), tile) * taps * largest(problem.types.w) * x;
   const long double u = roundoff(problem.types.compute == FS_F32 ? FS_T_F32 : FS_T_F64);
   return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x *
          std::sqrt((problem.types.is_complex ? 2 : 1) * points);
@@ -555,7 +585,7 @@ int check_method(const Trial& problem, const Method& method, const Array& x, con
   const std::uint64_t most_reach = problem.x_shape[0] % 4 ? std::uint64_t(1) << 30 : 0;
   Convolution convolution(Problem(problem.spec, problem.types, make_fill(problem)), method, tile);
   if (convolution.rounds()) convolution.most_reach = most_reach;
-  const long double allowed = transform_error(problem, tile);
+  const long double allowed = tile_error(problem, method, tile);
   PackedTaps taps;
   convolution.pack(w.view(), taps, 3);
   const std::vector<std::byte> packed_bias = bias_bytes(problem, bias);
@@ -594,10 +624,19 @@ int check(Chance& chance, const Trial& problem) {
   const Array blank = random_array(chance, problem.y_shape, problem.types.y, problem);
   const std::vector<Number> bias = random_bias(chance, problem);
   int n_failed = 0;
-  const std::vector<Index> tile = random_tile(chance, problem);
-  for (const Method* method : methods())
-    if (method->separates == Separate::never && !(method->transforms && tile.empty()))
-      n_failed += check_method(problem, *method, x, w, blank, bias, method->transforms ? tile : std::vector<Index>());
+  const std::vector<Index> any = random_tile(chance, problem);
+  const Question question(Problem(problem.spec, problem.types, make_fill(problem)), is_integer(problem.types.y));
+  for (const Method* method : methods()) {
+    if (method->separates != Separate::never || !method->refuses(question).empty()) continue;
+    if (!method->transforms) {
+      n_failed += check_method(problem, *method, x, w, blank, bias);
+    } else if (!takes_any_tile(*method)) {
+      for (const Estimate& estimate : method->estimate(question, {}, 10))
+        n_failed += check_method(problem, *method, x, w, blank, bias, estimate.tile);
+    } else if (!any.empty()) {
+      n_failed += check_method(problem, *method, x, w, blank, bias, any);
+    }
+  }
   return n_failed;
 }
 
@@ -613,6 +652,9 @@ int main(int argc, char** argv) {
   };
   for (int i = 0; i < n_small; ++i) try_one(random_problem(chance, false));
   for (int i = 0; i < n_long; ++i) try_one(random_problem(chance, true));
+  for (int i = 0; i < n_long; ++i)
+    for (const auto& [type, compute] : {std::pair(FS_T_F16, FS_F32), {FS_T_F32, FS_F32}, {FS_T_F64, FS_F64}})
+      try_one(square_problem(chance, type, compute));
   if (argc <= 2) {
     try_one(shared_problem(chance, FS_T_F32, FS_F32));
     try_one(shared_problem(chance, FS_T_I64, FS_I64));
