@@ -90,5 +90,6 @@ inline Index extend(Index i, Index n, Boundary boundary) {
 }
 
 inline Index floor_div(Index a, Index b) { return a / b - (a % b < 0); }
+inline Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
 
 }  // namespace flipslide

@@ -17,8 +17,6 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
-
 // While it lives, numbers too small to be normal count as what they are: the largest of samples is one of them.
 class KeepDenormals {
 #if defined(__x86_64__)

@@ -16,7 +16,7 @@ ENDS = {"float32": (-126, 100), "float64": (-1022, 990)}
 
 
 def operands(method: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of usual size that the method takes: three filters for gemm, 3 × 3 for winograd, products for separable."""
+    """Numbers of usual size that the method takes: three filters for gemm, 3 × 3 taps for winograd, products."""
     if method == "gemm":
         return RNG.uniform(-1, 1, (1, 1, 70)).astype(dtype), RNG.uniform(-1, 1, (3, 1, 9)).astype(dtype)
     x = RNG.uniform(-1, 1, (60, 70)).astype(dtype)

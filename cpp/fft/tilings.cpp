@@ -12,8 +12,6 @@ namespace flipslide {
 
 namespace {
 
-// Bytes of a group of tiles that any call may have.
-constexpr double kMostBytes = 1 << 26;
 // Pieces of a tile that threads share.
 constexpr double kPieces = 64;
 // Sizes tried on one axis, and combinations tried on several: 450 random calls lost nothing by these, some up to 20 %
@@ -22,8 +20,6 @@ constexpr std::size_t kMostSingle = 10;
 constexpr double kMostListed = 600, kMoveLevels = 5;
 
 double as_double(Index n) { return static_cast<double>(n); }
-
-Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
 // Whether neighbours along the last axis are not neighbours in memory, as arrays usually lie.
 bool is_strided(const Spec& spec) {
@@ -303,7 +299,7 @@ class Cheapest {
   const PerStep& prices_;
   const std::size_t most_;
   const std::vector<Sizes> options_;
-  const double allowed_ = std::max(kMostBytes, 2 * s_.q.array_bytes());
+  const double allowed_ = s_.q.scratch_bytes();
   std::vector<Priced> found_;
 
   void list(int a, const Tiling& t) {

@@ -9,14 +9,11 @@ namespace {
 
 // Sums of one channel that are kept at once.
 constexpr Index kMostRows = 4096;
-// Bytes that any call may have.
-constexpr double kMostBytes = 64 << 20;
 
 Reduction reduction_of(const Question& q) { return make_reduction(q, q.x, q.y); }
 
 std::string refuse(const Question& q) {
   if (q.types.is_complex) return "only for real numbers";
-  if (!(q.products > 0)) return "nothing to sum";
   Index rows = 1;
   for (const Slide& slide : q.slides) {
     if (slide.axis.up > 1) return "samples stand apart";
@@ -24,8 +21,8 @@ std::string refuse(const Question& q) {
   }
   if (rows > kMostRows) return "more than 4096 outputs of a channel";
   // Windows of wide dilations are mostly empty.
-  const double bytes = memory_of(q, reduction_of(q)).of(kUsualThreads);
-  return bytes > std::max(kMostBytes, 2 * q.array_bytes()) ? "its windows would take too much memory" : "";
+  const bool fits = memory_of(q, reduction_of(q)).of(kUsualThreads) <= q.scratch_bytes();
+  return fits ? "" : "its windows would take too much memory";
 }
 
 Counts count(const Question& q, const std::vector<Index>&, Index) { return count_reduction(q, reduction_of(q)); }

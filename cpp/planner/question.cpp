@@ -77,6 +77,8 @@ Index Question::axes_with_taps() const {
   return std::count_if(slides.begin(), slides.end(), [](const Slide& slide) { return slide.axis.w > 1; });
 }
 
+double Question::scratch_bytes() const { return std::max(0x1p26, 2 * array_bytes()); }
+
 double Question::array_bytes() const {
   // Integers count as they are, which may be far less than as the doubles that are transformed.
   const Index sum_bytes = item_bytes();

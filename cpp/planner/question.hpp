@@ -47,6 +47,8 @@ class Question : public Problem {
   Index axes_with_taps() const;
   // Bytes of both inputs and the result.
   double array_bytes() const;
+  // Bytes that a method may take beside them: 64 MB, or twice as many as the arrays have.
+  double scratch_bytes() const;
 };
 
 }  // namespace flipslide

@@ -23,12 +23,10 @@ constexpr Index kTasks = 32;
 constexpr double kTaskProducts = 1e6;
 constexpr Index kSliceBytes = 8 << 20;
 
-Index blocks_of(Index n, Index block) { return (n + block - 1) / block; }
-
 // All blocks about as large, whole multiples of `unit`.
 Index even_block(Index n, Index most, Index unit) {
-  const Index each = blocks_of(n, blocks_of(n, most));
-  return blocks_of(each, unit) * unit;
+  const Index each = ceil_div(n, ceil_div(n, most));
+  return ceil_div(each, unit) * unit;
 }
 
 // ---------------------------------------------------------------------------- the plan
@@ -109,13 +107,13 @@ class Planner {
     if (r.n_terms > 0) size_windows();
     const Index place_bytes = r.n_terms > 0 ? r.plane_length() * r.window_inputs * r.bytes : 1;
     const Index fitting = r.is_in_place ? p.n_batch : std::max<Index>(1, kWindowBytes / place_bytes);
-    const Index wanted = std::min(blocks_of(kRowsPerTask, r.n_rows), fitting);
+    const Index wanted = std::min(ceil_div(kRowsPerTask, r.n_rows), fitting);
     r.batch_block = even_block(p.n_batch, wanted, 1);
-    r.n_channel_blocks = blocks_of(p.n_out, r.channel_block);
-    r.n_batch_blocks = blocks_of(p.n_batch, r.batch_block);
+    r.n_channel_blocks = ceil_div(p.n_out, r.channel_block);
+    r.n_batch_blocks = ceil_div(p.n_batch, r.batch_block);
     const Index fit_slices = kSliceBytes / std::max<Index>(1, r.n_blocks() * r.partial_length() * r.bytes);
     const auto worth = static_cast<Index>(p.products / kTaskProducts / static_cast<double>(r.n_blocks()));
-    const Index slices = std::min({blocks_of(kTasks, r.n_blocks()), fit_slices, worth, r.n_windows});
+    const Index slices = std::min({ceil_div(kTasks, r.n_blocks()), fit_slices, worth, r.n_windows});
     r.n_slices = std::max<Index>(1, slices);
   }
 
@@ -127,7 +125,7 @@ class Planner {
     const Index overhang = (first.outputs - 1) * first.output_step / first.term_step;
     r.window_terms = std::clamp<Index>(std::max(most / each, 2 * overhang), 1, first.terms);
     r.window_inputs = r.window_terms < first.terms ? 1 : std::clamp<Index>(most / r.plane_terms, 1, p.n_in);
-    r.n_windows = blocks_of(p.n_in, r.window_inputs) * r.windows_of_plane();
+    r.n_windows = ceil_div(p.n_in, r.window_inputs) * r.windows_of_plane();
   }
 };
 
@@ -577,7 +575,7 @@ double as_double(Index n) { return static_cast<double>(n); }
 
 // Products that fill whole vectors.
 double padded(double n, Index length, Index lanes) {
-  return length == 0 ? n : n * as_double(blocks_of(length, lanes) * lanes) / as_double(length);
+  return length == 0 ? n : n * as_double(ceil_div(length, lanes) * lanes) / as_double(length);
 }
 
 }  // namespace
@@ -591,10 +589,10 @@ Counts count_reduction(const Question& q, const Reduction& r) {
   const double blocks = as_double(r.n_channel_blocks * q.n_groups), batches = as_double(r.n_batch_blocks * q.n_groups);
   const double planes = as_double(q.n_in * q.n_batch * r.windows_of_plane()) * as_double(r.plane_length());
   const double rows = as_double(r.plane_terms / std::max<Index>(1, r.axes.back().terms) * q.n_in);
-  const double blocks_of_rows = as_double(blocks_of(q.n_batch * r.n_rows, 6));
+  const double blocks_of_rows = as_double(ceil_div(q.n_batch * r.n_rows, 6));
   counts.work[kTask] = tasks;
   counts.work[kRow] =
-      rows * blocks_of_rows * as_double(q.n_groups * blocks_of(q.n_out, r.is_outer ? 4 * r.kernel->lanes : 4));
+      rows * blocks_of_rows * as_double(q.n_groups * ceil_div(q.n_out, r.is_outer ? 4 * r.kernel->lanes : 4));
   counts.work[kCopied] = r.is_in_place ? 0 : planes * blocks;
   counts.work[kWoven] = as_double(r.n_terms * q.n_out) * (r.is_outer ? batches : as_double(q.n_groups));
   if (r.is_outer)

@@ -23,7 +23,7 @@ struct ReductionAxis {
   // Of some terms, in each phase, and in all.
   Index phase_length(Index n_terms) const {
     const Index places = (n_terms - 1) * term_step + (outputs - 1) * output_step + 1;
-    return (places + phases - 1) / phases;
+    return ceil_div(places, phases);
   }
   Index length(Index n_terms) const { return phases * phase_length(n_terms); }
 };
@@ -44,12 +44,10 @@ struct Reduction {
   Index n_windows = 0, n_slices = 1;          // a task sums a slice of the windows
   Index n_channel_blocks = 1, n_batch_blocks = 1;
 
-  Index windows_of_plane() const { return (axes[0].terms + window_terms - 1) / window_terms; }
+  Index windows_of_plane() const { return ceil_div(axes[0].terms, window_terms); }
   // Places of a window, of one input channel and element of the batch.
   Index plane_length() const;
-  Index pitch() const {
-    return is_outer ? (channel_block + kernel->lanes - 1) / kernel->lanes * kernel->lanes : channel_block;
-  }
+  Index pitch() const { return is_outer ? ceil_div(channel_block, kernel->lanes) * kernel->lanes : channel_block; }
   Index n_blocks() const { return problem->n_groups * n_channel_blocks * n_batch_blocks; }
   Index n_tasks() const { return n_blocks() * n_slices; }
   Index partial_length() const { return batch_block * n_rows * pitch(); }

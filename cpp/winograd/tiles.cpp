@@ -16,11 +16,8 @@ constexpr Index kLeastTiles = 42, kMostTiles = 112;
 // Fewer tasks leave threads idle. Output channels are shared first, as tasks then share no taps, but by tasks of no
 // fewer than kOutOfTask, as each transforms all input channels.
 constexpr Index kFewestTasks = 2, kOutOfTask = 128;
-constexpr double kMostBytes = 64 << 20;
 
 double as_double(Index n) { return static_cast<double>(n); }
-
-Index divide_up(Index n, Index by) { return (n + by - 1) / by; }
 
 }  // namespace
 
@@ -29,26 +26,26 @@ WinogradTiles::WinogradTiles(const Problem& p, Index points)
   const FsWinograd& w = p.isa.winograd[p.types.compute == FS_F64];
   lanes = w.lanes;
   bytes = kComputeBytes[p.types.compute];
-  in_groups = divide_up(p.n_in, lanes);
-  out_groups = divide_up(p.n_out, lanes);
+  in_groups = ceil_div(p.n_in, lanes);
+  out_groups = ceil_div(p.n_out, lanes);
   panel_groups = w.vectors;
   n_tiles = p.n_batch;
   for (int a = 0; a < 2; ++a) {
-    blocks[a] = divide_up(p.slides[static_cast<std::size_t>(a)].axis.y, outputs);
+    blocks[a] = ceil_div(p.slides[static_cast<std::size_t>(a)].axis.y, outputs);
     n_tiles *= blocks[a];
   }
   const Index per_tile = std::max<Index>(1, frequencies * (in_groups + out_groups) * lanes * bytes);
   const Index roomy = std::clamp<Index>(kTaskBytes / per_tile / w.rows * w.rows, kLeastTiles, kMostTiles);
-  const Index wanted = divide_up(kFewestTasks, std::max<Index>(1, p.n_groups));
+  const Index wanted = ceil_div(kFewestTasks, std::max<Index>(1, p.n_groups));
   n_out_tasks = n_tiles > roomy ? 1 : std::clamp<Index>(wanted, 1, std::max<Index>(1, p.n_out / kOutOfTask));
   // No fewer than fill a block of the product.
-  const Index shared = std::max<Index>(w.rows / 2, divide_up(n_tiles, divide_up(wanted, n_out_tasks)));
-  n_tile_tasks = std::max<Index>(1, divide_up(n_tiles, std::min(roomy, shared)));
+  const Index shared = std::max<Index>(w.rows / 2, ceil_div(n_tiles, ceil_div(wanted, n_out_tasks)));
+  n_tile_tasks = std::max<Index>(1, ceil_div(n_tiles, std::min(roomy, shared)));
   if (n_tile_tasks > 1) n_tile_tasks += n_tile_tasks % 2;  // two threads have as many each
-  tiles_per_task = std::max<Index>(1, divide_up(n_tiles, n_tile_tasks));
-  n_tile_tasks = divide_up(n_tiles, tiles_per_task);
-  out_groups_per_task = divide_up(divide_up(out_groups, n_out_tasks), panel_groups) * panel_groups;
-  n_out_tasks = divide_up(out_groups, std::max<Index>(1, out_groups_per_task));
+  tiles_per_task = std::max<Index>(1, ceil_div(n_tiles, n_tile_tasks));
+  n_tile_tasks = ceil_div(n_tiles, tiles_per_task);
+  out_groups_per_task = ceil_div(ceil_div(out_groups, n_out_tasks), panel_groups) * panel_groups;
+  n_out_tasks = ceil_div(out_groups, std::max<Index>(1, out_groups_per_task));
   n_tasks = p.n_groups * n_tile_tasks * n_out_tasks;
 }
 
@@ -92,7 +89,7 @@ std::vector<Estimate> rank_winograd(const Question& q, const PerStep& prices, in
     memory.shared = as_double(q.n_groups * t.u_size(q.n_in) * t.bytes);
     memory.scratch = as_double((t.v_size() + t.m_size()) * t.bytes);
     memory.holders = std::max<Index>(1, t.n_tasks);
-    if (memory.of(kUsualThreads) > std::max(kMostBytes, 2 * q.array_bytes())) continue;
+    if (memory.of(kUsualThreads) > q.scratch_bytes()) continue;
     found.push_back({count_winograd(q, {points, points}).priced(prices), memory, {points, points}});
   }
   std::stable_sort(found.begin(), found.end(), [](const Estimate& a, const Estimate& b) {
