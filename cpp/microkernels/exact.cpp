@@ -70,17 +70,6 @@ static void sum(const double* x, const double* w, int64_t n, struct FsExactSum* 
   to->error = error_of((double)(2 * n), t);
 }
 
-static void add(double* __restrict high, double* __restrict low, double* __restrict size, const double* __restrict x,
-                double w, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    double of_product, error;
-    const double product = multiply_exactly(x[i], w, &of_product);
-    high[i] = add_exactly(high[i], product, &error);
-    low[i] += error + of_product;
-    size[i] += magnitude(error) + magnitude(of_product);
-  }
-}
-
 static inline uint32_t bits_of(float a) {
   uint32_t bits;
   __builtin_memcpy(&bits, &a, sizeof(bits));
@@ -141,4 +130,4 @@ static void extent(const T* x, int64_t n, double* most, double* least) {
 }  // namespace
 
 extern "C" const struct FsExact FS_SYMBOL(exact) = {
-    {sum<false>, sum<true>}, add, round, extent<float, int32_t, 23>, extent<double, int64_t, 52>};
+    {sum<false>, sum<true>}, round, extent<float, int32_t, 23>, extent<double, int64_t, 52>};

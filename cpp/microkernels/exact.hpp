@@ -19,8 +19,6 @@ struct FsExact {
   // are in double precision; [1]: where they are rounded, by errors that are themselves exact as long as they are
   // normal numbers.
   void (*sum[2])(const double* x, const double* w, int64_t n, struct FsExactSum* sum);
-  // The sums of a row of outputs, one tap at a time: adds w·x[i] to output i, and to `size` the magnitudes of errors.
-  void (*add)(double* high, double* low, double* size, const double* x, double w, int64_t n);
   // Rounds n sums, each within `error` of the exact one, to floats. Lists those whose float is not certain, and
   // returns how many.
   int64_t (*round)(float* to, const double* from, double error, int64_t n, int64_t* uncertain);
