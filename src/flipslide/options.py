@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
-from .arrays import Array, freeze
+from .arrays import freeze
 from .errors import ParameterError
 from .spec import ConvSpec, Shape
 
@@ -21,7 +21,6 @@ __all__ = [
     "Rounding",
     "SignalOptions",
     "SignalWords",
-    "AllSignalWords",
     "frozen",
 ]
 
@@ -49,18 +48,6 @@ class SignalWords(TypedDict, total=False):
     overflow: Overflow
     rounding: Rounding | None
     threads: int | None
-
-
-class AllSignalWords(SignalWords, total=False):
-    """All of their keywords."""
-
-    dtype: Any
-    out: Array | None
-    nan: Literal["propagate", "omit", "zero", "raise"]
-    mask: Any
-    min_weight: float
-    memory: int | str | None
-    progress: Any
 
 
 class SignalOptions(NamedTuple):

@@ -41,7 +41,7 @@ from .execute import (
 from .extension import write_out, written_in
 from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
-from .options import AllSignalWords, Mode, Overflow, Rounding, SignalOptions, SignalWords, frozen
+from .options import Mode, Overflow, Rounding, SignalOptions, SignalWords, frozen
 from .plan import Plan, choose, forgetters
 from .spec import ConvSpec, Extension, Shape
 from .tuning import tune_plan
@@ -57,6 +57,13 @@ class RareWords(MissingWords, total=False):
 
     memory: int | str | None
     progress: Any
+
+
+class AllSignalWords(SignalWords, RareWords, total=False):
+    """All keywords of `convolve` and `correlate`."""
+
+    dtype: Any
+    out: Array | None
 
 
 @overload
@@ -198,26 +205,11 @@ def convolve(
     Oppenheim and Schafer, *Discrete-Time Signal Processing*, section 2.3.
     """
     if missing:
-        options = SignalOptions(
-            mode,
-            axes,
-            boundary,
-            fill_value,
-            center,
-            stride,
-            dilation,
-            method,
-            accuracy,
-            overflow,
-            dtype,
-            threads,
+        return _call_rarely(
+            False, x, w, out, missing,
+            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
             rounding, upsample,
         )  # fmt: skip
-        if missing.get("memory") is not None:
-            whole: Array = _sum_in_blocks(convolve, x, w, out, options, dict(missing))
-            return whole
-        present: Array = _sum_present(False, x, w, out, read_rules("convolve", missing), options)
-        return present
     return _convolve(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
@@ -225,7 +217,17 @@ def convolve(
     )  # fmt: skip
 
 
-def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, rare: dict[str, Any]) -> Any:
+def _call_rarely(correlated: bool, x: Any, w: Any, out: Any, rare: Any, *given: Any) -> Array:
+    """A call with one of the rare words."""
+    options, verb = SignalOptions(*given), "correlate" if correlated else "convolve"
+    if rare.get("memory") is not None:
+        y: Array = _sum_in_blocks(correlated, x, w, out, options, rare)
+    else:
+        y = _sum_present(correlated, x, w, out, read_rules(verb, rare), options)
+    return y
+
+
+def _sum_in_blocks(correlated: bool, x: Any, w: Any, out: Any, options: SignalOptions, rare: dict[str, Any]) -> Any:
     memory, progress = rare.pop("memory"), rare.pop("progress", False)
     if rare:
         raise ParameterError(
@@ -238,10 +240,10 @@ def _sum_in_blocks(verb: Any, x: Any, w: Any, out: Any, options: SignalOptions, 
     if not all(hasattr(x, name) for name in ("shape", "dtype", "__getitem__")):
         x = enter(x, "x")
     taps = enter(w, "w")
-    spec = frozen(options).spec(tuple(x.shape), taps.shape, verb is correlate)
+    spec = frozen(options).spec(tuple(x.shape), taps.shape, correlated)
     kept = ("stride", "dilation", "method", "accuracy", "overflow", "dtype", "threads", "rounding", "fill_value")
     words = {name: getattr(options, name) for name in kept}
-    return run_blocks(verb, x, taps, spec, memory, progress, out, words)
+    return run_blocks(correlate if correlated else convolve, x, taps, spec, memory, progress, out, words)
 
 
 @overload
@@ -291,26 +293,11 @@ def correlate(
     array([2, 3, 5])
     """
     if missing:
-        options = SignalOptions(
-            mode,
-            axes,
-            boundary,
-            fill_value,
-            center,
-            stride,
-            dilation,
-            method,
-            accuracy,
-            overflow,
-            dtype,
-            threads,
+        return _call_rarely(
+            True, x, w, out, missing,
+            mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
             rounding, upsample,
         )  # fmt: skip
-        if missing.get("memory") is not None:
-            whole: Array = _sum_in_blocks(correlate, x, w, out, options, dict(missing))
-            return whole
-        present: Array = _sum_present(True, x, w, out, read_rules("correlate", missing), options)
-        return present
     return _correlate(
         x, w, None, out,
         mode, axes, boundary, fill_value, center, stride, dilation, method, accuracy, overflow, dtype, threads,
@@ -479,7 +466,7 @@ class _Extend:
 
     def __call__(self, x: Array) -> Array:
         check_planned("x", x, self.shape, self.dtype)
-        return write_out(x.astype(self.wanted, copy=False), self.extensions)
+        return _extended(x, self.wanted, self.extensions)
 
 
 def output_shape(
@@ -561,9 +548,7 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
         return _sum_phases(correlated, x, w, out, options)
     dtypes, into = (x.dtype, w.dtype), out_dtype(out)
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
-    if extensions:
-        x = _extended(x, program, extensions)
-    result: Array = program(x, w, bias, out, n_threads)
+    result: Array = program(_extended(x, program.x_dtype, extensions), w, bias, out, n_threads)
     return result
 
 
@@ -578,8 +563,18 @@ def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> Co
     return None if extensions else program.core_call(x.dtype, w.dtype, n_threads)
 
 
-def _extended(x: Array, program: Program, extensions: tuple[Extension, ...]) -> Array:
-    return write_out(x.astype(program.x_dtype, copy=False), extensions)
+def _written_out(
+    spec: ConvSpec, numbers: Arithmetic, x_dtype: Any
+) -> tuple[ConvSpec, Arithmetic, tuple[Extension, ...]]:
+    """The sum that the engine does, in which numbers, and what is written around x before."""
+    extensions = spec.extensions
+    if not extensions:
+        return spec, numbers, ()
+    return spec.written_out(), numbers._replace(x=written_in(extensions, x_dtype, numbers)), extensions
+
+
+def _extended(x: Array, dtype: Any, extensions: tuple[Extension, ...]) -> Array:
+    return write_out(x.astype(dtype, copy=False), extensions) if extensions else x
 
 
 _convolve = remember(partial(_prepare, False), partial(_call, False), len(SignalOptions._fields))
@@ -635,14 +630,11 @@ class Phases(NamedTuple):
 
 
 def _sum_phases(correlated: bool, x: Array, w: Array, out: Any, options: SignalOptions) -> Array:
-    check_fill(options.fill_value)
-    fill_type: Any = type(options.fill_value)
-    options = options._replace(accuracy=read_accuracy(options.accuracy))
+    options, fill_type = _as_key(options)
     given = (x.shape, w.shape), (x.dtype, w.dtype), correlated, frozen(options), fill_type, out_dtype(out)
     made = _phases(*given)
     into = None if out is None else check_out(out, made.y_shape, made.numbers.result)
-    if made.extensions:
-        x = write_out(x.astype(made.numbers.x, copy=False), made.extensions)
+    x = _extended(x, made.numbers.x, made.extensions)
     y = np.zeros(made.y_shape, made.numbers.result)
     for program, w_index, y_index in made.phases if y.size else ():
         if program is not None:
@@ -661,9 +653,8 @@ def _phases(
     spec = options.spec(*shapes, correlated)
     numbers = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, numbers.y)
-    y_shape, extensions = spec.y_shape, spec.extensions
-    if extensions:
-        spec, numbers = spec.written_out(), numbers._replace(x=written_in(extensions, dtypes[0], numbers))
+    y_shape = spec.y_shape
+    spec, numbers, extensions = _written_out(spec, numbers, dtypes[0])
     how = numbers, read_threads(options.threads), options.method, options.accuracy
     phases = tuple(
         Phase(None if one is None else program_of(choose(one, *how)), w_index, y_index)
@@ -693,12 +684,16 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
     return convolve_present(total, x, w, options, rules, out)
 
 
+def _as_key(options: SignalOptions) -> tuple[SignalOptions, Any]:
+    """Options that mean the same anywhere, and the type of their fill value: see `_program`."""
+    check_fill(options.fill_value)
+    return options._replace(accuracy=read_accuracy(options.accuracy)), type(options.fill_value)
+
+
 def _program_for(
     correlated: bool, shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: SignalOptions, into: Any = None
 ) -> Prepared:
-    check_fill(options.fill_value)
-    options = options._replace(accuracy=read_accuracy(options.accuracy))
-    fill_type: Any = type(options.fill_value)
+    options, fill_type = _as_key(options)
     try:
         return _program(correlated, shapes, dtypes, fill_type, options, into)
     except TypeError as error:
@@ -728,10 +723,7 @@ def _program(
     _warn_of_another_axis(*shapes, options)
     arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
     check_fill_fits(spec.fill, arithmetic.y)
-    extensions = spec.extensions
-    if extensions:
-        spec = spec.written_out()
-        arithmetic = arithmetic._replace(x=written_in(extensions, dtypes[0], arithmetic))
+    spec, arithmetic, extensions = _written_out(spec, arithmetic, dtypes[0])
     plan = choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy)
     return Prepared(program_of(plan), count_threads(options.threads), extensions)
 
@@ -766,13 +758,11 @@ def _grads(correlated: bool, dy: Any, x: Any, w: Any, options: SignalOptions) ->
 
 def _grad_weight(spec: ConvSpec, dy: Array, x: Array, method: str, threads: int | None, accuracy: str) -> Array:
     """dw. Without outputs it is a sum of nothing, and there is no window to slide over x."""
-    numbers, extensions = arithmetic_of(x.dtype, dy.dtype), spec.extensions
+    numbers = arithmetic_of(x.dtype, dy.dtype)
     if not spec.n_outputs:
         return np.zeros(spec.w_shape, numbers.y)
-    if extensions:
-        numbers = numbers._replace(x=written_in(extensions, x.dtype, numbers))
-        spec, x = spec.written_out(), write_out(x.astype(numbers.x), extensions)
-    return run_spec(spec.grad_weight(), x, dy, method, threads, numbers, accuracy)
+    spec, numbers, extensions = _written_out(spec, numbers, x.dtype)
+    return run_spec(spec.grad_weight(), _extended(x, numbers.x, extensions), dy, method, threads, numbers, accuracy)
 
 
 def grad_input(
