@@ -6,11 +6,28 @@
 #include "dots.hpp"
 #include "stagger.hpp"
 #include "stencil.hpp"
-#include "tall.hpp"
 
 namespace {
 
 constexpr int kStripVectors = kShapes.strip_vectors, kComplexVectors = kShapes.complex_vectors;
+
+// Rows of outputs that a block takes, from `first` on; none: the rest are too few for one.
+struct Rows {
+  int64_t first, n;
+};
+
+// The next block of at most `most` rows from row r of n on. Sums may be made twice, unless they add to y: a last block
+// that begins among the rows of the one before costs less than several small ones. Two rows cost less by themselves.
+FS_INLINE Rows rows_of_block(int64_t r, int64_t n, int64_t most, bool may_repeat) {
+  while (most > n) most /= 2;
+  const int64_t left = n - r;
+  if (may_repeat && most >= kFewestRows && left < most && left > 2) {
+    while (most > 8 && most / 2 >= left) most /= 2;
+    return {n - most, most};
+  }
+  while (most > left) most /= 2;
+  return {r, most >= kFewestRows ? most : 0};
+}
 
 // Calls block(rows, x, y, n, accumulate, streams) for blocks of at most `most` rows of outputs, n vectors wide, and
 // sums what no block holds as plain runs.
@@ -20,21 +37,21 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
   // The last vector of a row may overlap the one before, unless it would add to y twice.
   const int64_t last = tile.length - lanes,
                 whole = tile.accumulate || last < 0 ? tile.length / lanes * lanes : tile.length;
-  const bool streams = tile.streams && !tile.accumulate && tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0;
+  const bool lines = tile.row_y * (int64_t)sizeof(T) % FS_VECTOR_BYTES == 0 && whole > lanes && !tile.accumulate;
+  const bool streams = tile.streams && !tile.accumulate && lines, may_repeat = !tile.accumulate && !tile.streams;
   const Strip<T> strip = strip_of<T, 1, 1>(tile, k);
   for (int64_t first = 0; first < tile.n_runs; first += tile.rows) {
     const FsRun* runs = tile.runs + first;
     int64_t r = 0;
-    while (const int64_t rows = rows_of_block(tile.rows - r, most)) {
-      const T* x = (const T*)tile.x + runs[r].x;
-      T* y = (T*)tile.y + k * tile.y_channel + runs[r].y;
-      // Vectors of y that are lines of the cache are written whole.
-      const int64_t shift = whole > lanes && !tile.accumulate ? until_aligned(y) : 0;
-      if (shift) block(rows, x, y, 1, false, false);
+    for (Rows rows; (rows = rows_of_block(r, tile.rows, whole ? most : 0, may_repeat)).n; r = rows.first + rows.n) {
+      const T* x = (const T*)tile.x + runs[rows.first].x;
+      T* y = (T*)tile.y + k * tile.y_channel + runs[rows.first].y;
+      // Vectors of y that are lines of the cache, in all rows, are written whole.
+      const int64_t shift = lines ? until_aligned(y) : 0;
+      if (shift) block(rows.n, x, y, 1, false, false);
       const int64_t n = whole > shift ? (whole - shift) / lanes : 0;
-      block(rows, x + shift, y + shift, n, tile.accumulate, streams);
-      if (shift + n * lanes < whole) block(rows, x + last, y + last, 1, tile.accumulate, false);
-      r += rows;
+      block(rows.n, x + shift, y + shift, n, tile.accumulate, streams);
+      if (shift + n * lanes < whole) block(rows.n, x + last, y + last, 1, tile.accumulate, false);
     }
     for (int64_t i = 0; i < tile.rows; ++i) {
       const int64_t from = i < r ? whole : 0;
@@ -47,9 +64,8 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
 template <class T>
 FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   const int64_t n_planes = tile.n_taps / (tile.tap_rows * tile.tap_columns);
-  const T* w = strip_of<T, 1, 1>(tile, k).w;
-  const Stencil<T> s{tile.row_x, tile.row_y,    tile.taps,        w,
-                     n_planes,   tile.tap_rows, tile.tap_columns, chunk_of(tile.tap_rows)};
+  Stencil<T> s{tile.row_x, tile.row_y, tile.taps, strip_of<T, 1, 1>(tile, k).w, n_planes, tile.tap_columns, 0, 0, 0};
+  s.set_rows_of_taps(tile.tap_rows);
   const T bias = bias_of<T>(tile, k);
   // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
   // they lie in the same set of the first level.
@@ -57,20 +73,6 @@ FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kShapes.stencil_rows_of_many;
   over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
     stencil<T>(rows, s, x, y, n, accumulate, streams, bias);
-  });
-}
-
-// The same for many rows of taps.
-template <class T>
-FS_NOINLINE static void tall_stencil_over_runs(const FsTile& tile, int64_t k) {
-  TallStencil<T> s;
-  relay_taps(s, tile, strip_of<T, 1, 1>(tile, k).w);
-  const T bias = bias_of<T>(tile, k);
-  over_blocks<T>(tile, k, kTallRows, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
-    if (rows == kTallRows)
-      tall_block<T, kTallRows>(s, x, y, n, accumulate, streams, bias);
-    else
-      tall_block<T, kTallRows / 2>(s, x, y, n, accumulate, streams, bias);
   });
 }
 
@@ -87,7 +89,7 @@ static void real_taps(const FsTile& tile) {
     if (tile.tap_rows == 1 || tile.rows < kFewestRows)
       runs_alone<T>(tile, k);
     else
-      is_tall(tile) ? tall_stencil_over_runs<T>(tile, k) : stencil_over_runs<T>(tile, k);
+      stencil_over_runs<T>(tile, k);
 }
 
 // Each load of x meets two taps: the load ports keep up without shared rows.

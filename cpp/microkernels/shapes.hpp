@@ -25,8 +25,6 @@ struct Shapes {
   int stagger_sums, stagger_vectors, stagger_taps;
   // Dots: sums of each kind of outputs, times kinds.
   int dot_sums;
-  // A tall stencil: rows of outputs. 0: taps cannot be operands of a multiply-add, and loading them costs more.
-  int tall_rows;
   // Products of transformed tiles: tiles and vectors of output channels. Live: tiles · vectors + vectors + 1.
   int winograd_tiles, winograd_vectors;
 
@@ -40,10 +38,10 @@ struct Shapes {
 };
 
 constexpr Shapes kAllShapes[] = {
-    {32, 64, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 4, 4, 2, 16, 8, 14, 2},  // AVX-512
-    {16, 32, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 3, 3, 4, 8, 8, 6, 2},       // AVX2
-    {16, 16, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 0, 3, 4, 8, 0, 6, 2},       // SSE
-    {32, 16, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 0, 4, 2, 8, 8, 14, 2},   // NEON
+    {32, 64, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 4, 4, 2, 16, 14, 2},  // AVX-512
+    {16, 32, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 3, 3, 4, 8, 6, 2},       // AVX2
+    {16, 16, 8, 8, 4, 8, 4, 4, {1, 3, 4, 8}, 0, 3, 4, 8, 6, 2},       // SSE
+    {32, 16, 16, 8, 8, 12, 8, 8, {3, 6, 8, 12}, 0, 4, 2, 8, 14, 2},   // NEON
 };
 
 constexpr bool all_fit() {

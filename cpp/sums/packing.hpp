@@ -65,14 +65,20 @@ inline void list_runs(const SumJob& job, const TileShape& shape, const Index* ex
           (job.s.axes[a].axis.start + job.s.axes[a].axis.stride * low[a]) * job.s.axes[a].x_stride / job.s.x_bytes();
     first_y += low[a] * job.s.axes[a].y_stride / job.s.y_bytes();
   }
-  for (Index number = 0;; ++number) {
+  const int rows = shape.n_outer - 1;  // the axis whose runs follow each other at one distance
+  const Index n_rows = rows < 0 ? 1 : extent[rows], parts = job.s.parts;
+  const auto y_step = [&](int a) { return write_in_place ? job.s.axes[a].y_stride / job.s.y_bytes() : 0; };
+  const Index row_x = rows < 0 ? 0 : shape.x_step[rows];
+  const Index row_y = write_in_place ? (rows < 0 ? 0 : y_step(rows)) : shape.run_pitch;
+  for (Index number = 0;; number += n_rows) {
     FsRun run{first, write_in_place ? first_y : number * shape.run_pitch};
-    for (int a = 0; a < shape.n_outer; ++a) {
+    for (int a = 0; a < rows; ++a) {
       run.x += m[a] * shape.x_step[a];
-      if (write_in_place) run.y += m[a] * job.s.axes[a].y_stride / job.s.y_bytes();
+      run.y += m[a] * y_step(a);
     }
-    job.work.runs.push_back({run.x * job.s.parts, run.y * job.s.parts});
-    int a = shape.n_outer;
+    for (Index r = 0; r < n_rows; ++r)
+      job.work.runs.push_back({(run.x + r * row_x) * parts, (run.y + r * row_y) * parts});
+    int a = rows;
     while (a-- > 0 && ++m[a] == extent[a]) m[a] = 0;
     if (a < 0) return;
   }

@@ -276,6 +276,12 @@ class Scheduler {
     s.pieces.push_back(piece);
   }
 
+  // Rows of outputs that share what they load are so many at once: all tiles but the last one have whole blocks.
+  Index whole_blocks(int a, Index extent, Index most) const {
+    if (!s.shares_rows || s.taps.go_axis_by_axis || a != s.n_axes - 2 || extent <= kRowsOfOutputs) return extent;
+    return std::min(most, (extent + kRowsOfOutputs - 1) / kRowsOfOutputs * kRowsOfOutputs);
+  }
+
   // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as its line buffer
   // may be.
   void choose_band(Piece& piece) const {
@@ -288,7 +294,7 @@ class Scheduler {
                            : a > along ? std::max({Index(1), 2 * over, room})
                                        : 1;
       const Index n = (most + wanted - 1) / wanted;
-      piece.extent[a] = (most + n - 1) / n;
+      piece.extent[a] = whole_blocks(a, (most + n - 1) / n, most);
       if (a > along) room /= piece.extent[a];
     }
   }
@@ -333,7 +339,7 @@ class Scheduler {
       piece.extent[a] = std::max<Index>(1, std::min(most, std::max(extent, least)));
       // Even tiles: a short last one would leave a thread with nothing to do.
       const Index n = (most + piece.extent[a] - 1) / piece.extent[a];
-      piece.extent[a] = (most + n - 1) / n;
+      piece.extent[a] = whole_blocks(a, (most + n - 1) / n, most);
       window *= (static_cast<double>(piece.extent[a] - 1) * step + over) / over;
       work *= static_cast<double>(piece.extent[a]);
     }
