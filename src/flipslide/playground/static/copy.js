@@ -1,6 +1,7 @@
 // The call on the page in other languages, as mathematics and as a drawing.
 
 import { flatten, numberText, shapeOf, sourceText, Fraction, Complex } from "./number.js";
+import { drawPicture } from "./picture.js";
 import { indexText, sumText } from "./words.js";
 
 const PAD_MODES = { zero: "constant", constant: "constant", edge: "edge", symmetric: "symmetric", mirror: "reflect", wrap: "wrap" };
@@ -106,7 +107,10 @@ function shell(trace) {
 
 // ------------------------------------------------------------------------- mathematics
 
-const tex = (text) => text.replaceAll("−", "-").replaceAll("·", " \\cdot ");
+const TEX = { "−": "-", "·": " \\cdot ", "∞": "\\infty", NaN: "\\mathrm{NaN}", nan: "\\mathrm{NaN}", inf: "\\infty" };
+const tex = (text) => text.replace(/−|·|∞|NaN|nan|inf/g, (sign) => TEX[sign]);
+// amsmath's matrices have ten columns where nothing else is said.
+const USUAL_COLUMNS = 10;
 
 function matrixTex(nested) {
   const rows = Array.isArray(nested[0]) ? nested : [nested];
@@ -118,38 +122,9 @@ function latex(trace) {
   const lines = trace.steps.map((step) => {
     return `y${indexText(step.y)} &= ${tex(sumText(step.terms) || "0")} = ${tex(numberText(step.value))}`;
   });
-  return `\\[ ${matrixTex(trace.x)} ${operator} ${matrixTex(trace.w)} = ${matrixTex(trace.y)} \\]\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}`;
+  const columns = Math.max(...[trace.x, trace.w, trace.y].map((nested) => shapeOf(nested).at(-1)));
+  const room = columns > USUAL_COLUMNS ? `\\setcounter{MaxMatrixCols}{${columns}}\n` : "";
+  return `${room}\\[ ${matrixTex(trace.x)} ${operator} ${matrixTex(trace.w)} = ${matrixTex(trace.y)} \\]\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}`;
 }
 
-// ----------------------------------------------------------------------------- drawing
-
-const INK = { x: ["#d3e8f7", "#00568c"], w: ["#fde8bb", "#855700"], y: ["#c9eee1", "#00664a"] };
-
-function rowSvg(values, name, top, left) {
-  const [fill, ink] = INK[name];
-  const cells = values.map((value, i) => `<rect x="${left + 44 * i}" y="${top}" width="44" height="36" fill="${fill}" stroke="${ink}"/><text x="${left + 44 * i + 22}" y="${top + 23}" text-anchor="middle">${numberText(value)}</text>`);
-  return `<text x="8" y="${top + 23}" fill="${ink}">${name}</text>${cells.join("")}`;
-}
-
-// Three arrays under each other, with the arithmetic of every output.
-function drawing(trace) {
-  const rows = (nested) => (Array.isArray(nested[0]) ? nested : [nested]);
-  let top = 8;
-  const parts = [];
-  for (const [name, nested] of [["x", trace.x], ["w", trace.w], ["y", trace.y]]) {
-    for (const line of rows(nested)) {
-      parts.push(rowSvg(line, name, top, 40));
-      top += 36;
-    }
-    top += 14;
-  }
-  const width = 48 + 44 * Math.max(...[trace.x, trace.w, trace.y].map((nested) => shapeOf(nested).at(-1)));
-  const lines = trace.steps.slice(0, 12).map((step, i) => `<text x="8" y="${top + 14 + 22 * i}">${lineOf(step)}</text>`);
-  const height = top + 22 * lines.length + 8;
-  const longest = Math.max(...trace.steps.slice(0, 12).map((step) => lineOf(step).length));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.max(width, 8.5 * longest + 16)} ${height}" font-family="sans-serif" font-size="15" fill="#1b1f24">${parts.join("")}${lines.join("")}</svg>`;
-}
-
-const lineOf = (step) => `y${indexText(step.y)} = ${sumText(step.terms) || "0"} = ${numberText(step.value)}`;
-
-export const COPIES = { flipslide, numpy, matlab, pytorch, shell, LaTeX: latex, SVG: drawing };
+export const COPIES = { flipslide, numpy, matlab, pytorch, shell, LaTeX: latex, SVG: (trace) => drawPicture(trace, trace.steps.length - 1) };

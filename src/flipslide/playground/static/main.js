@@ -3,19 +3,18 @@
 import { action, h, redraw } from "./dom.js";
 import { at, fold, mapNested, parse, shapeOf } from "./number.js";
 import { openFromPage } from "./engine.js";
-import { functionsRoom } from "./functions.js";
+import { SHAPE_NAMES, functionsRoom } from "./functions.js";
 import { layerRoom } from "./layer.js";
-import { planeRoom } from "./plane.js";
-import { soundRoom } from "./sound.js";
-import { wavesRoom } from "./waves.js";
+import { SHOWN_NAMES, planeRoom } from "./plane.js";
+import { PLACE_NAMES, SOUND_NAMES, soundRoom } from "./sound.js";
 import { quizRoom } from "./quiz.js";
 import { LEVEL_NAMES } from "./exercises.js";
 import { History, START, fromAddress, readRows, toAddress } from "./state.js";
 import { BOUNDARIES, MODES, TraceError, makeTrace } from "./trace.js";
 import { TABS, windowRoom } from "./window.js";
 
-const ROOMS = { window: ["Window", windowRoom], layer: ["Layer", layerRoom], plane: ["Picture", planeRoom], sound: ["Sound", soundRoom], waves: ["Waves", wavesRoom], functions: ["Functions", functionsRoom], exercises: ["Exercises", quizRoom] };
-const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES };
+const ROOMS = { window: ["Window", windowRoom], layer: ["Layer", layerRoom], plane: ["Picture", planeRoom], sound: ["Sound", soundRoom], functions: ["Functions", functionsRoom], exercises: ["Exercises", quizRoom] };
+const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES, shown: SHOWN_NAMES, sound: SOUND_NAMES, place: PLACE_NAMES, f: SHAPE_NAMES, g: SHAPE_NAMES };
 const PAUSE = 900;
 
 class App {
@@ -80,8 +79,11 @@ class App {
     }
   }
 
+  // Only a step that was asked for moves; what is typed stands where it is.
   go(m) {
+    this.moved = m !== this.state.at;
     this.change({ at: m });
+    this.moved = false;
   }
 
   undo(which) {
