@@ -599,11 +599,30 @@ def test_a_drawing_for_every_step_and_all_of_one_size() -> None:
         assert {str(value) for value in np.ravel(y)} <= set(last)
 
 
+LATEX = """
+const read = (nested) => number.mapNested(nested, number.parse);
+const write = ({ x, w, words }) => copy.COPIES.LaTeX(trace.makeTrace(read(x), read(w), words));
+console.log(JSON.stringify(given.map(write)));
+"""
+
+
 @needs_node
-def test_mathematics_has_room_for_every_column() -> None:
-    code = "console.log(JSON.stringify(copy.COPIES.LaTeX(trace.makeTrace(Array(given).fill(1n), [1n, 2n]))));"
-    assert "MaxMatrixCols" not in run_node(code, 10)
-    assert run_node(code, 40).startswith("\\setcounter{MaxMatrixCols}{40}")
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX")
+def test_mathematics_compiles(tmp_path: Path) -> None:
+    calls: list[Any] = [
+        {"x": ["1/3", "nan", "inf", "2-3i"], "w": ["-1/2", "i"], "words": {"mode": "full"}},
+        {"x": ["12"] * 60, "w": ["1", "-7", "3"], "words": {"stride": 2}},
+        {"x": [["1"] * 12] * 3, "w": [["1", "-2"]], "words": {"operation": "correlate"}},
+    ]
+    body = "\n\n".join(run_node(LATEX, calls))
+    file = tmp_path / "calls.tex"
+    file.write_text(
+        f"\\documentclass{{article}}\\usepackage{{amsmath}}\\begin{{document}}\n{body}\n\\end{{document}}\n"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", file.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout
+    assert "Overfull \\hbox" not in done.stdout
 
 
 # ------------------------------------------------------------------------------ the rooms

@@ -107,24 +107,34 @@ function shell(trace) {
 
 // ------------------------------------------------------------------------- mathematics
 
-const TEX = { "−": "-", "·": " \\cdot ", "∞": "\\infty", NaN: "\\mathrm{NaN}", nan: "\\mathrm{NaN}", inf: "\\infty" };
-const tex = (text) => text.replace(/−|·|∞|NaN|nan|inf/g, (sign) => TEX[sign]);
-// amsmath's matrices have ten columns where nothing else is said.
-const USUAL_COLUMNS = 10;
+const TEX = { "−": "-", "·": " \\cdot ", inf: "{\\infty}", nan: "\\mathrm{NaN}" };
+const tex = (text) => text.replace(/−|·|inf|nan/g, (sign) => TEX[sign]);
+const numbersTex = (values) => values.map((value) => tex(numberText(value)));
+// A row of more numbers is written so that a line can end behind each of them.
+const WIDEST = 60;
+// amsmath has no more where nothing else is said.
+const MOST_IN_A_MATRIX = 10;
 
-function matrixTex(nested) {
-  const rows = Array.isArray(nested[0]) ? nested : [nested];
-  return `\\begin{pmatrix} ${rows.map((row) => row.map((value) => tex(numberText(value))).join(" & ")).join(" \\\\ ")} \\end{pmatrix}`;
+const matrixTex = (rows) => `\\begin{pmatrix} ${rows.map((row) => numbersTex(row).join(" & ")).join(" \\\\ ")} \\end{pmatrix}`;
+const rowTex = (row) => `(${numbersTex(row).join(",\\allowbreak\\;")})`;
+
+// As one equation, or where a line is too short for it x, w and y one after the other.
+function callTex({ x, w, y }, operator) {
+  const arrays = [x, w, y].map((nested) => (Array.isArray(nested[0]) ? nested : [nested]));
+  const width = arrays.reduce((total, [row]) => total + 2 * row.length + numbersTex(row).join("").length, 0);
+  const columns = Math.max(...arrays.map(([row]) => row.length));
+  const room = columns > MOST_IN_A_MATRIX ? `\\setcounter{MaxMatrixCols}{${columns}}\n` : "";
+  const [left, middle, right] = arrays.map(matrixTex);
+  if (width <= WIDEST) return `${room}\\[ ${left} ${operator} ${middle} = ${right} \\]`;
+  const flat = (name, [row]) => `\\noindent $${name} = ${rowTex(row)}$`;
+  const lines = ["x", "w", "y"].map((name, i) => (arrays[0].length === 1 ? flat(name, arrays[i]) : `\\[ ${name} = ${matrixTex(arrays[i])} \\]`));
+  return room + lines.join("\n\n");
 }
 
 function latex(trace) {
   const operator = trace.operation === "convolve" ? "*" : "\\star";
-  const lines = trace.steps.map((step) => {
-    return `y${indexText(step.y)} &= ${tex(sumText(step.terms) || "0")} = ${tex(numberText(step.value))}`;
-  });
-  const columns = Math.max(...[trace.x, trace.w, trace.y].map((nested) => shapeOf(nested).at(-1)));
-  const room = columns > USUAL_COLUMNS ? `\\setcounter{MaxMatrixCols}{${columns}}\n` : "";
-  return `${room}\\[ ${matrixTex(trace.x)} ${operator} ${matrixTex(trace.w)} = ${matrixTex(trace.y)} \\]\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}`;
+  const lines = trace.steps.map((step) => `y${indexText(step.y)} &= ${tex(sumText(step.terms) || "0")} = ${tex(numberText(step.value))}`);
+  return `${callTex(trace, operator)}\n{\\allowdisplaybreaks\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}}`;
 }
 
 export const COPIES = { flipslide, numpy, matlab, pytorch, shell, LaTeX: latex, SVG: (trace) => drawPicture(trace, trace.steps.length - 1) };
