@@ -145,6 +145,7 @@ class App {
   draw() {
     redraw(this.nav, this.menu());
     redraw(this.root, ROOMS[this.state.room][1](this).flat(Infinity).filter(Boolean));
+    document.body.classList.toggle("bare", this.state.bare === 1);
     document.title = `${ROOMS[this.state.room][0]} · flipslide`;
   }
 
@@ -158,6 +159,13 @@ class App {
     ];
   }
 }
+
+// A page around this one may say which theme it has, and is told how much room is needed.
+const around = window.parent === window ? null : window.parent;
+addEventListener("message", ({ source, data }) => {
+  if (source === around && ["light", "dark"].includes(data?.theme)) document.documentElement.dataset.theme = data.theme;
+});
+if (around) new ResizeObserver(() => around.postMessage({ height: document.documentElement.offsetHeight }, "*")).observe(document.documentElement);
 
 const app = new App(document.querySelector("main"), document.querySelector("#menu"));
 addEventListener("hashchange", () => {

@@ -16,6 +16,8 @@ const LW = [
 
 export const START = {
   room: "window",
+  // 1 where the page stands in another one that shows this room only.
+  bare: 0,
   x: ["0", "1", "2", "3", "4"],
   w: ["1", "-1", "2"],
   operation: "convolve",
@@ -130,7 +132,7 @@ function fitsKernel({ kernel }) {
 // -------------------------------------------------------------------------------- undo
 
 // Where the window stands is not worth a step back.
-const PASSING = ["at", "lat", "tab", "view", "room", "time", "mix", "frequency", "circle"];
+const PASSING = ["at", "lat", "tab", "view", "room", "time", "mix", "frequency", "circle", "bare"];
 const lasting = (state) => JSON.stringify(Object.entries(state).filter(([name]) => !PASSING.includes(name)));
 
 export class History {

@@ -259,7 +259,7 @@ function learning(app) {
     { class: "learn" },
     h("h2", { class: "small" }, "Learn taps"),
     h("p", null, `Target: ${rowsText(target.map(parse))}. L = ½ Σ (y − target)² = ${loss.toPrecision(4)}. A step moves w against its gradient.`),
-    h("div", { class: "bar" }, action("Forget w", () => app.change({ w: mapNested(app.state.w, () => "0.0") })), action("One step", () => learn(app, 1)), action("100 steps", () => learn(app, 100)), action("No target", () => { app.losses = []; app.change({ target: null }); })),
+    h("div", { class: "bar" }, action("Forget w", () => app.change({ w: mapNested(app.state.w, () => "0.0") })), action("One step", () => learn(app, 1)), action("100 steps", () => learn(app, 100)), action("Put y − target into dy", () => app.change({ dy: flatten(trace.y).map((value, m) => sourceText(add(value, multiply(-1n, parse(target[m]))))) })), action("No target", () => { app.losses = []; app.change({ target: null }); })),
     app.losses?.length > 1 ? lossCurve(app.losses) : null,
   );
 }
