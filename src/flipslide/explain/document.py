@@ -26,7 +26,8 @@ from .sentences import (
     why_equal,
     window_name,
 )
-from .trace import Nested, Step, Term, Trace
+from ..graph.exact import Nested
+from .trace import Step, Term, Trace
 
 __all__ = ["answers_of", "find_step", "inputs_of", "legend_of", "make_document", "step_blocks", "step_table"]
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ..show.numbers import bracket, compact, index_text, join_sum, number_text, times_text
 from ..spec import Shape
-from .trace import Length, Nested, Step, Term, Trace
+from ..graph.exact import Nested
+from .trace import Length, Step, Term, Trace
 
 __all__ = [
     "by_channel",

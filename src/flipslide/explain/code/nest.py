@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from ...graph.exact import shape_of
 from .call import Call, nested_text, python_number
 from .python import array_lines
-
-__all__ = ["write_c", "write_loops"]
 
 
 class Syntax(NamedTuple):
@@ -79,7 +78,7 @@ PYTHON = Syntax("    ", lambda name, n: f"for {name} in range({n}):", "")
 
 def write_loops(call: Call) -> Iterator[str]:
     """The definition, with nothing left out."""
-    if any(isinstance(number, Fraction) for number in call.numbers()):
+    if any(isinstance(number, Fraction) for number in call.numbers):
         yield "from fractions import Fraction\n"
     yield from array_lines(call, "", "", _python_number)
     for rule in dict.fromkeys(call.boundary):
@@ -143,20 +142,17 @@ C = Syntax("  ", lambda name, n: f"for (long {name} = 0; {name} < {n}; ++{name})
 
 def write_c(call: Call) -> Iterator[str]:
     """A whole program that prints y: integers as long long, everything else as double."""
-    is_whole = all(isinstance(number, int) for number in call.numbers())
+    is_whole = all(isinstance(number, int) for number in call.numbers)
     kind = "double complex" if call.is_complex else "long long" if is_whole else "double"
     yield "#include <stdio.h>"
     if call.is_complex:
         yield "#include <complex.h>"
-    if any(isinstance(number, float) and not math.isfinite(number) for number in call.numbers()):
+    if any(isinstance(number, float) and not math.isfinite(number) for number in call.numbers):
         yield "#include <math.h>"
     yield ""
-    sizes, taps = tuple(axis.n for axis in call.axes), tuple(axis.taps for axis in call.axes)
-    lead = ((len(call.x),), (call.filters, call.channels)) if call.is_layer else ((), ())
-    shapes = (*lead[0], *sizes), (*lead[1], *taps), (len(call.bias or ()),)
-    for name, values, shape in zip("xwb", (call.x, call.w, call.bias), shapes, strict=True):
-        if values is not None:
-            yield f"static const {kind} {name}{''.join(f'[{n}]' for n in shape)} = {_braces(values)};"
+    for name, values in call.arrays():
+        sizes = "".join(f"[{n}]" for n in shape_of(values))
+        yield f"static const {kind} {name}{sizes} = {nested_text(values, _c_number, 0, '{}', 2)};"
     rules = [rule for rule in dict.fromkeys(call.boundary) if rule in C_RULES]
     if rules and rules != ["edge"]:
         yield "\nstatic long mod(long i, long n) { return (i % n + n) % n; }"
@@ -164,11 +160,6 @@ def write_c(call: Call) -> Iterator[str]:
     yield "\nint main(void) {"
     yield from ("  " + line for line in _nest(call, C, f"{kind} sum = {_start(call)};", _c_body(call), PRINTS[kind]))
     yield '  printf("\\n");\n  return 0;\n}'
-
-
-def _braces(nested: Any) -> str:
-    """An initialiser: nested lists, in braces."""
-    return nested_text(nested, _c_number, 0, "{}", 2)
 
 
 def _c_body(call: Call) -> Iterator[str]:

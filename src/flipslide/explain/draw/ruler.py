@@ -79,7 +79,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
 
 def draw_compare(traces: Sequence[Trace]) -> tuple[Frame, ...]:
     """Traces of one call in several modes, shortest first, each y under the ruler of the longest."""
-    if any(trace.ndim != 1 or trace.operation == "layer" or not trace.is_whole or not trace.steps for trace in traces):
+    if not traces or any(not trace.is_whole or not trace.steps for trace in traces):
         return ()
     low, high = (f(reach_of(trace)[0][end] for trace in traces) for end, f in enumerate((min, max)))
     if high - low > MAX_CELLS:
