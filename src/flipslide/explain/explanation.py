@@ -15,11 +15,9 @@ from ..show import Document, Frames, Shown
 from .chapters import CHAPTERS, Chapter
 from .code import Listing, write_code
 from .document import find_step, make_document, step_blocks, step_table
-from .draw import draw_step, is_drawable
+from .draw.steps import draw_step, is_drawable
 from .text import render_text
 from .trace import Trace
-
-__all__ = ["Explanation"]
 
 
 def _opens(name: str, words: str) -> Callable[[Explanation], Chapter]:

@@ -13,8 +13,6 @@ from ..errors import ParameterError
 from .document import Document, Frame, Grid, Grids, Heading, Text
 from .scene import COLOURS, Item, Label, Line, Rect, hatching, head_of, text_width, with_sentence
 
-__all__ = ["to_pdf", "write_pdf"]
-
 WIDTH, HEIGHT, MARGIN = 595.0, 842.0, 56.0
 LINE, CELL = 15.0, 26.0
 #: Of Helvetica at size 1, about: a line that is estimated too long is broken too early, and no harm done.

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...arrays import Array
-from ...show import Block, Text
+from ...show import Block, Text, grid_of
 from ...show.numbers import number_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
-from .chapter import Chapter, answer, beside, check_finite, grid_of, solve
+from .chapter import Chapter, answer, beside, check_finite, solve
 
 
 def blocks_of(x: Array, n: int) -> tuple[Array, Array]:

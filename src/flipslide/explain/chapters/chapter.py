@@ -8,7 +8,7 @@ from typing import Any
 from ...arrays import Array
 from ...errors import ParameterError
 from ...graph.exact import pack
-from ...show import Block, Cell, Document, Frame, Frames, Grid, Grids, Shown, Table, Text
+from ...show import Block, Document, Frame, Frames, Grid, Grids, Shown, Table, Text, grid_of
 from ...show.numbers import number_text
 from ..window import Window, is_finite
 
@@ -74,23 +74,6 @@ def history_table(caption: str, header: tuple[str, str, str], history: History) 
     ones, many, sums = zip(*history, strict=True)
     rows = zip(map(_text, ones), align_texts(many), align_texts(sums), strict=True)
     return Table(caption, header, tuple(rows), "rll")
-
-
-def grid_of(title: str, array: Any, role: str = "", blank: str = "·") -> Grid:
-    """A matrix, or a vector as one row; None is written as `blank` on the ground of the padding."""
-    return Grid(title, tuple(tuple(_cell(entry, role, blank) for entry in row) for row in as_rows(array)))
-
-
-def _cell(entry: Any, role: str, blank: str) -> Cell:
-    return Cell(blank, "padding") if entry is None else Cell(number_text(entry), role)
-
-
-def as_rows(array: Any) -> list[list[Any]]:
-    """The rows of a matrix; a vector is one row."""
-    if getattr(array, "ndim", None) is not None:
-        array = array.tolist()
-    rows = list(array)
-    return [list(row) for row in rows] if rows and isinstance(rows[0], list | tuple) else [rows]
 
 
 def result_grids(window: Window, y: Array, title: str = "y") -> Grids:

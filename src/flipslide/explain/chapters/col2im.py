@@ -8,12 +8,12 @@ import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import conjugate
-from ...show import Block, Formula, Grid, Grids, Text
+from ...show import Block, Formula, Grid, Grids, Text, grid_of
 from ...show.numbers import join_sum
-from ..draw import draw_col2im
+from ..draw.columns import draw_col2im
 from ..trace import Trace
 from ..window import Window, columns_of, dy_of, fill_zeros, indices, like_x, window_of, zeros
-from .chapter import Chapter, beside, grid_of, pictures, texts_of, written_down
+from .chapter import Chapter, beside, pictures, texts_of, written_down
 from .im2col import copies_of, rows_of
 
 

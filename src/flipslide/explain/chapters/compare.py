@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from ...arrays import Array
 from ...geometry import extend_index, layer_pads
 from ...graph.exact import pack, reverse
-from ...show import Block, Cell, Formula, Grid, Table, Text
+from ...show import Block, Cell, Formula, Grid, Table, Text, grid_of
 from ...show.numbers import number_text
-from ..draw import draw_compare
+from ..draw.ruler import draw_compare
 from ..trace import Length, Trace, make_trace
 from ..window import Window, dilate, full_sums, taps_of, window_of, zeros
-from .chapter import Chapter, beside, check_signal, grid_of, pictures, texts_of, written_down
+from .chapter import Chapter, beside, check_signal, pictures, texts_of, written_down
 
 
 class Same(NamedTuple):

@@ -11,12 +11,12 @@ import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import reverse
-from ...show import Block, Formula, Table, Text
+from ...show import Block, Formula, Table, Text, grid_of
 from ...show.numbers import is_complex
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
-from .chapter import Chapter, answer, beside, check_finite, grid_of, result_grids, solve
+from .chapter import Chapter, answer, beside, check_finite, result_grids, solve
 
 
 def transform(values: Sequence[complex], sign: int = -1) -> list[complex]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from ...arrays import Array
 from ...graph.exact import reverse
-from ...show import Block, Formula, Text
+from ...show import Block, Formula, Text, grid_of
 from ...show.numbers import index_text, number_text
-from ..draw import draw_flip
+from ..draw.steps import draw_flip
 from ..trace import Trace
 from ..window import taps_of, window_of
-from .chapter import Chapter, beside, check_signal, grid_of, pictures
+from .chapter import Chapter, beside, check_signal, pictures
 
 FORMULAS = {
     "convolve": ("y[n] = Σ_j w[j]·x[n − j]", "y[n] = \\sum_j w[j]\\,x[n-j]"),

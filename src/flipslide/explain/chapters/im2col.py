@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...arrays import Array
-from ...show import Block, Cell, Grid, Text
+from ...show import Block, Cell, Grid, Text, grid_of
 from ...show.numbers import index_text
-from ..draw import draw_im2col
+from ..draw.columns import draw_im2col
 from ..trace import Trace
 from ..window import Window, columns_of, indices, window_of
-from .chapter import Chapter, answer, beside, grid_of, pictures, result_grids, written_down
+from .chapter import Chapter, answer, beside, pictures, result_grids, written_down
 
 
 def rows_of(window: Window) -> Array:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...arrays import Array
-from ...show import Block, Formula, Text
-from ..draw import draw_matrix
+from ...show import Block, Formula, Text, grid_of
+from ..draw.matrix import draw_matrix
 from ..trace import Trace
 from ..window import Window, dy_of, like_x, matrix_of, window_of, zeros
-from .chapter import Chapter, answer, grid_of, pictures, result_grids, texts_of, written_down
+from .chapter import Chapter, answer, pictures, result_grids, texts_of, written_down
 
 
 def times(matrix: Array, x: list[Any]) -> Array:

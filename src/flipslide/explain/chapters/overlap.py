@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import Array
-from ...show import Block, Cell, Grid, Text
+from ...show import Block, Cell, Grid, Text, grid_of
 from ...show.numbers import index_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, every_output, fill_zeros, indices, widen, window_of, zeros
-from .chapter import Chapter, answer, beside, check_finite, grid_of, solve
+from .chapter import Chapter, answer, beside, check_finite, solve
 
 
 class Tile(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from ...arrays import Array
 from ...show import Block, Cell, Formula, Grid, Grids, Table, Text
 from ...show.numbers import index_text, number_text
-from ..draw import draw_scatter
+from ..draw.scatter import draw_scatter
 from ..trace import Trace
 from ..window import Stamp, Window, add_stamps, full_sums, kept_of, stamps_of, window_of
 from .chapter import Chapter, answer, check_signal, pictures, solve, texts_of, written_down

@@ -10,10 +10,10 @@ import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import thaw, whole_numbers
-from ...show import Block, Text
+from ...show import Block, Text, grid_of
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
-from .chapter import Chapter, answer, beside, check_finite, grid_of, solve
+from .chapter import Chapter, answer, beside, check_finite, solve
 
 #: Floats whose product is off by no more than this fraction of the largest tap count as a product.
 ROUNDING = 1e-12

@@ -22,11 +22,11 @@ import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import whole_numbers
-from ...show import Block, Formula, Text
+from ...show import Block, Formula, Text, grid_of
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, every_output, fill_zeros, indices, widen, window_of, zeros
-from .chapter import Chapter, answer, beside, check_finite, grid_of, solve, texts_of
+from .chapter import Chapter, answer, beside, check_finite, solve, texts_of
 
 #: Outputs of a tile along each axis, and the most taps of one; longer w is cut into pieces.
 TILE, MAX_TAPS = 2, 5

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
-from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
+from ...show.scene import text_width
 from ..trace import Length, Trace
 from .common import middle_of, reach_of, show
-
-__all__ = ["draw_compare", "draw_ruler"]
 
 MAX_CELLS, MAX_WINDOWS = 40, 24
 ROW = 24.0
