@@ -21,7 +21,7 @@ from .containers import Block, Chunk, flac_blocks, join_flac, join_riff, riff_ch
 from .content import Content, RangeError, ReadError, WriteError, check_size, fit, missing
 from .marks import Marks
 
-__all__ = ["decode", "encode_flac", "encode_wav", "quantize"]
+__all__ = ["Quantizer", "decode", "encode_flac", "encode_wav", "quantize"]
 
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOATS: dict[str, np.dtype[Any]] = {"FLOAT": np.dtype(np.float32), "DOUBLE": np.dtype(np.float64)}
@@ -110,34 +110,51 @@ def quantize(values: Array, subtype: str, policy: str) -> tuple[Array, str]:
     >>> quantize(np.array([0.5, 2.0]), "PCM_16", "clip")[0]
     array([0.5       , 0.99996948])
     """
-    if subtype in FLOATS:
-        fitted, lost = fit(values, FLOATS[subtype], policy)
-        return fitted.astype(np.float64), lost
-    _refuse_nan(values)
-    scale = float(2 ** (BITS[subtype] - 1)) if subtype in BITS else 1.0
-    whole = np.rint(values * scale) if subtype in BITS else values
-    top = scale - 1 if subtype in BITS else 1.0
-    return np.clip(whole, -scale, top) / scale, _too_loud(whole, -scale, top, scale, policy)
+    quantizer = Quantizer(subtype, policy)
+    return quantizer(values), quantizer.lost()
+
+
+class Quantizer:
+    """The same for samples that come in pieces; what was lost is told of all of them."""
+
+    def __init__(self, subtype: str, policy: str) -> None:
+        self._subtype, self.policy = subtype, policy
+        self._bits = BITS.get(subtype, 0)
+        self._scale = 2.0 ** (self._bits - 1) if self._bits else 1.0
+        self._top = self._scale - 1 if self._bits else 1.0
+        self._count, self._size, self._peak, self._lost = 0, 0, 0.0, ""
+
+    def __call__(self, values: Array) -> Array:
+        if self._subtype in FLOATS:
+            fitted, lost = fit(values, FLOATS[self._subtype], self.policy)
+            self._lost = lost or self._lost
+            return fitted.astype(np.float64)
+        _refuse_nan(values)
+        whole = np.rint(values * self._scale) if self._bits else values
+        self._count += int(np.count_nonzero((whole < -self._scale) | (whole > self._top)))
+        self._size += whole.size
+        self._peak = max(self._peak, float(np.max(np.abs(whole), initial=0)) / self._scale)
+        return np.clip(whole, -self._scale, self._top) / self._scale
+
+    def lost(self) -> str:
+        """How many samples exceeded full scale, and by how much; an error if that is not allowed."""
+        if not self._count:
+            return self._lost
+        peak = self._peak
+        level = f"peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB"
+        found = f"{self._count} of {self._size} samples exceed full scale ({level})"
+        if self.policy == "error":
+            raise RangeError(
+                f"{found}; multiply the kernel by {self._top / self._scale / peak:.3g} or less, or pass --normalize. "
+                "--range clip cuts them off, -o OUT.npy keeps them"
+            )
+        return f"{found} and were clipped"
 
 
 def _refuse_nan(values: Array) -> None:
     if np.isnan(values).any():
         count = int(np.isnan(values).sum())
         raise RangeError(f"{count} of {values.size} samples are NaN, which a sound cannot hold; -o OUT.npy keeps them")
-
-
-def _too_loud(whole: Array, low: float, top: float, scale: float, policy: str) -> str:
-    count = int(np.count_nonzero((whole < low) | (whole > top)))
-    if not count:
-        return ""
-    peak = float(np.max(np.abs(whole))) / scale
-    found = f"{count} of {whole.size} samples exceed full scale (peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB)"
-    if policy == "error":
-        raise RangeError(
-            f"{found}; multiply the kernel by {top / scale / peak:.3g} or less, or pass --normalize. "
-            "--range clip cuts them off, -o OUT.npy keeps them"
-        )
-    return f"{found} and were clipped"
 
 
 # -------------------------------------------------------------------------------- writing
