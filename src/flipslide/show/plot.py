@@ -9,11 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .canvas import Canvas, text_width
+from .canvas import Canvas
 from .numbers import minus
-from .scene import Label, Line, Path, Rect, Scene
-
-__all__ = ["Curve", "Panel", "draw_plot"]
+from .scene import Label, Line, Path, Rect, Scene, text_width
 
 Points = Sequence[tuple[float, float]]
 

@@ -20,8 +20,6 @@ from .scene import with_sentence
 from .svg import to_animated_svg, to_svg
 from .text import render_text, to_ascii
 
-__all__ = ["FORMATS", "Shown"]
-
 #: What `save` takes, by the ending of the file's name.
 FORMATS = ("txt", "md", "tex", "tikz", "svg", "html", "json", "pdf", "png", *ANIMATIONS)
 
