@@ -1,4 +1,4 @@
-"""The command line: `flipslide explain | shape | apply | doctor`.
+"""The command line: `flipslide explain | shape | apply | stream | …`.
 
 Data goes to stdout, everything else to stderr. A command's module is imported when the
 command is named, and what it computes with when it runs, so that `--help` costs no NumPy.

@@ -22,6 +22,7 @@ COMMANDS = {
     "play": "play",
     "worksheet": "worksheet",
     "apply": "apply",
+    "stream": "stream",
     "filter": "filter",
     "resample": "resample",
     "deconvolve": "deconvolve",

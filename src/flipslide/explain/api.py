@@ -8,8 +8,6 @@ from ..arrays import enter
 from .explanation import Explanation
 from .trace import make_layer_trace, make_trace
 
-__all__ = ["explain", "explain_layer"]
-
 
 def explain(
     x: Any,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,19 @@ from ..show import Document, Frames, Shown
 from .chapters import CHAPTERS, Chapter
 from .code import Listing, write_code
 from .document import find_step, make_document, step_blocks, step_table
-from .draw import draw_step, is_drawable
+from .draw.steps import draw_step, is_drawable
 from .text import render_text
 from .trace import Trace
 
-__all__ = ["Explanation"]
+
+def _opens(name: str, words: str) -> Callable[[Explanation], Chapter]:
+    """The method that opens a chapter, with its docstring."""
+
+    def method(self: Explanation) -> Chapter:
+        return self.chapter(name)
+
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Explanation.{name}", words
+    return method
 
 
 class Explanation(Shown):
@@ -106,65 +115,21 @@ class Explanation(Shown):
             raise unknown_word("chapter", name, CHAPTERS)
         return CHAPTERS[name](self.trace)
 
-    def flip(self) -> Chapter:
-        """The flip: what turns round, and why."""
-        return self.chapter("flip")
-
-    def scatter(self) -> Chapter:
-        """Every sample stamps a copy of w: the same sum from the side of x."""
-        return self.chapter("scatter")
-
-    def compare(self) -> Chapter:
-        """Full, same and valid on one ruler, boundaries, and whose "same" is which."""
-        return self.chapter("compare")
-
-    def matrix(self) -> Chapter:
-        """The call as a (Toeplitz) matrix times x, and its transpose times dy."""
-        return self.chapter("matrix")
-
-    def im2col(self) -> Chapter:
-        """Every window as a column, so that the call is one product of matrices."""
-        return self.chapter("im2col")
-
-    def col2im(self) -> Chapter:
-        """Columns added back onto x: coverage, and the gradient of x."""
-        return self.chapter("col2im")
-
-    def direct(self) -> Chapter:
-        """Outputs side by side in the lanes of a register, one tap after another."""
-        return self.chapter("direct")
-
-    def gemm(self) -> Chapter:
-        """The product of matrices without the matrix: samples shared by all filters."""
-        return self.chapter("gemm")
-
-    def reduction(self) -> Chapter:
-        """Many products for few outputs, in slices that are added in their order."""
-        return self.chapter("reduction")
-
-    def separable(self) -> Chapter:
-        """Taps that are a column times a row, applied axis by axis."""
-        return self.chapter("separable")
-
-    def box(self) -> Chapter:
-        """Taps that are all the same, as running sums."""
-        return self.chapter("box")
-
-    def overlap(self) -> Chapter:
-        """Tiles that overlap, a circular sum in each, the wrapped part thrown away."""
-        return self.chapter("overlap")
-
-    def fft(self) -> Chapter:
-        """Spectra multiplied: the circle, how it wraps, and the zeros that cure it."""
-        return self.chapter("fft")
-
-    def numpy(self) -> Chapter:
-        """Whole arrays, shifted, scaled and added."""
-        return self.chapter("numpy")
-
-    def winograd(self) -> Chapter:
-        """Fewer products for a few taps, exact in fractions."""
-        return self.chapter("winograd")
+    flip = _opens("flip", "The flip: what turns round, and why.")
+    scatter = _opens("scatter", "Every sample stamps a copy of w: the same sum from the side of x.")
+    compare = _opens("compare", 'Full, same and valid on one ruler, boundaries, and whose "same" is which.')
+    matrix = _opens("matrix", "The call as a (Toeplitz) matrix times x, and its transpose times dy.")
+    im2col = _opens("im2col", "Every window as a column, so that the call is one product of matrices.")
+    col2im = _opens("col2im", "Columns added back onto x: coverage, and the gradient of x.")
+    direct = _opens("direct", "Outputs side by side in the lanes of a register, one tap after another.")
+    gemm = _opens("gemm", "The product of matrices without the matrix: samples shared by all filters.")
+    reduction = _opens("reduction", "Many products for few outputs, in slices that are added in their order.")
+    separable = _opens("separable", "Taps that are a column times a row, applied axis by axis.")
+    box = _opens("box", "Taps that are all the same, as running sums.")
+    overlap = _opens("overlap", "Tiles that overlap, a circular sum in each, the wrapped part thrown away.")
+    fft = _opens("fft", "Spectra multiplied: the circle, how it wraps, and the zeros that cure it.")
+    numpy = _opens("numpy", "Whole arrays, shifted, scaled and added.")
+    winograd = _opens("winograd", "Fewer products for a few taps, exact in fractions.")
 
     # -------------------------------------------------------------------- code and graph
 

@@ -17,13 +17,10 @@ import numpy as np
 
 from ..arrays import Array, enter
 from ..errors import DtypeError, ParameterError, ShapeError, unknown_word
-from ..show import Document, Formula, Frame, Frames, Shown, Table, Text
-from ..show.document import Block
+from ..show import Block, Document, Formula, Frame, Frames, Shown, Table, Text
 from ..show.numbers import number_text
 from ..show.plot import Curve, Panel, draw_plot
 from ..signal import convolve
-
-__all__ = ["FUNCTIONS", "FunctionsReport", "Sampled", "explain_functions"]
 
 SCHEMA = "flipslide-functions/1"
 MAX_SAMPLES = 20_000

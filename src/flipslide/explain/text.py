@@ -16,8 +16,6 @@ from .document import answers_of, inputs_of, legend_of
 from .sentences import cell_text, products_of, window_name
 from .trace import Length, Trace
 
-__all__ = ["render_text"]
-
 Lines = list[str]
 
 

@@ -162,8 +162,8 @@ def graph(
     dx4 = w0·1 = 1
     """
     x, w = enter(x, "x"), enter(w, "w")
-    words = settings_of(mode, boundary, fill_value, center, stride, dilation)
-    spec = ConvSpec.of(x.shape, w.shape, axes=freeze(axes), correlate=correlates(operation), **words)
+    words = dict(axes=axes, boundary=boundary, fill_value=fill_value, center=center, stride=stride, dilation=dilation)
+    spec = ConvSpec.of(x.shape, w.shape, correlate=correlates(operation), **settings_of(mode, **words))
     spec.check_repeated("graph")
     _check_products(spec, "fs.convolve_grads")
     return Graph(spec, x, w, operation, mode)
@@ -217,9 +217,8 @@ def correlates(operation: str) -> bool:
     return OPERATIONS[operation]
 
 
-def settings_of(mode: str, boundary: Any, fill_value: Any, center: Any, stride: Any, dilation: Any) -> dict[str, Any]:
+def settings_of(mode: str, **words: Any) -> dict[str, Any]:
     """The keywords of `ConvSpec.of`, lists made tuples."""
-    words = {"boundary": boundary, "fill_value": fill_value, "center": center, "stride": stride, "dilation": dilation}
     return {"mode": mode, **{name: freeze(value) for name, value in words.items()}}
 
 

@@ -10,24 +10,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..show.canvas import Canvas, text_width
+from ..show.canvas import Canvas
 from ..show.numbers import number_text
-from ..show.scene import Label, Rect
+from ..show.scene import Label, Rect, text_width
 from .nodes import Node
-
-__all__ = [
-    "ELBOW",
-    "HEIGHT",
-    "INKS",
-    "PITCH",
-    "Cards",
-    "Point",
-    "State",
-    "draw_chip",
-    "draw_edge",
-    "draw_legend",
-    "ids",
-]
 
 HEIGHT, PITCH, ELBOW = 28, 42, 44
 INKS = {"x": "x-ink", "w": "w-ink", "b": "w-ink", "fill": "faint", "y": "y-ink", "L": "y-ink"}

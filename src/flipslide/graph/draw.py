@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..show import Frame, Scene
-from ..show.canvas import Canvas, lay_out, text_width
+from ..show.canvas import Canvas, lay_out
 from ..show.numbers import join_sum, number_text
-from ..show.scene import Label
+from ..show.scene import Label, text_width
 from .cards import ELBOW, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
-
-__all__ = ["draw_passes"]
 
 #: Between the products of one output and those of the next.
 GAP = 14

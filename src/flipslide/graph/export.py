@@ -8,8 +8,6 @@ from ..show.numbers import number_text
 from .computation import Computation
 from .nodes import Node
 
-__all__ = ["to_dot", "to_json", "to_mermaid"]
-
 SCHEMA = "flipslide-graph/1"
 _FILLS = {"x": "#d3e8f7", "w": "#fde8bb", "b": "#fde8bb", "y": "#c9eee1", "L": "#c9eee1"}
 

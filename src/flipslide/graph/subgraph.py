@@ -6,14 +6,13 @@ import math
 
 from ..errors import ParameterError
 from ..show import Document, Frame, Frames, Scene, Shown, Text
-from ..show.canvas import Canvas, lay_out, text_width
+from ..show.canvas import Canvas, lay_out
 from ..show.numbers import number_text
+from ..show.scene import text_width
 from .cards import ELBOW, HEIGHT, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
-
-__all__ = ["View", "draw_part"]
 
 #: More terms than this are drawn in columns.
 MAX_ROWS = 9

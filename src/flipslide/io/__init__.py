@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from flipslide.errors import FlipslideError
 
 from . import audio, image, table, tiff
-from .content import Content, RangeError, ReadError, WriteError, fit
+from .content import Content, Fitter, RangeError, ReadError, WriteError, fit
 from .marks import Marks
 from .marks import left_out as _left_out
+from .pieces import Lazy, can_write_pieces, open_pieces, write_pieces
 
 __all__ = [
-    "FORMATS", "Content", "Format", "Marks", "RangeError", "ReadError", "WriteError",
-    "check_writable", "decode", "encode", "extension_of", "fit", "left_out", "read", "sniff", "write",
+    "FORMATS", "Content", "Fitter", "Format", "Lazy", "Marks", "RangeError", "ReadError", "WriteError",
+    "can_write_pieces", "check_writable", "decode", "encode", "extension_of", "fit", "left_out", "open_part",
+    "open_pieces", "read", "sniff", "write", "write_pieces",
 ]  # fmt: skip
 
 
@@ -149,23 +151,37 @@ def write(path: str, data: bytes, *, force: bool = False, like: str | None = Non
 
     The file is as private as `like`, the one that it was made from.
     """
-    target = Path(path).resolve()  # through a link, to the file itself
+    with open_part(path, force=force, like=like) as part:
+        part.write(data)
+
+
+@contextmanager
+def open_part(path: str, *, force: bool = False, like: str | None = None) -> Iterator[BinaryIO]:
+    """A file under another name, which takes the place of `path` once all is written, and is gone after an error."""
     try:
+        target = Path(path).resolve()  # through a link, to the file itself
         if target.exists() and not force:
             raise WriteError(f"{path} exists; choose another name, or overwrite it with --force (-f)")
         # A device or a pipe is written to; a name that is or will be a file is replaced whole.
-        _replace(target, data, like) if target.is_file() or not target.exists() else target.write_bytes(data)
-    except WriteError:
+        is_file = target.is_file() or not target.exists()
+    except ValueError as error:
+        raise WriteError(f"{path}: {error}") from None
+    try:
+        with _replacing(target, like) if is_file else open(target, "wb") as part:
+            yield part
+    except FlipslideError:
         raise
-    except (OSError, ValueError) as error:
-        raise WriteError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise WriteError(f"{path}: {error.strerror or error}") from None
 
 
-def _replace(target: Path, data: bytes, like: str | None) -> None:
+@contextmanager
+def _replacing(target: Path, like: str | None) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(prefix=".flipslide-", dir=target.parent)
     try:
-        with open(handle, "wb") as part:
-            part.write(data)
+        os.close(handle)
+        with open(name, "w+b") as part:
+            yield part
         os.chmod(name, _mode_of(target, like))
         os.replace(name, target)
     finally:

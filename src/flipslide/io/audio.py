@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,7 +22,10 @@ from .containers import Block, Chunk, flac_blocks, join_flac, join_riff, riff_ch
 from .content import Content, RangeError, ReadError, WriteError, check_size, fit, missing
 from .marks import Marks
 
-__all__ = ["decode", "encode_flac", "encode_wav", "quantize"]
+__all__ = [
+    "Quantizer", "decode", "details_of", "encode_flac", "encode_wav", "flac_marks", "quantize", "soundfile_module",
+    "write_sound",
+]  # fmt: skip
 
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOATS: dict[str, np.dtype[Any]] = {"FLOAT": np.dtype(np.float32), "DOUBLE": np.dtype(np.float64)}
@@ -43,7 +47,7 @@ TAGS = ("title", "copyright", "artist", "comment", "date", "album", "license", "
 STREAMING = 0x7FFF0000
 
 
-def _soundfile() -> Any:
+def soundfile_module() -> Any:
     try:
         import soundfile
     except ImportError:
@@ -56,14 +60,18 @@ def _soundfile() -> Any:
 
 def decode(data: bytes) -> Content:
     """(time, channels) in units of full scale, with "rate" and "subtype" as the file says."""
-    soundfile, chunks = _soundfile(), riff_chunks(data)
-    _check_complete(chunks)
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
+    with soundfile_module().SoundFile(io.BytesIO(data)) as file:
         check_size(8 * file.frames * file.channels, len(data))
-        samples = _read(file)
-        tags = tuple((name, text) for name in TAGS if (text := getattr(file, name)))
-        details = {"rate": file.samplerate, "subtype": file.subtype, "marks": _marks(data, chunks, tags)}
-        return Content(samples, "audio", details | {"speakers": _speakers(chunks)})
+        return Content(_read(file), "audio", details_of(file, data))
+
+
+def details_of(file: Any, data: Any) -> dict[str, Any]:
+    """What the file says about its samples; an error where some are missing. `data` are its bytes."""
+    chunks = riff_chunks(data)
+    _check_complete(chunks)
+    tags = tuple((name, text) for name in TAGS if (text := getattr(file, name)))
+    details = {"rate": file.samplerate, "subtype": file.subtype, "marks": _marks(data, chunks, tags)}
+    return details | {"speakers": _speakers(chunks)}
 
 
 def _check_complete(chunks: list[Chunk]) -> None:
@@ -86,10 +94,10 @@ def _read(file: Any) -> Array:
 
 def _marks(data: bytes, chunks: list[Chunk], tags: tuple[tuple[str, str], ...]) -> Marks:
     if data[:4] == b"fLaC":
-        blocks = [block for block in flac_blocks(data)[0] if block.kind in FLAC_KEPT]
+        blocks = [Block(kind, bytes(piece)) for kind, piece in flac_blocks(data)[0] if kind in FLAC_KEPT]
         named = tuple(FLAC_KEPT[block.kind] for block in blocks if block.kind != 4)
         return Marks(tags=tags, native=("flac", named, blocks))
-    kept = [(chunk.name, chunk.data) for chunk in chunks if chunk.name in WAV_KEPT and not chunk.is_cut]
+    kept = [(chunk.name, bytes(chunk.data)) for chunk in chunks if chunk.name in WAV_KEPT and not chunk.is_cut]
     named = tuple(WAV_KEPT[name] for name, piece in kept if not piece.startswith(b"INFO"))
     return Marks(tags=tags, native=("wav", named, kept))
 
@@ -110,14 +118,45 @@ def quantize(values: Array, subtype: str, policy: str) -> tuple[Array, str]:
     >>> quantize(np.array([0.5, 2.0]), "PCM_16", "clip")[0]
     array([0.5       , 0.99996948])
     """
-    if subtype in FLOATS:
-        fitted, lost = fit(values, FLOATS[subtype], policy)
-        return fitted.astype(np.float64), lost
-    _refuse_nan(values)
-    scale = float(2 ** (BITS[subtype] - 1)) if subtype in BITS else 1.0
-    whole = np.rint(values * scale) if subtype in BITS else values
-    top = scale - 1 if subtype in BITS else 1.0
-    return np.clip(whole, -scale, top) / scale, _too_loud(whole, -scale, top, scale, policy)
+    quantizer = Quantizer(subtype, policy)
+    return quantizer(values), quantizer.lost()
+
+
+class Quantizer:
+    """The same for samples that come in pieces; what was lost is told of all of them."""
+
+    def __init__(self, subtype: str, policy: str) -> None:
+        self._subtype, self.policy = subtype, policy
+        self._bits = BITS.get(subtype, 0)
+        self._scale = 2.0 ** (self._bits - 1) if self._bits else 1.0
+        self._top = self._scale - 1 if self._bits else 1.0
+        self._count, self._size, self._peak, self._lost = 0, 0, 0.0, ""
+
+    def __call__(self, values: Array) -> Array:
+        if self._subtype in FLOATS:
+            fitted, lost = fit(values, FLOATS[self._subtype], self.policy)
+            self._lost = lost or self._lost
+            return fitted.astype(np.float64)
+        _refuse_nan(values)
+        whole = np.rint(values * self._scale) if self._bits else values
+        self._count += int(np.count_nonzero((whole < -self._scale) | (whole > self._top)))
+        self._size += whole.size
+        self._peak = max(self._peak, float(np.max(np.abs(whole), initial=0)) / self._scale)
+        return np.clip(whole, -self._scale, self._top) / self._scale
+
+    def lost(self) -> str:
+        """How many samples exceeded full scale, and by how much; an error if that is not allowed."""
+        if not self._count:
+            return self._lost
+        peak = self._peak
+        level = f"peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB"
+        found = f"{self._count} of {self._size} samples exceed full scale ({level})"
+        if self.policy == "error":
+            raise RangeError(
+                f"{found}; multiply the kernel by {self._top / self._scale / peak:.3g} or less, or pass --normalize. "
+                "--range clip cuts them off, -o OUT.npy keeps them"
+            )
+        return f"{found} and were clipped"
 
 
 def _refuse_nan(values: Array) -> None:
@@ -126,31 +165,21 @@ def _refuse_nan(values: Array) -> None:
         raise RangeError(f"{count} of {values.size} samples are NaN, which a sound cannot hold; -o OUT.npy keeps them")
 
 
-def _too_loud(whole: Array, low: float, top: float, scale: float, policy: str) -> str:
-    count = int(np.count_nonzero((whole < low) | (whole > top)))
-    if not count:
-        return ""
-    peak = float(np.max(np.abs(whole))) / scale
-    found = f"{count} of {whole.size} samples exceed full scale (peak {peak:.3g}, {20 * np.log10(peak):+.1f} dB)"
-    if policy == "error":
-        raise RangeError(
-            f"{found}; multiply the kernel by {top / scale / peak:.3g} or less, or pass --normalize. "
-            "--range clip cuts them off, -o OUT.npy keeps them"
-        )
-    return f"{found} and were clipped"
-
-
 # -------------------------------------------------------------------------------- writing
 
 
 def encode_wav(content: Content) -> bytes:
-    is_extensible = content.details.get("speakers") is not None
-    subtypes = _soundfile().available_subtypes("WAVEX")
-    data = _encode(content, "WAVEX" if is_extensible and content.details["subtype"] in subtypes else "WAV")
+    details = content.details
+    is_extensible = details.get("speakers") is not None
+    data = _encode(content, "WAVEX" if is_extensible and details["subtype"] in _wavex_subtypes() else "WAV")
     if is_extensible:
-        data = _with_speakers(data, content.details["speakers"])
-    marks = content.details.get("marks", Marks())
+        data = _with_speakers(data, details["speakers"])
+    marks = details.get("marks", Marks())
     return join_riff(data, marks.native[2]) if marks.native[0] == "wav" and marks.native[2] else data
+
+
+def _wavex_subtypes() -> Any:
+    return soundfile_module().available_subtypes("WAVEX")
 
 
 def _with_speakers(data: bytes, speakers: int) -> bytes:
@@ -163,27 +192,39 @@ def _with_speakers(data: bytes, speakers: int) -> bytes:
 
 def encode_flac(content: Content) -> bytes:
     data = _encode(content, "FLAC")
-    marks = content.details.get("marks", Marks())
-    blocks: list[Block] = marks.native[2] if marks.native[0] == "flac" else []
+    blocks = flac_marks(content)
     return join_flac(data, blocks) if blocks else data
 
 
+def flac_marks(content: Content) -> list[Block]:
+    """The metadata blocks of a FLAC that the content was read from."""
+    marks = content.details.get("marks", Marks())
+    blocks: list[Block] = marks.native[2] if marks.native[0] == "flac" else []
+    return blocks
+
+
 def _encode(content: Content, container: str) -> bytes:
-    soundfile = _soundfile()
+    stream = io.BytesIO()
+    write_sound(stream, content, container, content.array.shape[1], [content.array])
+    return stream.getvalue()
+
+
+def write_sound(stream: BinaryIO, content: Content, container: str, channels: int, pieces: Iterable[Array]) -> None:
+    """The pieces, put together, in one of libsndfile's containers."""
+    soundfile = soundfile_module()
     subtype, rate = content.details["subtype"], content.details["rate"]
     name = container.removesuffix("EX").lower()
     if not soundfile.check_format(container, subtype):
         raise WriteError(f".{name} cannot hold samples of subtype {subtype}; write to the source's format")
-    stream, channels = io.BytesIO(), content.array.shape[1]
     try:
         with soundfile.SoundFile(stream, "w", rate, channels, subtype, format=container) as file:
             _write_tags(file, content.details.get("marks", Marks()), name)
-            file.write(_as_stored(content.array, subtype))
+            for piece in pieces:
+                file.write(_as_stored(piece, subtype))
     except soundfile.LibsndfileError as error:
         raise WriteError(
             f".{name} cannot hold {channels} channels of {subtype} at {rate} samples a second: {error.error_string}"
         ) from None
-    return stream.getvalue()
 
 
 def _write_tags(file: Any, marks: Marks, name: str) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .document import Cell, Grid
-from .scene import Item, Label, Line, Motion, Rect, Scene, text_width
-
-__all__ = ["Canvas", "Sheet", "cell_width", "lay_out", "text_width"]
+from .scene import Item, Label, Line, Motion, Rect, Scene
 
 HEIGHT = 36
 MARGIN = 16

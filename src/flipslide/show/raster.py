@@ -10,6 +10,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,6 @@ from .document import Frame
 from .motion import check_speed, expand
 from .scene import Item, Scene, bounds_of, grow, with_sentence
 from .svg import LETTERS, draw_items, to_svg
-
-__all__ = ["ANIMATIONS", "to_animation", "to_png"]
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
@@ -79,7 +78,7 @@ def _paint(scenes: Sequence[Scene], theme: str, zoom: float, flat: bool) -> list
 
     With `flat` all have one palette: else each would get its own and the colours flicker.
     """
-    image = _pillow()
+    image = _need("PIL.Image")
     first = image.open(io.BytesIO(_rasterise(to_svg(scenes[0], theme), zoom))).convert("RGB")
     patches = _patches(scenes, theme, zoom)
     if flat:
@@ -103,7 +102,7 @@ def _patches(scenes: Sequence[Scene], theme: str, zoom: float) -> list[tuple[int
         for box in _changed(before, after, zoom):
             svg = _cut(after, placed, theme, box, zoom)
             if svg not in drawn:
-                drawn[svg] = _pillow().open(io.BytesIO(_rasterise(svg, 1))).convert("RGB")
+                drawn[svg] = _need("PIL.Image").open(io.BytesIO(_rasterise(svg, 1))).convert("RGB")
             found.append((n, box[:2], drawn[svg]))
     return found
 
@@ -181,29 +180,18 @@ def _fixed(theme: str) -> str:
 
 
 def _rasterise(svg: str, zoom: float) -> bytes:
-    resvg, roboto = _resvg()
+    resvg, roboto = _need("resvg_py"), _need("font_roboto")
     for sign, words in LACKING.items():
         svg = svg.replace(sign, words)
     fonts = [roboto.Roboto, roboto.RobotoBold]
     return bytes(resvg.svg_to_bytes(svg_string=svg, zoom=zoom, font_files=fonts, skip_system_fonts=True))
 
 
-def _resvg() -> tuple[Any, Any]:
+def _need(name: str) -> Any:
+    """A module of the extra."""
     try:
-        import font_roboto
-        import resvg_py
+        return import_module(name)
     except ImportError as error:
-        raise _missing(error) from error
-    return resvg_py, font_roboto
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise _missing(error) from error
-    return Image
-
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(f"pictures need {error.name}: pip install 'flipslide[pictures]'. SVG needs nothing more")
+        raise MissingExtraError(
+            f"pictures need {error.name}: pip install 'flipslide[pictures]'. SVG needs nothing more"
+        ) from error

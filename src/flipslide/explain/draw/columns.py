@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 from ...arrays import Array
 from ...show import Cell, Frame, Grid, Scene
-from ...show.canvas import Canvas, Sheet, cell_width, text_width
+from ...show.canvas import Canvas, Sheet, cell_width
 from ...show.numbers import index_text
+from ...show.scene import text_width
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, columns_of, indices, window_of, zeros
 from .common import plane_of, show
-
-__all__ = ["draw_col2im", "draw_im2col"]
 
 MAX_ROWS, MAX_COLUMNS, MAX_FILTERS = 36, 16, 4
 CELL, GAP, TOP = 26.0, 10.0, 48.0

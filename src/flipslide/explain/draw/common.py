@@ -9,8 +9,6 @@ from ...show.numbers import index_text, number_text
 from ..sentences import cell_text, step_sentence
 from ..trace import Step, Term, Trace
 
-__all__ = ["MAX_STEPS", "Pose", "middle_of", "numbers_in", "plane_of", "outside_text", "reach_of", "show"]
-
 #: The most frames of one series.
 MAX_STEPS = 80
 

@@ -8,14 +8,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ...show import Cell, Grid, Scene
-from ...show.canvas import Canvas, Sheet, cell_width, lay_out, text_width
+from ...show.canvas import Canvas, Sheet, cell_width, lay_out
 from ...show.numbers import index_text
-from ...show.scene import Motion
+from ...show.scene import Motion, text_width
 from ..trace import Step, Trace
 from ..window import Window, indices, window_of
 from .common import Pose, numbers_in, plane_of, show
-
-__all__ = ["draw_layer", "is_layer_drawable"]
 
 MAX_CHANNELS = 6
 HEIGHT, GAP, TOP = 28.0, 36.0, 62.0

@@ -5,14 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ...show import Cell, Scene
-from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
 from ...show.numbers import index_text
-from ...show.scene import Motion
+from ...show.scene import Motion, text_width
 from ..sentences import window_name
 from ..trace import Step, Trace
 from .common import Pose, middle_of, numbers_in, outside_text, reach_of, show
-
-__all__ = ["draw_line"]
 
 #: How far below x the other rows begin, in heights of a row.
 ROWS = {"x": 0.0, "w": 1.7, "products": 3.0, "y": 4.5}

@@ -12,8 +12,6 @@ from ..trace import Trace
 from ..window import matrix_of, window_of
 from .common import MAX_STEPS, show
 
-__all__ = ["draw_matrix"]
-
 MAX_ROWS, MAX_COLUMNS = 24, 28
 HEIGHT = 28.0
 

@@ -10,8 +10,6 @@ from ..sentences import window_name
 from ..trace import Trace
 from .common import Pose, numbers_in, outside_text, reach_of, show
 
-__all__ = ["draw_plane"]
-
 LEFT, TOP, GAP = 34.0, 60.0, 44.0
 #: More taps than this are not written into the cells that they meet.
 MAX_NOTES = 9

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
-from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
+from ...show.scene import text_width
 from ..trace import Length, Trace
 from .common import middle_of, reach_of, show
-
-__all__ = ["draw_compare", "draw_ruler"]
 
 MAX_CELLS, MAX_WINDOWS = 40, 24
 ROW = 24.0
@@ -79,7 +78,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
 
 def draw_compare(traces: Sequence[Trace]) -> tuple[Frame, ...]:
     """Traces of one call in several modes, shortest first, each y under the ruler of the longest."""
-    if any(trace.ndim != 1 or trace.operation == "layer" or not trace.is_whole or not trace.steps for trace in traces):
+    if not traces or any(not trace.is_whole or not trace.steps for trace in traces):
         return ()
     low, high = (f(reach_of(trace)[0][end] for trace in traces) for end, f in enumerate((min, max)))
     if high - low > MAX_CELLS:

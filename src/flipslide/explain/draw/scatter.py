@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...show import Cell, Frame, Grid, Scene
-from ...show.canvas import Canvas, Sheet, cell_width, text_width
+from ...show.canvas import Canvas, Sheet, cell_width
 from ...show.numbers import index_text, join_sum, number_text, times_text
+from ...show.scene import text_width
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Stamp, Window, add_stamps, indices, stamps_of, window_of
 from .common import MAX_STEPS, show
-
-__all__ = ["draw_scatter"]
 
 MAX_RULER = {1: 32, 2: 12}
 ROW = 34.0
