@@ -19,6 +19,7 @@ import flipslide as fs
 from flipslide.explain import trace
 from flipslide.graph import GraphEdge, GraphNode
 from flipslide.plan import METHODS
+from flipslide.playground.exercises import level_names
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -134,17 +135,25 @@ def test_every_chapter_ends_with_exercises_and_answers(page: str) -> None:
     assert len(re.findall(r"^:::\{answer\}", exercises, re.M)) == len(re.findall(r"^\*\*\d\.\*\*", exercises, re.M))
     for answer in re.findall(r"^:::\{answer\}\n(.*?)^:::$", exercises, re.M | re.S):
         assert any(block.language in executed.LANGUAGES for block in executed.blocks_of(answer)), answer
+    levels = re.findall(r"^```\{play\} #/exercises\?level=(\w+)&seed=\d+$", exercises, re.M)
+    assert levels
+    assert set(levels) <= set(level_names())
+
+
+def test_every_level_is_at_the_end_of_a_chapter() -> None:
+    learn = "".join(text for page, text in PAGES.items() if page.startswith("learn/"))
+    assert set(re.findall(r"#/exercises\?level=(\w+)", learn)) == set(level_names())
 
 
 GOLDEN = {
     "learn/1-flip": ["array([1, 3, 5])", "array([0, 1, 1, 3, 5, 2, 8])", "array([3, 5, 7])"],
     "learn/2-padding": ["array([1, 1, 3, 5, 2])", "array([ 0, 15,  5, -9,  7,  6,  7])", "array([15,  5, -9,"],
-    "learn/3-sizes": ["array([1, 3, 2])", "⌊4/3⌋ = 1", "(7,)\n", "(8,)\n"],
-    "learn/4-gradients": ["(9, 6, 3)", "(2, 1, 2, 0, 1)", "array([20, 14,  8])", "array([ 2,  3,  5, -1,  3])"],
-    "learn/5-plane": ["[11, 13, 10]", "[ 7, 14, 17]", "[11,  5,  6]", "[ 9, 17, 15]"],
-    "learn/6-layer": ["[ 1,  2,  9]", "[ 8, 12, 12]", "[ 7,  8, 11]", "[-2, -3, -5]", "**12**", "486", "56"],
-    "learn/7-im2col": ["(27, 9), (2, 27)", "243", "array([[[1, 2, 3, 2, 1]]])", "array([[[2, 1, 2, 0, 1]]])"],
-    "learn/8-uses": ["array([2., 9., 1., 3., 5.])", "array([0., 1., 1., 3., 5., 2., 8.])"],
+    "learn/4-sizes": ["array([1, 3, 2])", "⌊4/3⌋ = 1", "(7,)\n", "(8,)\n"],
+    "learn/5-gradients": ["(9, 6, 3)", "(2, 1, 2, 0, 1)", "array([20, 14,  8])", "array([ 2,  3,  5, -1,  3])"],
+    "learn/6-plane": ["[11, 13, 10]", "[ 7, 14, 17]", "[11,  5,  6]", "[ 9, 17, 15]"],
+    "learn/7-layer": ["[ 1,  2,  9]", "[ 8, 12, 12]", "[ 7,  8, 11]", "[-2, -3, -5]", "**12**", "486", "56"],
+    "learn/8-im2col": ["(27, 9), (2, 27)", "243", "array([[[1, 2, 3, 2, 1]]])", "array([[[2, 1, 2, 0, 1]]])"],
+    "learn/9-fft": ["array([2., 9., 1., 3., 5.])", "array([0., 1., 1., 3., 5., 2., 8.])"],
 }
 
 

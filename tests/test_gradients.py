@@ -8,15 +8,19 @@ the tolerance is a multiple of (the sides themselves may cancel to nearly nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import Call, calls, layers
 
 import flipslide as fs
+from flipslide import phases
 from flipslide.geometry import layer_axes
+from flipslide.spec import ConvSpec
 
 FLOATS = ("float32", "float64", "complex128")
 
@@ -197,3 +201,55 @@ def test_a_filled_place_without_a_term_along_another_axis() -> None:
         x[None], w, axes=(1, 2), boundary=boundary, fill_value=3, method="reduction"
     )  # fmt: skip
     assert np.array_equal(y, wanted)
+
+
+@pytest.fixture
+def every_phase(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Layers of any size go by phases."""
+    monkeypatch.setattr(phases, "_FEWEST_PRODUCTS", 0)
+    phases.layer_program.cache_clear()
+    yield
+    phases.layer_program.cache_clear()
+
+
+@pytest.mark.usefixtures("every_phase")
+@given(call=layers(("float32", "float64", "complex128")), stride=st.integers(2, 7))
+def test_input_grads_by_phases_are_the_whole_sum(call: Call, stride: int) -> None:
+    keywords = {**call.keywords, "stride": stride}
+    y = fs.nn.conv(call.x, call.w, **keywords)
+    dy = random_like(y.shape, y.dtype, 3)
+    by_phases = fs.nn.conv_input_grad(dy, call.w, call.x.shape, **keywords)
+    whole = fs.nn.conv_input_grad(dy, call.w, call.x.shape, **keywords, method="direct")
+    unit = np.finfo(y.dtype).eps
+    bound = fs.nn.conv_input_grad(np.abs(dy).astype(float), np.abs(call.w).astype(float), call.x.shape, **keywords)
+    assert np.all(np.abs(by_phases - whole) <= 8 * (call.w.size + 2) * unit * bound)
+    one = fs.nn.conv_input_grad(dy, call.w, call.x.shape, **keywords, threads=1)
+    np.testing.assert_array_equal(by_phases, one)
+
+
+@pytest.mark.usefixtures("every_phase")
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize(
+    ("taps", "stride", "dilation", "extra"), [(3, 2, 1, 1), (4, 2, 1, 0), (40, 16, 1, 3), (1, 3, 2, 2)]
+)
+def test_transposed_layers_by_phases_have_their_bias(
+    layout: Any, taps: int, stride: int, dilation: int, extra: int
+) -> None:
+    rng = np.random.default_rng(taps)
+    x, w, bias = rng.standard_normal((2, 4, 5, 6)), rng.standard_normal((4, 3, 2, taps)), rng.standard_normal(6)
+    given = np.moveaxis(x, 1, -1) if layout == "channels_last" else x
+    words: dict[str, Any] = {"stride": (2, stride), "dilation": (1, dilation), "output_padding": (0, extra)}
+    words |= {"groups": 2, "layout": layout}
+    y = fs.nn.conv_transpose(given, w, bias, **words)
+    whole = fs.nn.conv_transpose(given, w, bias, **words, method="direct")
+    np.testing.assert_allclose(y, whole, rtol=1e-12, atol=1e-12)
+    # A result that is also an input is written when everything is read.
+    out = np.empty_like(y)
+    assert fs.nn.conv_transpose(given, w, bias, **words, out=out) is out
+    np.testing.assert_array_equal(out, y)
+
+
+def test_phases_that_differ_in_their_taps_alone_are_channels_of_one_layer() -> None:
+    spec = ConvSpec.of_layer((1, 1, 4800), (8, 1, 400), stride=160).grad_input()
+    (axis,) = spec.axes
+    assert [run.width for run in phases.runs_of(axis)] == [80, 80]

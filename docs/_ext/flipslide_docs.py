@@ -4,8 +4,10 @@
     :hide:             … without the code
     :show: text, graph … of an explanation only the blocks of these kinds or names
     :plot: title       … a dict of signals, as curves on one axis
+    :listen: rate      … a dict of sounds with so many samples a second, to be played
     ```console         a command of flipslide and what it prints
     :::{answer}        what only shows when the reader asks for it
+    ```{play} address  a room of the page that can be touched
     ```{commands}      the command line, from click
 
 A block that fails ends the build. Nothing is fetched: formulas become MathML, drawings are
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import inspect
+import io
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -49,7 +52,7 @@ class RunDirective(SphinxDirective):
     """A fence that runs in the session of its page."""
 
     has_content = True
-    option_spec = {"hide": directives.flag, "show": directives.unchanged, "plot": directives.unchanged}  # noqa: RUF012
+    option_spec = {"hide": directives.flag} | dict.fromkeys(("show", "plot", "listen"), directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         code = "\n".join(self.content) + "\n"
@@ -75,6 +78,8 @@ class RunDirective(SphinxDirective):
             yield _raw(_shown_html(output.value, self.options.get("show", "")))
         elif "plot" in self.options:
             yield _raw(_plot_html(output.value, self.options["plot"]))
+        elif "listen" in self.options:
+            yield _raw(_sounds_html(output.value, int(self.options["listen"])))
         elif _is_pictures(output.value):
             yield _raw(_pictures_html(output.value))
         elif output.value is not None:
@@ -134,6 +139,43 @@ def _pictures_html(pictures: Mapping[str, np.ndarray]) -> str:
         image = f'<img src="data:image/png;base64,{data}" alt="{escape(name)}" width="{pixels.shape[1]}">'
         figures.append(f"<figure>{image}<figcaption>{escape(name)}</figcaption></figure>")
     return f'<div class="fs-pictures">{"".join(figures)}</div>\n'
+
+
+def _sounds_html(sounds: Mapping[str, np.ndarray], rate: int) -> str:
+    """Players with the names of the sounds; the loudest sample of each is a quarter of what could be."""
+    import soundfile
+
+    figures = []
+    for name, samples in sounds.items():
+        file = io.BytesIO()
+        soundfile.write(file, 0.25 * samples / np.abs(samples).max(), rate, format="WAV", subtype="PCM_16")
+        data = base64.b64encode(file.getvalue()).decode()
+        player = f'<audio controls preload="metadata" src="data:audio/wav;base64,{data}"></audio>'
+        figures.append(f"<figure><figcaption>{escape(name)}</figcaption>{player}</figure>")
+    return f'<div class="fs-sounds">{"".join(figures)}</div>\n'
+
+
+# ------------------------------------------------------------------------- what can be touched
+
+
+class PlayDirective(SphinxDirective):
+    """A room of the page, by its address in that page; the lines are the title of the frame."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        up = "../" * self.env.docname.count("/")
+        room, _, state = self.arguments[0].partition("?")
+        address = f"{up}_static/play.html{room}?bare=1{'&' * bool(state)}{state}"
+        whole = f"{up}_static/play.html{self.arguments[0]}"
+        title = escape(" ".join(self.content))
+        return [
+            _raw(
+                f'<iframe class="play" src="{escape(address)}" title="{title}" loading="lazy"></iframe>'
+                f'<p class="play-link"><a href="{escape(whole)}">{title}, on a page of its own</a></p>\n'
+            )
+        ]
 
 
 # -------------------------------------------------------------------------------- answers
@@ -277,6 +319,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for language in executed.LANGUAGES:
         app.add_directive(language, RunDirective)
     app.add_directive("answer", AnswerDirective)
+    app.add_directive("play", PlayDirective)
     app.add_directive("commands", CommandsDirective)
     app.add_node(answer, html=(_visit_answer, _depart_answer))
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math_block, None))
@@ -288,4 +331,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("pages.css")
     app.add_js_file("stepper.js", loading_method="defer")
     app.add_js_file("print.js", loading_method="defer")
+    app.add_js_file("frames.js", loading_method="defer")
     return {"parallel_read_safe": False, "parallel_write_safe": True}

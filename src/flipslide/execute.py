@@ -28,6 +28,7 @@ __all__ = [
     "check_planned",
     "count_threads",
     "instruction_sets",
+    "new_result",
     "outputs_redone",
     "program_of",
     "read_threads",
@@ -142,9 +143,7 @@ class Program:
         return CoreCall(self._runner, self.y_shape, self.y_dtype, self.plan.exchanged, n_threads, bias_dtype)
 
     def new_result(self) -> Array:
-        """Memory for the result: of a result that is gone, if it is large (cpp/arena.hpp)."""
-        fresh: Array = _core.new_result(self.y_shape, self.y_dtype)
-        return fresh
+        return new_result(self.y_shape, self.y_dtype)
 
     def _other(self) -> Program:
         """The direct sum, as the call was given: an infinite tap would spoil a whole spectrum.
@@ -154,6 +153,12 @@ class Program:
         if self._fallback is None:
             self._fallback = Program(self.plan.as_direct())
         return self._fallback
+
+
+def new_result(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Memory for a result: of a result that is gone, if it is large (cpp/arena.hpp)."""
+    fresh: Array = _core.new_result(shape, dtype)
+    return fresh
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,7 @@ from .execute import CoreCall, Program, bind, count_threads, program_of, read_th
 from .geometry import LayerAxis, ints_per_axis, layer_axes, read_shape, to_int
 from .im2col import col2im, im2col
 from .options import LayerOptions, Layout, Overflow, Rounding, frozen
+from .phases import Phases, layer_program
 from .plan import Plan, choose, forgetters
 from .pooling import avg_pool, avg_pool_grad, max_pool, max_pool_grad, max_pool_with_indices
 from .spec import ConvSpec, Shape, check_groups, check_layer
@@ -164,7 +165,8 @@ def conv_transpose(
         raise ShapeError(
             f"x has shape {x.shape}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
-    program = _program_of(spec, (x.dtype, w.dtype), options, out_dtype(out))
+    numbers = arithmetic_of(x.dtype, w.dtype, options.dtype, options.overflow, options.rounding, out_dtype(out))
+    program = layer_program(spec, numbers, read_threads(threads), options.method, options.accuracy)
     return _run_layer(program, channels, x, w, bias, channels.groups * w.shape[1], out, threads)
 
 
@@ -322,7 +324,7 @@ def _call(x: Any, w: Any, bias: Any, given: tuple[Any, ...], out: Any) -> Array:
 
 
 def _run_layer(
-    program: Program, channels: Channels, x: Array, w: Array, bias: Any, filters: int, out: Any, threads: Any
+    program: Program | Phases, channels: Channels, x: Array, w: Array, bias: Any, filters: int, out: Any, threads: Any
 ) -> Array:
     """A layer with `filters` output channels, on arrays whose channels are not split yet."""
     y_shape = channels.joined(program.y_shape)
@@ -459,8 +461,9 @@ def _transposed_spec(batch: int, axes: tuple[LayerAxis, ...], w_shape: Shape, op
 def _input_grad(spec: ConvSpec, dy: Array, w: Array, options: LayerOptions) -> Array:
     channels = Channels.of(options)
     split = _split_cotangent(dy, spec, channels)
-    how = options.method, options.threads, None, options.accuracy
-    dx = run_spec(spec.grad_input(), split, channels.split_taps(w), *how)
+    how = read_threads(options.threads), options.method, read_accuracy(options.accuracy)
+    program = layer_program(spec.grad_input(), arithmetic_of(dy.dtype, w.dtype), *how)
+    dx = program(split, channels.split_taps(w), None, None, options.threads or 0)
     return dx.reshape(channels.joined(dx.shape))
 
 

@@ -44,7 +44,7 @@ from .geometry import (
 )
 from .geometry import split_padding as split_padding
 
-__all__ = ["LAYOUTS", "Axis", "ConvSpec", "Extension", "Loop", "Shape", "check_groups", "check_layer"]
+__all__ = ["LAYOUTS", "Axis", "ConvSpec", "Extension", "Loop", "Shape", "check_groups", "check_layer", "loop_kind"]
 
 Shape = tuple[int, ...]
 

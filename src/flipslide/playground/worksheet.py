@@ -93,7 +93,8 @@ def _ask(number: int, question: Question) -> Iterator[Block]:
 
 def _answer(number: int, question: Question) -> Iterator[Block]:
     values = np.array(question.answer).reshape(_answer_shape(question))
-    yield Grids((_make_grid(f"{number}.  {_asked(question)}", values, "y"),))
+    yield Heading(f"{number}.")
+    yield Grids((_make_grid(_asked(question), values, "y"),))
     for mistake in question.mistakes:
         yield Text(f"{_number_row(mistake.values)}: {mistake.say}")
 

@@ -1,6 +1,7 @@
 // The call on the page in other languages, as mathematics and as a drawing.
 
 import { flatten, numberText, shapeOf, sourceText, Fraction, Complex } from "./number.js";
+import { drawPicture } from "./picture.js";
 import { indexText, sumText } from "./words.js";
 
 const PAD_MODES = { zero: "constant", constant: "constant", edge: "edge", symmetric: "symmetric", mirror: "reflect", wrap: "wrap" };
@@ -106,50 +107,34 @@ function shell(trace) {
 
 // ------------------------------------------------------------------------- mathematics
 
-const tex = (text) => text.replaceAll("−", "-").replaceAll("·", " \\cdot ");
+const TEX = { "−": "-", "·": " \\cdot ", inf: "{\\infty}", nan: "\\mathrm{NaN}" };
+const tex = (text) => text.replace(/−|·|inf|nan/g, (sign) => TEX[sign]);
+const numbersTex = (values) => values.map((value) => tex(numberText(value)));
+// A row of more numbers is written so that a line can end behind each of them.
+const WIDEST = 60;
+// amsmath has no more where nothing else is said.
+const MOST_IN_A_MATRIX = 10;
 
-function matrixTex(nested) {
-  const rows = Array.isArray(nested[0]) ? nested : [nested];
-  return `\\begin{pmatrix} ${rows.map((row) => row.map((value) => tex(numberText(value))).join(" & ")).join(" \\\\ ")} \\end{pmatrix}`;
+const matrixTex = (rows) => `\\begin{pmatrix} ${rows.map((row) => numbersTex(row).join(" & ")).join(" \\\\ ")} \\end{pmatrix}`;
+const rowTex = (row) => `(${numbersTex(row).join(",\\allowbreak\\;")})`;
+
+// As one equation, or where a line is too short for it x, w and y one after the other.
+function callTex({ x, w, y }, operator) {
+  const arrays = [x, w, y].map((nested) => (Array.isArray(nested[0]) ? nested : [nested]));
+  const width = arrays.reduce((total, [row]) => total + 2 * row.length + numbersTex(row).join("").length, 0);
+  const columns = Math.max(...arrays.map(([row]) => row.length));
+  const room = columns > MOST_IN_A_MATRIX ? `\\setcounter{MaxMatrixCols}{${columns}}\n` : "";
+  const [left, middle, right] = arrays.map(matrixTex);
+  if (width <= WIDEST) return `${room}\\[ ${left} ${operator} ${middle} = ${right} \\]`;
+  const flat = (name, [row]) => `\\noindent $${name} = ${rowTex(row)}$`;
+  const lines = ["x", "w", "y"].map((name, i) => (arrays[0].length === 1 ? flat(name, arrays[i]) : `\\[ ${name} = ${matrixTex(arrays[i])} \\]`));
+  return room + lines.join("\n\n");
 }
 
 function latex(trace) {
   const operator = trace.operation === "convolve" ? "*" : "\\star";
-  const lines = trace.steps.map((step) => {
-    return `y${indexText(step.y)} &= ${tex(sumText(step.terms) || "0")} = ${tex(numberText(step.value))}`;
-  });
-  return `\\[ ${matrixTex(trace.x)} ${operator} ${matrixTex(trace.w)} = ${matrixTex(trace.y)} \\]\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}`;
+  const lines = trace.steps.map((step) => `y${indexText(step.y)} &= ${tex(sumText(step.terms) || "0")} = ${tex(numberText(step.value))}`);
+  return `${callTex(trace, operator)}\n{\\allowdisplaybreaks\n\\begin{align*}\n${lines.join(" \\\\\n")}\n\\end{align*}}`;
 }
 
-// ----------------------------------------------------------------------------- drawing
-
-const INK = { x: ["#d3e8f7", "#00568c"], w: ["#fde8bb", "#855700"], y: ["#c9eee1", "#00664a"] };
-
-function rowSvg(values, name, top, left) {
-  const [fill, ink] = INK[name];
-  const cells = values.map((value, i) => `<rect x="${left + 44 * i}" y="${top}" width="44" height="36" fill="${fill}" stroke="${ink}"/><text x="${left + 44 * i + 22}" y="${top + 23}" text-anchor="middle">${numberText(value)}</text>`);
-  return `<text x="8" y="${top + 23}" fill="${ink}">${name}</text>${cells.join("")}`;
-}
-
-// Three arrays under each other, with the arithmetic of every output.
-function drawing(trace) {
-  const rows = (nested) => (Array.isArray(nested[0]) ? nested : [nested]);
-  let top = 8;
-  const parts = [];
-  for (const [name, nested] of [["x", trace.x], ["w", trace.w], ["y", trace.y]]) {
-    for (const line of rows(nested)) {
-      parts.push(rowSvg(line, name, top, 40));
-      top += 36;
-    }
-    top += 14;
-  }
-  const width = 48 + 44 * Math.max(...[trace.x, trace.w, trace.y].map((nested) => shapeOf(nested).at(-1)));
-  const lines = trace.steps.slice(0, 12).map((step, i) => `<text x="8" y="${top + 14 + 22 * i}">${lineOf(step)}</text>`);
-  const height = top + 22 * lines.length + 8;
-  const longest = Math.max(...trace.steps.slice(0, 12).map((step) => lineOf(step).length));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.max(width, 8.5 * longest + 16)} ${height}" font-family="sans-serif" font-size="15" fill="#1b1f24">${parts.join("")}${lines.join("")}</svg>`;
-}
-
-const lineOf = (step) => `y${indexText(step.y)} = ${sumText(step.terms) || "0"} = ${numberText(step.value)}`;
-
-export const COPIES = { flipslide, numpy, matlab, pytorch, shell, LaTeX: latex, SVG: drawing };
+export const COPIES = { flipslide, numpy, matlab, pytorch, shell, LaTeX: latex, SVG: (trace) => drawPicture(trace, trace.steps.length - 1) };

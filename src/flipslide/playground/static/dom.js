@@ -51,6 +51,9 @@ function refocus(root, { focus, selection }) {
   if (element && selection && element.matches("input[type=text]")) element.setSelectionRange(...selection);
 }
 
+// Where there is no room for a wide drawing.
+export const isNarrow = () => matchMedia("(max-width: 40rem)").matches;
+
 export const movesAllowed = () => !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 function tween(root, places) {
@@ -109,10 +112,10 @@ export const action = (label, run, attributes = {}) =>
 
 export function tabs(label, names, chosen, change) {
   const move = (event) => {
-    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!by) return;
+    const at = names.indexOf(chosen);
+    const next = { ArrowRight: names[(at + 1) % names.length], ArrowLeft: names.at(at - 1), Home: names[0], End: names.at(-1) }[event.key];
+    if (!next) return;
     event.preventDefault();
-    const next = names[(names.indexOf(chosen) + by + names.length) % names.length];
     change(next);
     document.querySelector(`[data-key="tab ${next}"]`)?.focus();
   };

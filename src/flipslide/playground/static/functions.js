@@ -3,6 +3,7 @@
 
 import { choice, field, h } from "./dom.js";
 import { Plot, span } from "./plot.js";
+import { START } from "./state.js";
 
 const REACH = 4;
 const STEP = 0.05;
@@ -21,6 +22,8 @@ const SHAPES = {
   "two pulses": (t) => (Math.abs(Math.abs(t) - 1) < 0.15 ? 1 : 0),
 };
 
+const DRAWN = "drawn";
+export const SHAPE_NAMES = [...Object.keys(SHAPES), DRAWN];
 export const sampled = (shape) => times.map(SHAPES[shape]);
 
 // ∫ f(τ)·g(t − τ) dτ by slices; outside of what is drawn both are 0.
@@ -39,8 +42,10 @@ function productOf(f, g, t) {
 }
 
 function stateOf(app) {
-  app.functions ??= { shapes: ["box from 0 to 1", "dying away"], f: sampled("box from 0 to 1"), g: sampled("dying away"), t: 0.5 };
-  return app.functions;
+  const { f, g, time } = app.state;
+  app.drawn ??= {};
+  const valuesOf = (name, shape) => (shape === DRAWN ? (app.drawn[name] ??= sampled(START[name])) : sampled(shape));
+  return { f: valuesOf("f", f), g: valuesOf("g", g), t: moments[Math.min(time, COUNT)] };
 }
 
 // Drawing: the pointer's place is a time and a height; what lies between two places is filled in.
@@ -57,15 +62,16 @@ function sketch(app, own, name, event) {
       if (k >= 0 && k < COUNT) own[name][k] = from[1] + share * (value - from[1]);
     }
     last = [i, value];
-    own.shapes[name === "f" ? 0 : 1] = "drawn";
+    app.drawn[name] = own[name];
     picture.replaceChildren(...curveOf(own[name], name).children);
   };
   const end = () => {
     removeEventListener("pointermove", put);
     removeEventListener("pointerup", end);
-    app.draw();
+    app.change({ [name]: DRAWN });
   };
   event.preventDefault();
+  own[name] = [...own[name]];
   put(event);
   addEventListener("pointermove", put);
   addEventListener("pointerup", end);
@@ -73,11 +79,9 @@ function sketch(app, own, name, event) {
 
 const curveOf = (values, name, extra) => new Plot(`${name}, to be drawn with the pointer`, [-REACH, REACH], [-0.5, 1.5], 320, 110).area(times, values, name === "f" ? "x" : "w").draw(extra);
 
-function editor(app, own, name, index) {
-  const chosen = own.shapes[index];
-  const options = [...Object.keys(SHAPES), ...(chosen === "drawn" ? ["drawn"] : [])];
-  const change = (shape) => { own.shapes[index] = shape; own[name] = shape === "drawn" ? own[name] : sampled(shape); app.draw(); };
-  return h("div", { class: "grow" }, choice(name, options, chosen, change), curveOf(own[name], name, { class: "plot sketch", onpointerdown: (event) => sketch(app, own, name, event) }));
+function editor(app, own, name) {
+  const options = SHAPE_NAMES.filter((shape) => shape !== DRAWN || app.drawn[name]);
+  return h("div", { class: "grow" }, choice(name, options, app.state[name], (shape) => app.change({ [name]: shape })), curveOf(own[name], name, { class: "plot sketch", onpointerdown: (event) => sketch(app, own, name, event) }));
 }
 
 export function functionsRoom(app) {
@@ -85,14 +89,14 @@ export function functionsRoom(app) {
   const { f, g, t } = own;
   const product = productOf(f, g, t);
   const result = moments.map((time) => areaAt(f, g, time));
-  const slider = h("input", { type: "range", class: "long", min: String(-REACH), max: String(REACH), step: String(STEP), key: "time", value: String(t), oninput: (event) => { own.t = Number(event.target.value); app.draw(); } });
+  const slider = h("input", { type: "range", class: "long", min: "0", max: String(COUNT), step: "1", key: "time", value: String(app.state.time), "aria-valuetext": `t = ${t.toFixed(2)}`, oninput: (event) => app.change({ time: Number(event.target.value) }) });
   const area = areaAt(f, g, t);
   const over = new Plot("f, g turned around and moved to t, and their product filled", [-REACH, REACH], span(f, g, product)).area(times, product, "y").curve(times, f, "x").curve(times, turned(g, t), "w").line(t, 0, t, 1, "axis").draw();
   const below = new Plot("The result, and its value at t", [-REACH, REACH], span(result)).curve(moments, result, "y").line(t, 0, t, area, "stem y").dot(t, area, "y", 6).draw();
   return [
     h("h1", null, "The area under a product"),
     h("p", null, "(f ∗ g)(t) = ∫ f(τ)·g(t − τ) dτ. Turn g around, move it to t, multiply, and the area under the product is the value at t. Choose f and g, or draw them with the pointer."),
-    h("div", { class: "grids" }, editor(app, own, "f", 0), editor(app, own, "g", 1)),
+    h("div", { class: "grids" }, editor(app, own, "f"), editor(app, own, "g")),
     field("t", slider),
     h("p", { class: "line", role: "status" }, `At t = ${t.toFixed(2).replace("-", "−")} the area is ${area.toFixed(3).replace("-", "−")}.`),
     over,

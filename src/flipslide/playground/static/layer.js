@@ -1,8 +1,9 @@
 // A layer of a network: several channels, several filters as deep as the input, a bias. As bricks
 // to see the whole, and flat to see every number.
 
-import { action, h, s, scroller, stepper, tabs } from "./dom.js";
+import { action, h, isNarrow, s, scroller, stepper, tabs } from "./dom.js";
 import { flatten, mapNested, numberText, parse, shapeOf } from "./number.js";
+import { Random } from "./random.js";
 import { grid, lighting, numberField, renumber } from "./stage.js";
 import { makeLayerTrace, TraceError } from "./trace.js";
 import { sentence, sizeText, sumText } from "./words.js";
@@ -10,9 +11,9 @@ import { sentence, sizeText, sumText } from "./words.js";
 const VIEWS = ["bricks", "flat"];
 
 function traceOf(app) {
-  const { lx, lw, lb, lstride, lpad } = app.state;
+  const { lx, lw, lb, lstride, lpad, ldilation } = app.state;
   try {
-    app.layer = makeLayerTrace(mapNested(lx, parse), mapNested(lw, parse), mapNested(lb, parse), { stride: Math.max(lstride, 1), padding: lpad });
+    app.layer = makeLayerTrace(mapNested(lx, parse), mapNested(lw, parse), mapNested(lb, parse), { stride: Math.max(lstride, 1), padding: lpad, dilation: Math.max(ldilation, 1) });
     app.layerError = null;
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;
@@ -76,6 +77,7 @@ function flat(app, trace, step) {
 
 const CELL = 26;
 const SHIFT = 15;
+const LABEL = 112;
 
 // One slice of a brick: a grid whose front corner is shifted by its depth.
 function slice(rows, [left, top], depth, kind, marked, front) {
@@ -104,34 +106,87 @@ function label(x, y, text) {
   return s("text", { x, y, class: "brick-label" }, text);
 }
 
+// Where the bricks stand: x, the filters and y in a row, or under each other where the window is narrow.
+function placesOf(trace, [height, width]) {
+  const depth = trace.x.length * SHIFT;
+  const [tall, broad] = trace.lengths.map((length) => length.taps * CELL);
+  const [yTall, yBroad] = trace.lengths.map((length) => length.outputs * CELL);
+  const top = 26 + depth;
+  const filters = trace.w.length;
+  if (isNarrow()) {
+    const across = (f, wide) => 6 + f * Math.max(wide + 14, LABEL);
+    const wTop = top + height + depth + 40;
+    const yTop = wTop + tall + 56;
+    const size = [Math.max(width + depth + 16, across(filters, broad + depth), across(filters, yBroad)), yTop + yTall + 10];
+    return { x: [6, top], w: (f) => [across(f, broad + depth), wTop], y: (f) => [across(f, yBroad), yTop], size };
+  }
+  const wLeft = 20 + width + depth + 70;
+  const yLeft = wLeft + broad + depth + 90;
+  const gap = Math.max(tall + depth, yTall) + 40;
+  const size = [yLeft + Math.max(yBroad, LABEL) + 20, Math.max(top + height, top + (filters - 1) * gap + Math.max(tall, yTall)) + 16];
+  return { x: [20, top], w: (f) => [wLeft, top + f * gap], y: (f) => [yLeft, top + f * gap], size };
+}
+
+// The light that falls from one rectangle on the next: the window on its filter, the filter on its number.
+function beam([left, top, width, height], [toLeft, toTop, toWidth, toHeight]) {
+  const points = isNarrow()
+    ? [[left, top + height], [left + width, top + height], [toLeft + toWidth, toTop], [toLeft, toTop]]
+    : [[left + width, top], [toLeft, toTop], [toLeft, toTop + toHeight], [left + width, top + height]];
+  return s("polygon", { class: "beam", points: points.map((point) => point.join(",")).join(" ") });
+}
+
 function bricks(app, trace, step) {
   const { lengths } = trace;
   const x = trace.x.map((plane) => padded(plane, lengths));
-  const [height, width] = [x[0].length * CELL, x[0][0].length * CELL];
-  const depth = trace.x.length * SHIFT;
-  const corner = [step.terms[0].position[1] + lengths[0].before, step.terms[0].position[2] + lengths[1].before];
-  const inWindow = (r, c) => r >= corner[0] && r < corner[0] + lengths[0].span && c >= corner[1] && c < corner[1] + lengths[1].span;
-  const xPlace = [20, 40 + depth];
-  const wLeft = xPlace[0] + width + depth + 70;
-  const tapsHeight = lengths[0].taps * CELL;
-  const gap = tapsHeight + depth + 46;
-  const wPlace = (f) => [wLeft, 40 + depth + f * gap];
-  const yLeft = wLeft + lengths[1].taps * CELL + depth + 90;
-  const yShape = lengths.map((length) => length.outputs);
-  const yPlane = (f) => trace.y[f];
-  const yPlace = (f) => [yLeft, 40 + depth + f * gap];
-  const target = yPlace(step.y[0]);
-  const end = [target[0] + step.y[2] * CELL, target[1] + step.y[1] * CELL + CELL / 2];
-  const start = [xPlace[0] + (corner[1] + lengths[1].span) * CELL, xPlace[1] + (corner[0] + lengths[0].span / 2) * CELL];
-  const mine = wPlace(step.y[0]);
-  const via = [mine[0], mine[1] + tapsHeight / 2];
-  const filters = trace.w.flatMap((planes, f) => [label(wLeft, wPlace(f)[1] - depth - 6, `filter ${f}, bias ${trace.bias ? numberText(trace.bias[f]) : 0}`), ...brick(planes, wPlace(f), f === step.y[0] ? "w chosen" : "w")]);
-  const outputs = trace.w.flatMap((_, f) => [label(yLeft, yPlace(f)[1] - 6, `y, filter ${f}`), ...slice(yPlane(f), yPlace(f), 0, "y", (r, c) => f === step.y[0] && r === step.y[1] && c === step.y[2], true)]);
-  const total = [yLeft + Math.max(yShape[1] * CELL, 90) + 20, Math.max(xPlace[1] + height, wPlace(trace.w.length - 1)[1] + Math.max(tapsHeight, yShape[0] * CELL)) + 24];
-  const lines = [s("path", { class: "edge lit", d: `M${start.join(" ")}L${via.join(" ")}` }), s("path", { class: "edge lit", d: `M${via[0] + lengths[1].taps * CELL} ${via[1]}L${end.join(" ")}` })];
-  const drawn = s("svg", { class: "bricks", viewBox: `0 0 ${total.join(" ")}`, role: "img", "aria-label": `The input, ${trace.x.length} channels deep; ${trace.w.length} filters, each as deep; and one plane of y for each filter` }, label(xPlace[0], 20, "x with its padding"), brick(x, xPlace, "x", inWindow), filters, outputs, lines);
+  const place = placesOf(trace, [x[0].length * CELL, x[0][0].length * CELL]);
+  const corner = lengths.map((length, axis) => step.terms[0].position[axis + 1] + length.before);
+  const isRead = (i, axis) => i >= corner[axis] && i < corner[axis] + lengths[axis].span && (i - corner[axis]) % lengths[axis].dilation === 0;
+  const [filter, row, column] = step.y;
+  const spans = lengths.map((length) => length.span * CELL);
+  const over = [place.x[0] + corner[1] * CELL, place.x[1] + corner[0] * CELL, spans[1], spans[0]];
+  const mine = [...place.w(filter), lengths[1].taps * CELL, lengths[0].taps * CELL];
+  const target = [place.y(filter)[0] + column * CELL, place.y(filter)[1] + row * CELL, CELL, CELL];
+  const above = trace.x.length * SHIFT - SHIFT + 8;
+  const filters = trace.w.flatMap((planes, f) => [label(place.w(f)[0], place.w(f)[1] - above, `filter ${f}, bias ${trace.bias ? numberText(trace.bias[f]) : 0}`), ...brick(planes, place.w(f), f === filter ? "w chosen" : "w")]);
+  const outputs = trace.w.flatMap((_, f) => [label(place.y(f)[0], place.y(f)[1] - 6, `y, filter ${f}`), ...slice(trace.y[f], place.y(f), 0, "y", (r, c) => f === filter && r === row && c === column, true)]);
+  const drawn = s("svg", { class: "bricks", viewBox: `0 0 ${place.size.join(" ")}`, role: "img", style: { "--natural": `${place.size[0]}px` }, "aria-label": `The input, ${trace.x.length} channels deep; ${trace.w.length} filters, each as deep; and one plane of y for each filter` }, beam(over, mine), beam(mine, target), label(place.x[0], place.x[1] - above, "x with its padding"), brick(x, place.x, "x", (r, c) => isRead(r, 0) && isRead(c, 1)), filters, outputs);
   const buttons = h("div", { class: "grids" }, trace.w.map((_, f) => outputGrid(app, trace, f)));
   return [scroller("The layer as bricks", "bricks", drawn), h("p", { class: "faint" }, "A filter is as deep as the input and never moves in depth. Each place of it makes one number; each filter makes one plane of y. Choose a number of y:"), buttons];
+}
+
+// -------------------------------------------------------------------------------- sizes
+
+const MOST = { channels: 4, filters: 4, size: 8, taps: 5 };
+
+// As many entries as asked for: those that are there, and new ones that are the same each time.
+function grow(list, count, make) {
+  return Array.from({ length: count }, (_, i) => list[i] ?? make(i));
+}
+
+function drawn(seed, [low, high]) {
+  const random = new Random(seed);
+  return (rows, size) => grow(rows, size, () => []).map((row) => grow(row, size, () => String(random.between(low, high))));
+}
+
+function resized({ lx, lw, lb }, change) {
+  const sizes = { channels: lx.length, filters: lw.length, size: lx[0].length, taps: lw[0][0].length, ...change };
+  const seed = Object.values(sizes).reduce((whole, value) => 9 * whole + value, 0);
+  const [sample, tap] = [drawn(seed, [0, 2]), drawn(seed + 1, [-1, 1])];
+  const filter = (planes) => grow(planes, sizes.channels, () => []).map((plane) => tap(plane.slice(0, sizes.taps), sizes.taps));
+  return {
+    lx: grow(lx, sizes.channels, () => []).map((plane) => sample(plane, sizes.size)),
+    lw: grow(lw, sizes.filters, () => []).map(filter),
+    lb: grow(lb, sizes.filters, () => "0"),
+  };
+}
+
+function switches(app) {
+  const { lx, lw, lstride, lpad, ldilation } = app.state;
+  const settings = [["stride", lstride, 1, 4, "lstride"], ["padding", lpad, 0, 3, "lpad"], ["dilation", ldilation, 1, 3, "ldilation"]];
+  const sizes = { channels: lx.length, filters: lw.length, size: lx[0].length, taps: lw[0][0].length };
+  return h("div", { class: "controls" },
+    settings.map(([name, value, low, high, key]) => stepper(name, value, low, high, (next) => app.change({ [key]: next }))),
+    Object.entries(sizes).map(([name, value]) => stepper(name, value, 1, MOST[name], (next) => next !== value && app.change({ ...resized(app.state, { [name]: next }), lat: 0 }))));
 }
 
 // ---------------------------------------------------------------------------------- room
@@ -161,7 +216,7 @@ export function layerRoom(app) {
     h("div", { class: "view", role: "tabpanel", "aria-label": view }, view === "flat" ? flat(app, trace, step) : bricks(app, trace, step)),
     h("div", { class: "bar" }, action("Back", () => go(at - 1)), action("Ahead", () => go(at + 1)), h("span", { class: "count" }, `Result ${at + 1} of ${trace.steps.length}`)),
     arithmetic(trace, step),
-    h("div", { class: "controls" }, stepper("stride", app.state.lstride, 1, 4, (lstride) => app.change({ lstride })), stepper("padding", app.state.lpad, 0, 3, (lpad) => app.change({ lpad }))),
+    switches(app),
     counts(trace),
   ];
 }

@@ -3,19 +3,18 @@
 import { action, h, redraw } from "./dom.js";
 import { at, fold, mapNested, parse, shapeOf } from "./number.js";
 import { openFromPage } from "./engine.js";
-import { functionsRoom } from "./functions.js";
+import { SHAPE_NAMES, functionsRoom } from "./functions.js";
 import { layerRoom } from "./layer.js";
-import { planeRoom } from "./plane.js";
-import { soundRoom } from "./sound.js";
-import { wavesRoom } from "./waves.js";
+import { SHOWN_NAMES, planeRoom } from "./plane.js";
+import { PLACE_NAMES, SOUND_NAMES, soundRoom } from "./sound.js";
 import { quizRoom } from "./quiz.js";
 import { LEVEL_NAMES } from "./exercises.js";
 import { History, START, fromAddress, readRows, toAddress } from "./state.js";
 import { BOUNDARIES, MODES, TraceError, makeTrace } from "./trace.js";
 import { TABS, windowRoom } from "./window.js";
 
-const ROOMS = { window: ["Window", windowRoom], layer: ["Layer", layerRoom], plane: ["Picture", planeRoom], sound: ["Sound", soundRoom], waves: ["Waves", wavesRoom], functions: ["Functions", functionsRoom], exercises: ["Exercises", quizRoom] };
-const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES };
+const ROOMS = { window: ["Window", windowRoom], layer: ["Layer", layerRoom], plane: ["Picture", planeRoom], sound: ["Sound", soundRoom], functions: ["Functions", functionsRoom], exercises: ["Exercises", quizRoom] };
+const ALLOWED = { room: Object.keys(ROOMS), mode: MODES, boundary: Object.keys(BOUNDARIES), operation: ["convolve", "correlate"], tab: TABS, level: LEVEL_NAMES, shown: SHOWN_NAMES, sound: SOUND_NAMES, place: PLACE_NAMES, f: SHAPE_NAMES, g: SHAPE_NAMES };
 const PAUSE = 900;
 
 class App {
@@ -80,8 +79,11 @@ class App {
     }
   }
 
+  // Only a step that was asked for moves; what is typed stands where it is.
   go(m) {
+    this.moved = m !== this.state.at;
     this.change({ at: m });
+    this.moved = false;
   }
 
   undo(which) {
@@ -143,6 +145,7 @@ class App {
   draw() {
     redraw(this.nav, this.menu());
     redraw(this.root, ROOMS[this.state.room][1](this).flat(Infinity).filter(Boolean));
+    document.body.classList.toggle("bare", this.state.bare === 1);
     document.title = `${ROOMS[this.state.room][0]} · flipslide`;
   }
 
@@ -156,6 +159,13 @@ class App {
     ];
   }
 }
+
+// A page around this one may say which theme it has, and is told how much room is needed.
+const around = window.parent === window ? null : window.parent;
+addEventListener("message", ({ source, data }) => {
+  if (source === around && ["light", "dark"].includes(data?.theme)) document.documentElement.dataset.theme = data.theme;
+});
+if (around) new ResizeObserver(() => around.postMessage({ height: document.documentElement.offsetHeight }, "*")).observe(document.documentElement);
 
 const app = new App(document.querySelector("main"), document.querySelector("#menu"));
 addEventListener("hashchange", () => {

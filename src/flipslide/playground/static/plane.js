@@ -3,7 +3,8 @@
 
 import { action, choice, field, h } from "./dom.js";
 import { convolvePlane, hasCore } from "./engine.js";
-import { numberText, factorText, parse, toFloat } from "./number.js";
+import { Complex, fold, numberText, factorText, parse, toFloat } from "./number.js";
+import { planOnThisMachine } from "./machine.js";
 import { Random } from "./random.js";
 
 const WIDEST = 480;
@@ -17,7 +18,10 @@ const KERNELS = {
   "all edges (Laplace)": [0, 1, 0, 1, -4, 1, 0, 1, 0],
   emboss: [-2, -1, 0, -1, 1, 1, 0, 1, 2],
 };
+// How results are shown.
 const SHOWN = { "as it is, clipped to 0 … 255": (v) => v, "zero is grey": (v) => 128 + v / 2, "size only": (v) => Math.abs(v) };
+
+export const SHOWN_NAMES = Object.keys(SHOWN);
 
 // ------------------------------------------------------------------------------ pictures
 
@@ -107,11 +111,15 @@ function magnifier(own) {
 
 function stateOf(app) {
   if (!app.plane) {
-    app.plane = { picture: drawnPicture(), size: 3, kernel: KERNELS["edges from left to right (Sobel)"].map(String), name: "edges from left to right (Sobel)", shown: "zero is grey", at: [120, 160], brush: "1", source: h("canvas", { role: "img", "aria-label": "The picture" }), target: h("canvas", { role: "img", "aria-label": "The filtered picture" }) };
+    app.plane = { picture: drawnPicture(), at: [120, 160], brush: "1", source: h("canvas", { role: "img", "aria-label": "The picture" }), target: h("canvas", { role: "img", "aria-label": "The filtered picture" }) };
     for (const canvas of [app.plane.source, app.plane.target]) canvas.addEventListener("pointermove", (event) => follow(app, event));
   }
-  return app.plane;
+  const { kernel, shown } = app.state;
+  return Object.assign(app.plane, { kernel: kernel.flat(), size: kernel.length, shown, name: nameOf(kernel.flat()) });
 }
+
+const nameOf = (kernel) => Object.keys(KERNELS).find((name) => KERNELS[name].map(String).join() === kernel.join()) ?? "";
+const square = (taps) => fold(taps.map(String), [Math.sqrt(taps.length), Math.sqrt(taps.length)]);
 
 function follow(app, event) {
   const box = event.currentTarget.getBoundingClientRect();
@@ -122,11 +130,9 @@ function follow(app, event) {
 }
 
 function put(app, i, text) {
-  const own = app.plane;
-  if (parse(text) === null || typeof parse(text) === "object" && "real" in parse(text)) return;
-  own.kernel[i] = text;
-  own.name = "";
-  app.draw();
+  const value = parse(text);
+  if (value === null || value instanceof Complex || !Number.isFinite(toFloat(value))) return app.draw();
+  return app.change({ kernel: square(app.state.kernel.flat().with(i, text)) });
 }
 
 // Painting: the pointer leaves the brush's number in every tap that it crosses.
@@ -135,7 +141,7 @@ function brushOver(app, event) {
   event.preventDefault();
   const touch = (moved) => {
     const over = document.elementFromPoint(moved.clientX, moved.clientY);
-    if (over?.dataset.tap !== undefined && app.plane.kernel[Number(over.dataset.tap)] !== app.plane.brush) put(app, Number(over.dataset.tap), app.plane.brush);
+    if (over?.dataset.tap !== undefined && app.state.kernel.flat()[Number(over.dataset.tap)] !== app.plane.brush) put(app, Number(over.dataset.tap), app.plane.brush);
   };
   const end = () => {
     removeEventListener("pointermove", touch);
@@ -148,10 +154,10 @@ function brushOver(app, event) {
 
 function kernelEditor(app, own) {
   const cells = own.kernel.map((text, i) => h("input", { type: "text", class: "cell w", key: `tap ${i}`, "data-tap": own.painting ? String(i) : null, "aria-label": `tap ${Math.floor(i / own.size)}, ${i % own.size}`, value: text.replace("-", "−"), onchange: (event) => put(app, i, event.target.value.trim()) }));
-  const resize = (size) => { own.size = Number(size); own.kernel = Array.from({ length: own.size ** 2 }, (_, i) => (i === (own.size ** 2 - 1) / 2 ? "1" : "0")); own.name = ""; app.draw(); };
+  const resize = (size) => app.change({ kernel: square(Array.from({ length: size ** 2 }, (_, i) => (i === (size ** 2 - 1) / 2 ? "1" : "0"))) });
   const brush = own.painting ? choice("brush", ["−2", "−1", "0", "1", "2"], own.brush.replace("-", "−"), (value) => { own.brush = value.replace("−", "-"); app.draw(); }) : null;
   const controls = h("div", { class: "controls" },
-    choice("kernel", [...(own.name ? [] : [["", "own"]]), ...Object.keys(KERNELS)], own.name, (name) => { Object.assign(own, { name, size: 3, kernel: KERNELS[name].map(String) }); app.draw(); }),
+    choice("kernel", [...(own.name ? [] : [["", "own"]]), ...Object.keys(KERNELS)], own.name, (name) => name && app.change({ kernel: square(KERNELS[name]) })),
     choice("size", ["3", "5", "7"], String(own.size), resize),
     action(own.painting ? "Stop painting" : "Paint the kernel", () => { own.painting = !own.painting; app.draw(); }, { "aria-pressed": String(Boolean(own.painting)) }), brush);
   const editor = h("div", { class: `kernel${own.painting ? " painting" : ""}`, role: "group", "aria-label": "w", style: { "grid-template-columns": `repeat(${own.size}, var(--cell))` }, onpointerdown: (event) => brushOver(app, event) }, cells);
@@ -201,7 +207,7 @@ function stopWatching(own, app) {
 
 function sources(app, own) {
   const file = h("input", { type: "file", accept: "image/*", key: "picture file", onchange: (event) => event.target.files[0] && open(app, event.target.files[0]) });
-  return h("div", { class: "controls" }, field("own picture", file), action(own.stream ? "Stop the webcam" : "Webcam", () => watch(app)), choice("shown", Object.keys(SHOWN), own.shown, (shown) => { own.shown = shown; app.draw(); }));
+  return h("div", { class: "controls" }, field("own picture", file), action(own.stream ? "Stop the webcam" : "Webcam", () => watch(app)), choice("shown", Object.keys(SHOWN), own.shown, (shown) => app.change({ shown })));
 }
 
 function drop(app, event) {
@@ -229,5 +235,6 @@ export function planeRoom(app) {
     sources(app, own),
     places(app, own),
     h("div", { class: "magnifier" }, magnifier(own)),
+    planOnThisMachine([rows, columns], [own.size, own.size]),
   ];
 }

@@ -54,17 +54,18 @@ function cell(app, quiz, i) {
   const field = h("input", {
     type: "text", class: `cell y answer ${verdict}`, key: `answer ${i}`, value: cells[i], autocomplete: "off", inputmode: "text",
     "aria-label": `${nameOf(question)}, number ${i + 1} of ${question.answer.length}${said}`,
+    "aria-describedby": "task",
     oninput: (event) => { cells[i] = event.target.value; },
     onchange: () => judge(app, quiz),
     onkeydown: (event) => { if (event.key === "Enter") enter(app, quiz, i, event); },
   });
-  return h("span", { class: "stack" }, field, h("small", { "aria-hidden": "true" }, verdict === "right" ? "✓" : verdict === "wrong" ? "✗" : "\u00a0"));
+  return h("span", { class: "stack" }, field, h("small", { class: "mark", "aria-hidden": "true" }, { right: "✓", wrong: "✗" }[verdict] ?? ""));
 }
 
 function enter(app, quiz, i, event) {
   event.preventDefault();
   judge(app, quiz);
-  document.querySelector(`[data-key="answer ${i + 1}"]`)?.focus();
+  document.querySelector(`[data-key="${quiz.done ? "Next" : `answer ${i + 1}`}"]`)?.focus();
 }
 
 // ------------------------------------------------------------------------------- a round
@@ -117,12 +118,15 @@ function stageLink({ call }) {
 export function quizRoom(app) {
   const quiz = quizOf(app);
   const { question } = quiz;
-  const go = (seed) => app.change({ seed: Math.min(Math.max(seed, 0), MOST_SEED) });
+  const go = (seed) => {
+    app.change({ seed: Math.min(Math.max(seed, 0), MOST_SEED) });
+    document.querySelector('[data-key="answer 0"]').focus();
+  };
   const columns = perRow(question);
   return [
     h("h1", null, "Exercises"),
     h("div", { class: "controls" }, choice("level", LEVEL_NAMES.map((name) => [name, LEVELS[name].title]), app.state.level, (level) => app.change({ level })), action("Next", () => go(app.state.seed + 1)), action("Another", () => go(Math.floor(Math.random() * MOST_SEED))), h("span", { class: "count" }, `No. ${app.state.seed}`), h("span", { class: "count" }, `${app.solved ?? 0} solved`)),
-    h("p", { class: "task" }, question.text),
+    h("p", { class: "task", id: "task" }, question.text),
     h("div", { class: "grids" }, arrays(question.call)),
     h("h2", null, nameOf(question) === "results" ? "How many?" : `${nameOf(question)} =`),
     h("div", { class: "answers", style: { "grid-template-columns": `repeat(${columns}, max-content)` } }, question.answer.map((_, i) => cell(app, quiz, i))),

@@ -3,8 +3,10 @@
 
 import { action, choice, field, h } from "./dom.js";
 import { convolveLong } from "./engine.js";
+import { download } from "./picture.js";
 import { Plot } from "./plot.js";
 import { Random } from "./random.js";
+import { START } from "./state.js";
 
 const RATE = 22050;
 // −12 dB: nothing that is played is louder than a quarter of what could be.
@@ -62,6 +64,9 @@ const ROOMS = {
   "difference (thin)": () => Float64Array.from([1, -1]),
 };
 
+export const SOUND_NAMES = Object.keys(SOUNDS);
+export const PLACE_NAMES = Object.keys(ROOMS);
+
 // -------------------------------------------------------------------------------- player
 
 const peakOf = (samples) => samples.reduce((peak, value) => Math.max(peak, Math.abs(value)), 0);
@@ -109,11 +114,7 @@ export function toWav(samples) {
   return view.buffer;
 }
 
-function save(own) {
-  const url = URL.createObjectURL(new Blob([toWav(levelled(mixOf(own)))], { type: "audio/wav" }));
-  h("a", { href: url, download: "convolved.wav" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
-}
+const save = (own) => download("convolved.wav", "audio/wav", toWav(levelled(mixOf(own))));
 
 // ----------------------------------------------------------------------------------- room
 
@@ -141,18 +142,19 @@ function wave(label, samples, kind, length) {
 
 function make(own) {
   own.samples = own.sounds[own.sound]();
-  own.echo = own.rooms[own.room]();
+  own.echo = own.rooms[own.place]();
   const began = performance.now();
   own.wet = convolveLong(own.samples, own.echo);
   own.milliseconds = performance.now() - began;
 }
 
 function stateOf(app) {
-  if (!app.sound) {
-    app.sound = { sounds: { ...SOUNDS }, rooms: { ...ROOMS }, sound: "some claps", room: "a hall", mix: 0.7 };
-    make(app.sound);
-  }
-  return app.sound;
+  const own = (app.sound ??= { sounds: { ...SOUNDS }, rooms: { ...ROOMS } });
+  const sound = app.state.sound in own.sounds ? app.state.sound : START.sound;
+  const place = app.state.place in own.rooms ? app.state.place : START.place;
+  own.mix = Math.min(app.state.mix, 100) / 100;
+  if (own.sound !== sound || own.place !== place) make(Object.assign(own, { sound, place }));
+  return own;
 }
 
 function opener(app, own, label, list, name) {
@@ -162,31 +164,31 @@ function opener(app, own, label, list, name) {
     try {
       const samples = await readSound(file);
       own[list] = { ...own[list], [file.name]: () => samples };
-      own[name] = file.name;
       own.problem = "";
-      make(own);
+      own[name] = null;
+      app.change({ [name]: file.name });
     } catch {
       own.problem = "That is no sound that this browser can read.";
+      app.draw();
     }
-    app.draw();
   };
   return field(label, h("input", { type: "file", accept: "audio/*", key: label, onchange: read }));
 }
 
 export function soundRoom(app) {
   const own = stateOf(app);
-  const pick = (list, name) => (value) => { own[name] = value; make(own); app.draw(); };
+  const pick = (name) => (value) => app.change({ [name]: value });
   const length = own.wet.length;
   const row = (title, samples, kind) => h("section", { class: "sound" }, h("div", { class: "controls" }, action(`Play ${title}`, () => play(own, samples)), h("span", { class: "count" }, `${(samples.length / RATE).toFixed(2)} s`)), wave(title, samples, kind, length));
   return [
     h("h1", null, "Convolution that is heard"),
     h("p", null, "Clap once in a hall, and what you record is w: how the hall answers to a single sample. Any other sound is a series of samples, each of which starts the same answer at its own time. So the sound in the hall is their convolution."),
     own.problem ? h("p", { class: "error", role: "alert" }, own.problem) : null,
-    h("div", { class: "controls" }, choice("sound x", Object.keys(own.sounds), own.sound, pick("sounds", "sound")), opener(app, own, "own sound", "sounds", "sound")),
+    h("div", { class: "controls" }, choice("sound x", Object.keys(own.sounds), own.sound, pick("sound")), opener(app, own, "own sound", "sounds", "sound")),
     row("x, the sound", own.samples, "x"),
-    h("div", { class: "controls" }, choice("room w", Object.keys(own.rooms), own.room, pick("rooms", "room")), opener(app, own, "own room", "rooms", "room")),
+    h("div", { class: "controls" }, choice("room w", Object.keys(own.rooms), own.place, pick("place")), opener(app, own, "own room", "rooms", "place")),
     row("w, the room", own.echo, "w"),
-    h("div", { class: "controls" }, field("mix", h("input", { type: "range", min: "0", max: "1", step: "0.05", key: "mix", value: String(own.mix), "aria-valuetext": `${Math.round(100 * own.mix)} % of the room`, oninput: (event) => { own.mix = Number(event.target.value); app.draw(); } })), action("Stop", () => own.playing?.stop()), action("Save as WAV", () => save(own))),
+    h("div", { class: "controls" }, field("mix", h("input", { type: "range", min: "0", max: "100", step: "5", key: "mix", value: String(app.state.mix), "aria-valuetext": `${app.state.mix} % of the room`, oninput: (event) => app.change({ mix: Number(event.target.value) }) })), action("Stop", () => own.playing?.stop()), action("Save as WAV", () => save(own))),
     row("y, the sound in the room", mixOf(own), "y"),
     h("p", { class: "faint" }, `${own.samples.length} samples by ${own.echo.length} in ${own.milliseconds.toFixed(0)} ms, by transforms. Played at no more than −12 dB. Nothing leaves this page.`),
   ];

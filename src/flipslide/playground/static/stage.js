@@ -109,11 +109,12 @@ function withStyle(element, style) {
   return element;
 }
 
-function productCell(term, style) {
+function productCell(app, term, style) {
   const text = term.product === null ? "–" : numberText(term.product);
   const how = term.product === null ? "" : `${factorText(term.b)}·${factorText(term.a)}`;
   const data = term.product === null ? {} : { "data-x": (term.x ?? []).join(","), "data-w": term.w.join(",") };
-  return h("span", { class: `${CELL} product`, style, key: `product ${term.w.join(",")}`, ...data }, h("small", null, how), text);
+  const moved = app.moved ? "falls" : "";
+  return h("span", { class: `${CELL} product ${moved}`, style, key: `product ${term.w.join(",")}`, onpointerdown: (event) => drag(app, event), ...data }, h("small", null, how), text);
 }
 
 function rowOfWindow(app, step, low, span) {
@@ -122,7 +123,7 @@ function rowOfWindow(app, step, low, span) {
   return [
     h("span", { class: "outline", key: "window", style: { "grid-row": "2 / 5", ...column(first, 2 * span) } }),
     ...step.terms.map((term) => numberField(app, "w", term.w, app.shown.w[term.w[0]], placed(3, start(term)))),
-    ...step.terms.map((term) => productCell(term, placed(4, start(term)))),
+    ...step.terms.map((term) => productCell(app, term, placed(4, start(term)))),
     grip(app, step, placed(5, first, 2 * span)),
   ];
 }
@@ -132,7 +133,7 @@ function yCell(app, step, style) {
   const name = step.y.join(",");
   return h(
     "button",
-    { type: "button", class: `${CELL} y`, key: `y ${name}`, "data-y": name, style, "aria-pressed": String(chosen), "aria-label": `y${indexText(step.y)} = ${numberText(step.value)}`, onclick: () => app.go(app.trace.steps.indexOf(step)) },
+    { type: "button", class: `${CELL} y${chosen && app.moved ? " lands" : ""}`, key: `y ${name}`, "data-y": name, style, "aria-pressed": String(chosen), "aria-label": `y${indexText(step.y)} = ${numberText(step.value)}`, onclick: () => app.go(app.trace.steps.indexOf(step)) },
     numberText(step.value),
   );
 }
@@ -194,21 +195,19 @@ function grip(app, step, style) {
   );
 }
 
-// The output whose cell lies nearest to the pointer.
-function nearest(event) {
-  const cells = [...document.querySelectorAll(".stage .y, .row-stage .y")];
-  const distances = cells.map((cell) => {
-    const box = cell.getBoundingClientRect();
-    return Math.abs(box.left + box.width / 2 - event.clientX);
-  });
-  return distances.indexOf(Math.min(...distances));
-}
-
+// The window follows the pointer: by so many cells to the right, and of a picture down.
 function drag(app, event) {
   event.preventDefault();
+  const { trace, state } = app;
+  const cell = document.querySelector(".view .cell").getBoundingClientRect();
+  const sizes = trace.lengths.map((length) => length.outputs);
+  const from = sizes.length > 1 ? [Math.floor(state.at / sizes[1]), state.at % sizes[1]] : [state.at];
+  const steps = trace.lengths.map((length) => length.stride);
   const move = (moved) => {
-    const next = nearest(moved);
-    if (next >= 0 && next !== app.state.at) app.go(next);
+    const by = [(moved.clientY - event.clientY) / cell.height, (moved.clientX - event.clientX) / cell.width].slice(-sizes.length);
+    const place = from.map((start, axis) => Math.min(Math.max(start + Math.round(by[axis] / steps[axis]), 0), sizes[axis] - 1));
+    const next = place.reduce((whole, index, axis) => whole * sizes[axis] + index, 0);
+    if (next !== app.state.at) app.go(next);
   };
   const end = () => {
     removeEventListener("pointermove", move);
@@ -274,7 +273,7 @@ function stageOfPicture(app, trace) {
   const grids = [
     gridOfX(app, trace, step),
     grid(`w${flipped}`, [rows, columns], (r, c) => numberField(app, "w", [r, c], app.shown.w[r][c], {})),
-    grid("products", [rows, columns], (r, c) => productCell(step.terms[r * columns + c], {})),
+    grid("products", [rows, columns], (r, c) => productCell(app, step.terms[r * columns + c], {})),
     grid("y", yShape, (r, c) => yCell(app, trace.steps[r * yShape[1] + c], {})),
   ];
   return scroller("The window over x", "stage", h("div", { class: "stage grids" }, grids, grip(app, step, {})));

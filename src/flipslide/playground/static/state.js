@@ -1,6 +1,8 @@
 // What is on the page is one plain object. It is the address too: only what differs from the
 // beginning stands there, so that a link is short and opens the same page.
 
+import { shapeOf } from "./number.js";
+
 // The layer of `flipslide explain --demo cs231n`.
 const LX = [
   [["0", "1", "0", "2", "1"], ["0", "0", "1", "0", "1"], ["2", "1", "2", "1", "2"], ["0", "1", "2", "2", "0"], ["2", "1", "1", "2", "0"]],
@@ -14,6 +16,8 @@ const LW = [
 
 export const START = {
   room: "window",
+  // 1 where the page stands in another one that shows this room only.
+  bare: 0,
   x: ["0", "1", "2", "3", "4"],
   w: ["1", "-1", "2"],
   operation: "convolve",
@@ -35,11 +39,23 @@ export const START = {
   lb: ["1", "0"],
   lstride: 2,
   lpad: 1,
+  ldilation: 1,
   lat: 0,
+  kernel: [["1", "0", "-1"], ["2", "0", "-2"], ["1", "0", "-1"]],
+  shown: "zero is grey",
+  sound: "some claps",
+  place: "a hall",
+  mix: 70,
+  f: "box from 0 to 1",
+  g: "dying away",
+  time: 90,
+  frequency: 3,
+  circle: 0,
 };
 
 const MAX_UNDO = 200;
 const MAX_ROWS = 64;
+const MOST_OF_LAYER = 9;
 
 // ----------------------------------------------------------------------------- numbers
 
@@ -52,15 +68,13 @@ function writeRows(nested, depth = depthOf(nested)) {
   return Array.isArray(nested) ? nested.map((entry) => writeRows(entry, depth - 1)).join(SEPARATORS[depth - 1]) : nested;
 }
 
-// Numbers in the shape of the beginning; null where they have another.
-function readLike(text, like, parse) {
-  const read = (part, shape) => {
-    if (!Array.isArray(shape)) return parse(part) === null ? null : part;
-    const parts = part.split(SEPARATORS[depthOf(shape) - 1]);
-    const entries = parts.map((entry, i) => read(entry, shape[Math.min(i, shape.length - 1)]));
-    return parts.length !== shape.length || entries.includes(null) ? null : entries;
-  };
-  return read(text, like);
+// Rows, planes and filters of number texts; null where they are not all as long as each other, or too many.
+function readNested(text, depth, parse) {
+  if (!depth) return parse(text) === null ? null : text;
+  const entries = text.split(SEPARATORS[depth - 1]).map((part) => readNested(part, depth - 1, parse));
+  const [first] = entries.map((entry) => JSON.stringify(shapeOf(entry)));
+  const sound = entries.length <= MOST_OF_LAYER && entries.every((entry) => entry !== null && JSON.stringify(shapeOf(entry)) === first);
+  return sound ? entries : null;
 }
 
 // Rows of number texts from what a person typed; null where it is no rectangle of numbers.
@@ -75,7 +89,7 @@ export function readRows(text, parse) {
 // ----------------------------------------------------------------------------- address
 
 const WRITE = { object: (rows) => writeRows(rows), number: String, string: String };
-const isRows = (name) => ["x", "w", "dy", "target"].includes(name);
+const isRows = (name) => ["x", "w", "dy", "target", "kernel"].includes(name);
 
 export function toAddress(state) {
   const differs = Object.keys(START).filter((name) => name !== "room" && JSON.stringify(state[name]) !== JSON.stringify(START[name]));
@@ -84,7 +98,7 @@ export function toAddress(state) {
 }
 
 function readEntry(name, text, parse) {
-  if (["lx", "lw", "lb"].includes(name)) return readLike(text, START[name], parse);
+  if (["lx", "lw", "lb"].includes(name)) return readNested(text, depthOf(START[name]), parse);
   if (isRows(name)) return readRows(text, parse);
   if (typeof START[name] === "number") return /^\d{1,6}$/.test(text) ? Number(text) : null;
   return text;
@@ -96,17 +110,29 @@ export function fromAddress(address, parse, allowed = {}) {
   const state = { ...START };
   if (!found) return state;
   state.room = found[1];
+  if (state.room === "waves") Object.assign(state, { room: "window", tab: "waves" });
   for (const [name, text] of new URLSearchParams(found[2] ?? "")) {
     const value = name in START ? readEntry(name, text, parse) : null;
     if (value !== null && (!allowed[name] || allowed[name].includes(value))) state[name] = value;
   }
-  return state;
+  return { ...state, ...(fitsLayer(state) ? {} : { lx: LX, lw: LW, lb: START.lb }), ...(fitsKernel(state) ? {} : { kernel: START.kernel }) };
+}
+
+// Filters are as deep as the input and have a bias each.
+function fitsLayer({ lx, lw, lb }) {
+  return lw.length === lb.length && lw[0].length === lx.length;
+}
+
+// Kernels of pictures have a middle.
+function fitsKernel({ kernel }) {
+  const [rows, columns] = shapeOf(kernel);
+  return rows === columns && rows % 2 === 1 && rows <= 7;
 }
 
 // -------------------------------------------------------------------------------- undo
 
 // Where the window stands is not worth a step back.
-const PASSING = ["at", "lat", "tab", "view", "room"];
+const PASSING = ["at", "lat", "tab", "view", "room", "time", "mix", "frequency", "circle", "bare"];
 const lasting = (state) => JSON.stringify(Object.entries(state).filter(([name]) => !PASSING.includes(name)));
 
 export class History {

@@ -1,7 +1,7 @@
 // The other sides of the same numbers: stamps, the matrix, the columns, and the graph that is
 // walked back.
 
-import { action, h, s, scroller } from "./dom.js";
+import { action, h, isNarrow, s, scroller } from "./dom.js";
 import { add, factorText, flatten, fold, mapNested, multiply, numberText, parse, shapeOf, sourceText, sum, toFloat, isZero } from "./number.js";
 import { numberField, lighting } from "./stage.js";
 import { gradientsOf, makeTrace } from "./trace.js";
@@ -68,7 +68,7 @@ export function matrix(app) {
   const head = h("tr", null, h("th", { scope: "row" }, "x"), all.map(({ value, index }) => h("th", { scope: "col", class: "x", "data-x": index.join(",") }, numberText(value))), h("td", null), h("th", { scope: "col" }, "y"));
   const rows = trace.steps.map((step, m) => matrixRow(app, step, all, m));
   const text = `y = T·x. Each row of T holds the taps where the window stands; multiply it by x, which lies above, and add.${constantsOf(trace)} The gradient goes back through the same matrix, turned: dx = Tᵀ·dy.`;
-  const table = h("table", { class: "numbers" }, h("thead", null, head), h("tbody", null, rows));
+  const table = h("table", { class: "numbers matrix" }, h("thead", null, head), h("tbody", null, rows));
   return lighting(trace, [h("p", null, text), scroller("Matrix", "matrix", table)]);
 }
 
@@ -97,14 +97,21 @@ export function columns(app) {
 // -------------------------------------------------------------------------------- graph
 
 const NODES = { rx: 6, height: 30, gap: 40 };
-const COLUMN_X = { x: 40, w: 40, "×": 230, "+": 400, L: 540 };
+const LETTER = 7;
 
-function node(kind, x, y, label, value, gradient, lit) {
-  const width = kind === "×" ? 78 : 92;
+// The middles of the columns of nodes, and how wide each is: as wide as its longest label, and where there is room apart.
+function columnsOf(labels) {
+  const widths = labels.map((column) => Math.max(...column.map((label) => label.length * LETTER + 14), 44));
+  const gap = isNarrow() ? 22 : 88;
+  const lefts = widths.reduce((places, width) => [...places, places.at(-1) + width + gap], [4]);
+  return { widths, middles: widths.map((width, i) => lefts[i] + width / 2), whole: lefts.at(-1) - gap + 4 };
+}
+
+function node(kind, [x, width], y, label, gradient, lit) {
   return s("g", { class: `node ${kind === "×" ? "product" : kind}${lit ? " lit" : ""}` },
     s("rect", { x: x - width / 2, y: y - NODES.height / 2, width, height: NODES.height, rx: NODES.rx }),
-    s("text", { x, y: y - 2, "text-anchor": "middle" }, `${label} = ${value}`),
-    gradient === null ? null : s("text", { x, y: y + 11, "text-anchor": "middle", class: "gradient" }, `d = ${gradient}`));
+    s("text", { x, y: y - 2, "text-anchor": "middle" }, label),
+    gradient === null ? null : s("text", { x, y: y + 11, "text-anchor": "middle", class: "gradient" }, gradient));
 }
 
 function edge(from, to, lit) {
@@ -122,25 +129,37 @@ function layout(trace) {
   return { products, inputs, height, inputY: spread(inputs.length, height), productY: spread(products.length, height), sumY: spread(trace.steps.length, height) };
 }
 
+const named = (name, index, value) => `${name}${indexText(index)} = ${numberText(value)}`;
+const dText = (value) => `d = ${numberText(value)}`;
+
 function drawGraph(app, gradients) {
   const { trace } = app;
   const { products, inputs, height, inputY, productY, sumY } = layout(trace);
-  const flatD = gradients && { x: flatten(gradients.dx), w: flatten(gradients.dw), y: flatten(gradients.dy) };
+  const given = [...flatten(gradients.dx), ...flatten(gradients.dw)];
+  const dy = flatten(gradients.dy);
+  const isChosen = (m) => m === app.state.at;
+  const labels = [
+    inputs.map(({ kind, index, value }) => named(kind, index, value)),
+    products.map(({ term }) => named("×", null, term.product)),
+    trace.steps.map((step) => named("y", step.y, step.value)),
+    [named("L", null, gradients.loss)],
+  ];
+  const { widths, middles, whole } = columnsOf(labels);
+  const [left, right] = [(c) => middles[c] - widths[c] / 2, (c) => middles[c] + widths[c] / 2];
   const placeOf = (kind, index) => inputs.findIndex((entry) => entry.kind === kind && same(entry.index, index));
   const edges = products.flatMap(({ term, m }, i) => {
-    const lit = m === app.state.at;
     const ends = [["x", term.x], ["w", term.w]].filter(([, index]) => index !== null);
-    return [...ends.map(([kind, index]) => edge([COLUMN_X.x + 46, inputY[placeOf(kind, index)]], [COLUMN_X["×"] - 39, productY[i]], lit)), edge([COLUMN_X["×"] + 39, productY[i]], [COLUMN_X["+"] - 46, sumY[m]], lit)];
+    return [...ends.map(([kind, index]) => edge([right(0), inputY[placeOf(kind, index)]], [left(1), productY[i]], isChosen(m))), edge([right(1), productY[i]], [left(2), sumY[m]], isChosen(m))];
   });
-  const loss = gradients && s("g", null, trace.steps.map((_, m) => edge([COLUMN_X["+"] + 46, sumY[m]], [COLUMN_X.L - 46, height / 2], m === app.state.at)), node("L", COLUMN_X.L, height / 2, "L", numberText(gradients.loss), "1", false));
-  let xs = 0;
-  const nodes = inputs.map(({ kind, value, index }, i) => {
-    if (kind === "x") ++xs;
-    return node(kind, COLUMN_X.x + 6, inputY[i], `${kind}${indexText(index)}`, numberText(value), flatD && numberText(flatD[kind][kind === "x" ? i : i - xs]), false);
-  });
-  const drawn = s("svg", { class: "graph", viewBox: `-10 0 610 ${height}`, role: "img", "aria-label": "The computation graph: x and w, their products, the sums y, and L" }, edges, loss, nodes,
-    products.map(({ term, m }, i) => node("×", COLUMN_X["×"], productY[i], "×", numberText(term.product), flatD && numberText(flatD.y[m]), m === app.state.at)),
-    trace.steps.map((step, m) => node("y", COLUMN_X["+"], sumY[m], `y${indexText(step.y)}`, numberText(step.value), flatD && numberText(flatD.y[m]), m === app.state.at)));
+  const ends = trace.steps.map((_, m) => edge([right(2), sumY[m]], [left(3), height / 2], isChosen(m)));
+  const at = (c) => [middles[c], widths[c]];
+  const nodes = [
+    ...inputs.map(({ kind }, i) => node(kind, at(0), inputY[i], labels[0][i], dText(given[i]), false)),
+    ...products.map(({ m }, i) => node("×", at(1), productY[i], labels[1][i], dText(dy[m]), isChosen(m))),
+    ...trace.steps.map((_, m) => node("y", at(2), sumY[m], labels[2][m], dText(dy[m]), isChosen(m))),
+    node("L", at(3), height / 2, labels[3][0], "d = 1", false),
+  ];
+  const drawn = s("svg", { class: "graph", viewBox: `0 0 ${whole} ${height}`, role: "img", "aria-label": "The computation graph: x and w, their products, the sums y, and L", style: { "--natural": `${whole}px` } }, edges, ends, nodes);
   return scroller("Graph", "graph", drawn);
 }
 
@@ -240,7 +259,7 @@ function learning(app) {
     { class: "learn" },
     h("h2", { class: "small" }, "Learn taps"),
     h("p", null, `Target: ${rowsText(target.map(parse))}. L = ½ Σ (y − target)² = ${loss.toPrecision(4)}. A step moves w against its gradient.`),
-    h("div", { class: "bar" }, action("Forget w", () => app.change({ w: mapNested(app.state.w, () => "0.0") })), action("One step", () => learn(app, 1)), action("100 steps", () => learn(app, 100)), action("No target", () => { app.losses = []; app.change({ target: null }); })),
+    h("div", { class: "bar" }, action("Forget w", () => app.change({ w: mapNested(app.state.w, () => "0.0") })), action("One step", () => learn(app, 1)), action("100 steps", () => learn(app, 100)), action("Put y − target into dy", () => app.change({ dy: flatten(trace.y).map((value, m) => sourceText(add(value, multiply(-1n, parse(target[m]))))) })), action("No target", () => { app.losses = []; app.change({ target: null }); })),
     app.losses?.length > 1 ? lossCurve(app.losses) : null,
   );
 }

@@ -3,7 +3,7 @@
 
 import { choice, field, h, scroller } from "./dom.js";
 import { convolveSignals } from "./fourier.js";
-import { mapNested, parse, toFloat } from "./number.js";
+import { parse, toFloat } from "./number.js";
 import { Plot, span } from "./plot.js";
 import { START } from "./state.js";
 
@@ -11,11 +11,11 @@ const LENGTH = 32;
 
 // The rows of the page where they are real rows, else those of the beginning.
 function rowsOf(app) {
-  const read = (texts) => mapNested(texts, parse);
-  const [x, w] = [read(app.state.x), read(app.state.w)];
-  const real = [...x, ...w].every((value) => !Array.isArray(value) && Number.isFinite(toFloat(value)));
-  return (real ? [x, w] : [read(START.x), read(START.w)]).map((row) => row.map(toFloat));
+  const { x, w } = isReal(app) ? app.state : START;
+  return [x, w].map((row) => row.map((text) => toFloat(parse(text))));
 }
+
+const isReal = ({ state: { x, w } }) => [...x, ...w].every((value) => !Array.isArray(value) && Number.isFinite(toFloat(parse(value))));
 
 // What a wave of f turns per sample is multiplied by: Σ w[j]·exp(−2πi·f·j).
 export function response(w, f) {
@@ -34,13 +34,13 @@ function arrow(w, [real, imag]) {
 }
 
 function waveSection(app, w) {
-  const f = app.frequency ?? 3;
+  const f = Math.min(app.state.frequency, LENGTH / 2);
   const wave = Array.from({ length: LENGTH }, (_, n) => Math.cos((2 * Math.PI * f * n) / LENGTH));
   const through = wave.map((_, n) => w.reduce((total, tap, j) => total + tap * wave[(((n - j) % LENGTH) + LENGTH) % LENGTH], 0));
   const [real, imag] = response(w, f / LENGTH);
   const size = Math.hypot(real, imag);
   const angle = size < 1e-9 ? 0 : (Math.atan2(imag, real) * 180) / Math.PI;
-  const slider = h("input", { type: "range", min: "0", max: "16", step: "1", key: "frequency", value: String(f), "aria-valuetext": `${f} turns in ${LENGTH} samples`, oninput: (event) => { app.frequency = Number(event.target.value); app.draw(); } });
+  const slider = h("input", { type: "range", min: "0", max: "16", step: "1", key: "frequency", value: String(f), "aria-valuetext": `${f} turns in ${LENGTH} samples`, oninput: (event) => app.change({ frequency: Number(event.target.value) }) });
   const place = Array.from({ length: LENGTH }, (_, n) => n);
   const [low, high] = span(wave, through);
   const plot = new Plot("The wave before and after", [-0.5, LENGTH - 0.5], [low, high]).curve(place, wave, "x").stems(wave, "x").curve(place, through, "y").stems(through, "y").draw();
@@ -69,14 +69,15 @@ function circleTable(full, n) {
 function circleSection(app, x, w) {
   const full = Array.from(convolveSignals(x, w), (value) => Number(value.toFixed(9)));
   const lengths = Array.from({ length: full.length - x.length + 1 }, (_, i) => String(x.length + i));
-  const n = Math.min(Math.max(app.circle ?? x.length, x.length), full.length);
+  const n = Math.min(Math.max(app.state.circle, x.length), full.length);
   const fits = n === full.length;
   return h("section", { class: "card" }, h("h2", null, "A circle instead of a line"), h("p", null, "A transform of n numbers takes them to stand on a circle, where after the last place comes the first again. Multiplying two spectra convolves on that circle. If it is too short, the end of the result lands on its beginning; long enough, and nothing meets."),
-    choice("places on the circle", lengths, String(n), (value) => { app.circle = Number(value); app.draw(); }), circleTable(full, n),
+    choice("places on the circle", lengths, String(n), (value) => app.change({ circle: Number(value) })), circleTable(full, n),
     h("p", { class: "line" }, fits ? `${n} = ${x.length} + ${w.length} − 1 places: exactly the full convolution.` : `${n} places: ${full.length - n} of the ${full.length} numbers of the full result wrap around and spoil what stands there.`));
 }
 
-export function wavesRoom(app) {
+export function waves(app) {
   const [x, w] = rowsOf(app);
-  return [h("h1", null, "Waves and a circle: why the FFT is allowed"), h("p", { class: "faint" }, `x = ${x.map(short).join(" ")}; w = ${w.map(short).join(" ")}. Both come from the window.`), waveSection(app, w), circleSection(app, x, w)];
+  const text = `Why the FFT is allowed, with x = ${x.map(short).join(" ")} and w = ${w.map(short).join(" ")}${isReal(app) ? "" : ", because the numbers of this page are no two rows of real ones"}.`;
+  return [h("p", null, text), waveSection(app, w), circleSection(app, x, w)];
 }

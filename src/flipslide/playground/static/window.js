@@ -2,13 +2,15 @@
 
 import { action, choice, field, h, stepper, tabs, toggle } from "./dom.js";
 import { COPIES } from "./copy.js";
+import { saveMoving, saveStill } from "./picture.js";
 import { rowsText, otherText, sentence, sizeText, sizeWhy } from "./words.js";
 import { stage } from "./stage.js";
 import { columns, graph, matrix, stamps } from "./views.js";
 import { BOUNDARIES, MODES } from "./trace.js";
 import { Random } from "./random.js";
+import { waves } from "./waves.js";
 
-const VIEWS = { window: stage, stamps, matrix, columns, graph };
+const VIEWS = { window: stage, stamps, matrix, columns, graph, waves };
 export const TABS = Object.keys(VIEWS);
 
 const PRESETS = {
@@ -51,7 +53,7 @@ function numbers(app) {
   );
 }
 
-const MODE_WORDS = { valid: "valid: whole windows only", same: "same: as long as x", full: "full: every overlap" };
+const MODE_WORDS = { valid: "valid: whole windows", same: "same: as long as x", full: "full: every overlap" };
 
 function switches(app) {
   const { state } = app;
@@ -82,7 +84,9 @@ function copies(app) {
     navigator.clipboard?.writeText(text).then(() => (event.target.textContent = "Copied"), () => {});
   };
   return h("details", { class: "card", open: app.copied !== undefined, key: "copy", ontoggle: (event) => { app.copied = event.target.open ? kind : undefined; } },
-    h("summary", null, h("h2", null, "Copy as")), h("div", { class: "controls" }, choice("as", kinds, kind, (chosen) => { app.copied = chosen; app.draw(); }), action("Copy", copy)), box);
+    h("summary", null, h("h2", null, "Copy and save")),
+    h("div", { class: "controls" }, choice("as", kinds, kind, (chosen) => { app.copied = chosen; app.draw(); }), action("Copy", copy), action("Save the picture (SVG)", () => saveStill(app.trace, app.state.at)), action("Save the steps (GIF)", () => saveMoving(app.trace))),
+    box);
 }
 
 function results(app) {
@@ -96,8 +100,7 @@ export function windowRoom(app) {
     h("h1", null, "Flip, slide, multiply, add"),
     tabs("Sides of the same numbers", TABS, app.state.tab, (tab) => app.change({ tab })),
     app.error ? h("p", { class: "error", role: "alert" }, `${app.error} The picture shows the last call that could be computed.`) : null,
-    h("div", { class: "view", role: "tabpanel", "aria-label": app.state.tab }, view(app)),
-    results(app),
+    h("div", { class: view === stage && app.trace.lengths.length === 1 ? "beside" : "" }, h("div", { class: "view", role: "tabpanel", "aria-label": app.state.tab }, view(app)), results(app)),
     numbers(app),
     switches(app),
     size(app),
