@@ -13,7 +13,7 @@ _FILLS = {"x": "#d3e8f7", "w": "#fde8bb", "b": "#fde8bb", "y": "#c9eee1", "L": "
 
 
 def to_dot(graph: Computation) -> str:
-    """`digraph`, leaves on the left; an edge's label is the derivative along it."""
+    """The graph in Graphviz's language, leaves on the left; an edge's label is the derivative along it."""
     head = ["digraph convolution {", "  rankdir=LR;", '  node [shape=box, style="filled,rounded", fillcolor=white];']
     fills = {kind: f', fillcolor="{fill}"' for kind, fill in _FILLS.items()}
     lines = _lines(graph, '  {name} [label="{label}\\n{worth}"{fill}];', '  {a} -> {b} [label="{local}"];', fills)
@@ -21,7 +21,7 @@ def to_dot(graph: Computation) -> str:
 
 
 def to_mermaid(graph: Computation) -> str:
-    """`flowchart LR` with the same nodes and labels."""
+    """The graph in Mermaid's language, which Markdown on many sites draws."""
     lines = ["flowchart LR", *_lines(graph, '  {name}["{label}<br/>{worth}"]', '  {a} -->|"{local}"| {b}', {})]
     names = _names(graph)
     for kind, fill in _FILLS.items():

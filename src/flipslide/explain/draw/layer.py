@@ -16,7 +16,7 @@ from ...show.scene import Motion, text_width
 from ...spec import Shape
 from ..trace import Step, Trace
 from ..window import Window, indices, window_of
-from .common import Pose, numbers_in, plane_of, show
+from .common import Pose, grid_over, numbers_in, plane_of, show
 
 MAX_CHANNELS = 6
 HEIGHT, GAP, TOP = 28.0, 36.0, 62.0
@@ -43,7 +43,8 @@ def draw_layer(trace: Trace, pose: Pose) -> Scene:
     """One output of one filter."""
     window, canvas, step = window_of(trace), Canvas(), pose.step
     shapes = window.extended.shape[1:], window.taps, window.outputs
-    sizes = Sizes(*((1, *shape)[-2:] for shape in shapes), cell_width(numbers_in(trace), 28))
+    x, taps, y = ((1, *shape)[-2:] for shape in shapes)
+    sizes = Sizes(x, taps, y, cell_width(numbers_in(trace), 28))
     k, *m = step.y
     pitch = max(sizes.x[0], sizes.taps[0]) * HEIGHT + GAP
     lefts = _lefts(sizes)
@@ -70,14 +71,9 @@ def _lefts(sizes: Sizes) -> list[float]:
 
 
 def _draw_channel(canvas: Canvas, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
-    own = np.zeros(window.sources.shape, bool)  # where x̃ is x itself and not a copy
+    own = np.full(window.sources.shape, None, dtype=object)  # None where x̃ is not x itself
     own[tuple(slice(max(axis.before, 0), max(axis.before + axis.n, 0)) for axis in window.axes)] = True
-    pairs = zip(plane_of(window.extended[c]), plane_of(own), strict=True)
-    rows = tuple(
-        tuple(Cell(show(value), "x" if is_x else "padding") for value, is_x in zip(*pair, strict=True))
-        for pair in pairs
-    )
-    canvas.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
+    canvas.grid(left, top, grid_over(f"channel {c}", window.extended[c], own, "x"), sizes.width, HEIGHT)
 
 
 def _draw_window(
