@@ -61,7 +61,7 @@ class Graph(Computation, Shown):
 
         >>> from flipslide.graph import graph
         >>> print(graph([0, 1, 2], [1, 2]).focus("y0"))
-        y0 = w0·x2 + w1·x0 = 1 + 0 = 1
+        y0 = w0·x1 + w1·x0 = 1 + 0 = 1
         """
         return View(self, label)
 
