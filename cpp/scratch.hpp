@@ -17,15 +17,17 @@ class Scratch {
   void* reserve_bytes(Index bytes);
   // Gives a large piece back, so that a thread does not sit on it between calls.
   void trim();
-  Index capacity() const { return capacity_; }
+  Index capacity() const { return data_ ? data_.get_deleter().bytes : 0; }
+
+  // The most bytes that the pieces of all threads held together since this was last asked, above what they held then.
+  static Index most_held();
 
  private:
   struct Free {
-    std::size_t arena_bytes;  // 0: from the allocator
+    Index bytes;
     void operator()(void* p) const;
   };
   std::unique_ptr<void, Free> data_{nullptr, Free{0}};
-  Index capacity_ = 0;
 };
 
 }  // namespace flipslide

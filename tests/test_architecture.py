@@ -97,7 +97,7 @@ INCLUDES = {
     "planner": {"convolution", "planner", "problem"},
     "sums": {"convolution", "planner", "sums", "taps", "thread"},
     "fft": {"fft", "layout", "microkernels", "planner", "spec", "sums", "taps", "thread"},
-    "winograd": {"convolution", "fft", "planner", "winograd"},
+    "winograd": {"convolution", "fft", "microkernels", "planner", "taps", "winograd"},
     "moments": {"isa", "microkernels", "moments", "thread", "view"},
     "pooling": {"isa", "layout", "microkernels", "pooling", "thread"},
     "storing": {"isa", "microkernels", "storing", "thread", "view"},

@@ -592,7 +592,7 @@ def test_strict_accuracy_admits_no_transform() -> None:
     ("batch", "channels", "filters", "groups", "size", "taps", "words"),
     [
         (1, 40, 70, 1, (23, 31), (1, 1), {}),
-        (3, 34, 34, 2, (40, 37), (1, 1), {"padding": (1, -2)}),
+        (3, 34, 34, 2, (40, 37), (1, 1), {"padding": (1, 2)}),
         (5, 300, 50, 1, (7, 7), (1, 1), {}),
         (1, 33, 65, 1, (29, 27), (3, 3), {"stride": 2, "padding": 1}),
         (2, 16, 64, 1, (27, 20), (2, 3), {"stride": (1, 3), "padding": (4, 0), "dilation": (2, 1)}),

@@ -7,6 +7,8 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,58 @@ def test_the_longer_one_may_come_second() -> None:
 def test_stated_workspace_is_bounded() -> None:
     plan = fs.nn.plan((8, 64, 56, 56), (64, 64, 3, 3), padding=1, threads=2)
     assert plan.workspace < 64 << 20
+
+
+def scratch_held(call: Callable[[], Any]) -> int:
+    """By a call on a thread that has none yet."""
+    held: list[int] = []
+
+    def measure() -> None:
+        _core.most_scratch()
+        call()
+        held.append(_core.most_scratch())
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    thread.join()
+    return held[0]
+
+
+SIGNALS = [
+    *[((n,), (k,)) for n, k in ((50_000, 31), (50_000, 1000), (2_000, 64))],
+    *[((300, 310), (7, 7)), ((300, 310), (31, 31)), ((60, 3000), (5, 1)), ((40, 41, 42), (5, 3, 5))],
+]
+
+
+@pytest.mark.parametrize("shapes", SIGNALS, ids=str)
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "i4"])
+def test_stated_workspace_is_what_is_reserved(dtype: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """To the last line of the cache, but for rows of transforms, which may all lie where they are read and written.
+    Nothing is guarded under accuracy="normwise"."""
+    rng = np.random.default_rng(5)
+    x, w = (np.asarray(50 * rng.standard_normal((2, *shape))) for shape in shapes)
+    x, w = ((a[0] + 1j * a[1] if dtype == "c8" else a[0]).astype(dtype) for a in (x, w))
+    for method in ("direct", "reduction", "overlap", "fft"):
+        try:
+            plan = fs.plan(x.shape, w.shape, dtype, method=method, accuracy="normwise", threads=1)
+        except fs.ParameterError:
+            assert method == "reduction"
+            continue
+        plan(x, w)  # tables of roots are made once
+        fs.release_memory()
+        rows = 2 * 64 * 256 if method in ("overlap", "fft") and x.ndim > 1 else 0
+        assert -512 <= plan.workspace - scratch_held(lambda plan=plan: plan(x, w)) <= rows + 512, method
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_stated_workspace_of_a_layer_is_what_is_reserved(dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 32, 14, 14)).astype(dtype), rng.standard_normal((40, 32, 3, 3)).astype(dtype)
+    for method in ("direct", "gemm", "winograd"):
+        plan = fs.nn.plan(x.shape, w.shape, dtype, padding=1, method=method, accuracy="normwise", threads=1)
+        plan(x, w)
+        fs.release_memory()
+        assert abs(plan.workspace - scratch_held(lambda plan=plan: plan(x, w))) <= 512, method
 
 
 def test_choice_is_cached_and_pure() -> None:

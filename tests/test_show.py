@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import itertools
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -16,9 +18,11 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flipslide as fs
-from flipslide.explain.demos import DEMOS, make_demo, open_demo
+from flipslide.explain.demos import DEMOS, LAYER, make_demo, open_demo
 from flipslide.show import (
     FORMATS,
     Cell,
@@ -35,6 +39,7 @@ from flipslide.show import (
     Text,
 )
 from flipslide.show.motion import expand, spans_of, tween
+from flipslide.show.plot import thin
 from flipslide.show.raster import LACKING
 from flipslide.show.scene import COLOURS, Label, Line, Rect, Scene, text_width, with_sentence
 from flipslide.show.scene import Path as Drawn
@@ -533,3 +538,40 @@ def test_the_font_has_every_sign_of_the_pictures() -> None:
 def test_letters_are_drawn_without_fonts_of_the_system() -> None:
     pytest.importorskip("resvg_py")
     assert picture_of().png() != picture_of(Label(30, 15, "8")).png()
+
+
+def test_a_moving_picture_shows_itself() -> None:
+    moving = fs.explain([0, 1, 2], [1, 1]).animation("webp")
+    shown = moving._repr_mimebundle_()
+    assert isinstance(moving, bytes)
+    assert set(shown) == {"text/plain", "text/html"}
+    data = re.findall(r'src="data:image/webp;base64,([^"]+)"', shown["text/html"])
+    assert [base64.b64decode(part) for part in data] == [bytes(moving)]
+    assert len(shown["text/plain"]) < 80
+    assert pickle.loads(pickle.dumps(moving)) == moving
+
+
+@given(
+    st.lists(st.floats(-100, 100), min_size=1, max_size=60),
+    st.floats(0.01, 5),
+)
+def test_a_thinned_line_passes_every_point(heights: list[float], reach: float) -> None:
+    places = [(float(x), y) for x, y in enumerate(heights)]
+    kept = thin(places, reach)
+    assert (kept[0], kept[-1]) == (places[0], places[-1])
+    line = np.interp(range(len(places)), [x for x, _ in kept], [y for _, y in kept])
+    assert np.max(np.abs(line - heights)) <= reach * (1 + 1e-9) + 1e-9
+
+
+def test_cells_of_a_notebook_are_small() -> None:
+    example = fs.explain([0, 1, 2, 3, 4], [1, -1, 2])
+    layer = fs.explain_layer(LAYER["x"], LAYER["w"], LAYER["bias"], stride=2, padding=1)
+    for shown in (
+        example,
+        example.scatter(),
+        example.compare(),
+        layer,
+        fs.explain_functions(),
+        fs.graph([0, 1, 2, 3, 4], [1, -1, 2]),
+    ):
+        assert len(shown.html(page=False)) < 100_000

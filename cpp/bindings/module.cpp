@@ -108,6 +108,8 @@ NB_MODULE(_ext, m) {
   define_windows(m);
   m.def("release_memory", &release_memory, "Gives the memory kept for results and of kept taps back to the system.");
   m.def("kept_bytes", &kept_bytes, "How much of that is of kept taps.");
+  m.def("most_scratch", &Scratch::most_held,
+        "The most scratch memory held since this was last asked, above what was then.");
   m.def(
       "outputs_redone", [] { return outputs_redone(); }, "How many outputs the last call of this thread summed again.");
   m.def("isa", [] { return std::string(chosen_isa().name); }, "The instruction set in use.");

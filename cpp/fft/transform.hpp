@@ -356,7 +356,7 @@ void TransformCall::load_lanes(const Inner& inner, const Row* rows, T* data, T* 
   const bool in_place =
       inner.reads_in_place && std::all_of(rows, rows + lanes, [](const Row& row) { return row.kind == 0; });
   const Index length = in_place ? folded_ : kStretch;
-  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(kMaxLanes * kStretch * parts_);
+  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(lanes * kStretch * parts_);
   for (int half = 0; half < 3 - parts_; ++half)
     for (Index q = 0; q < folded_; q += length) {
       const Index n = std::min(length, folded_ - q);
@@ -377,7 +377,7 @@ std::uint32_t TransformCall::store_lanes(const Inner& inner, std::byte* const* y
   const bool in_place =
       inner.writes_in_place && std::all_of(y, y + lanes, [](const std::byte* at) { return at != nullptr; });
   const Index length = in_place ? folded_ : kStretch;
-  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(kMaxLanes * kStretch * parts_);
+  T* scratch = in_place ? nullptr : transform_scratch().rows.reserve<T>(lanes * kStretch * parts_);
   std::uint32_t bad = 0;
   for (int half = 0; half < 3 - parts_; ++half)
     for (Index q = 0; q < std::min(folded_, outputs - half * folded_); q += length) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "../convolution.hpp"
@@ -17,6 +18,9 @@ inline double price(const PerStep& counts, const PerStep& prices) {
   for (int i = 0; i < kMaxSteps; ++i) sum += counts[static_cast<std::size_t>(i)] * prices[static_cast<std::size_t>(i)];
   return sum;
 }
+
+// As Scratch rounds them.
+inline double reserved(double bytes) { return bytes > 0 ? std::floor((bytes + 127) / 64) * 64 : 0; }
 
 // Bytes of scratch.
 struct Memory {

@@ -204,9 +204,6 @@ Counts count_box(const Question& q, const Schedule& s) {
 
 namespace {
 
-// As Scratch rounds them.
-double reserved(double bytes) { return bytes > 0 ? std::floor((bytes + 127) / 64) * 64 : 0; }
-
 double window_length(const SumAxis& slide, Index extent) {
   return as_double(extent + slide.overhang / slide.axis.stride);
 }
@@ -262,21 +259,12 @@ double scratch_of(const Schedule& s, const Piece& piece) {
   return y + (piece.source == Source::packed ? packed_bytes(s, piece) : 0);
 }
 
-double packed_taps_bytes(const Question& q, const Schedule& s) {
-  const double n_taps = as_double(q.n_channels() * q.n_in * q.taps_per_channel * (q.parts == 2 ? 3 : 1));
-  const double dots =
-      s.dot_width == 0
-          ? 0
-          : as_double(q.n_channels() * q.n_in * std::max(dots_per_channel(q, 2) * 8, dots_per_channel(q, 4) * 16));
-  return reserved(n_taps * as_double(kComputeBytes[q.types.compute]) + dots);
-}
-
 }  // namespace
 
 Memory memory_of(const Question& q, const Schedule& s) {
   Memory memory;
   for (const Piece& piece : s.pieces) memory.scratch = std::max(memory.scratch, scratch_of(s, piece));
-  memory.shared = packed_taps_bytes(q, s);
+  memory.shared = reserved(as_double(packed_bytes(q, s.dot_width > 0)));
   memory.holders = is_small(q) ? 1 : std::max<Index>(1, s.n_tasks());
   return memory;
 }

@@ -195,6 +195,12 @@ bool can_sum_quads(const Convolution& c, const PackedTaps& packed) {
 
 }  // namespace
 
+Index packed_bytes(const Problem& p, bool sums_dots) {
+  const Index n_rows = p.n_groups * p.n_out * p.n_in;
+  const Index dots = sums_dots ? std::max(dots_per_channel(p, 2) * 8, dots_per_channel(p, 4) * 16) : 0;
+  return n_rows * (p.taps_per_channel * (p.parts == 2 ? 3 : 1) * kComputeBytes[p.types.compute] + dots);
+}
+
 void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   const Convolution& c = *this;
   packed.is_finite = true;
@@ -204,10 +210,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
   packed.dot_width = 0;
   const Index n_channels = c.n_groups * c.n_out;
   const Index n_taps = n_channels * c.n_in * c.taps_per_channel * (c.parts == 2 ? 3 : 1);
-  const Index data_bytes = n_taps * kComputeBytes[c.types.compute];
-  const Index dot_bytes =
-      c.sums_dots ? n_channels * c.n_in * std::max(dots_per_channel(c, 2) * 8, dots_per_channel(c, 4) * 16) : 0;
-  std::byte* data = packed.storage.reserve<std::byte>(data_bytes + dot_bytes);
+  std::byte* data = packed.storage.reserve<std::byte>(packed_bytes(c, c.sums_dots));
   packed.data = data;
 
   const auto pack_as = [&]<class T>(T) {
@@ -225,9 +228,9 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     default: pack_as(std::uint64_t{}); break;
   }
   if (c.sums_dots && can_sum_quads(c, packed))
-    pack_dots(c, reinterpret_cast<std::int8_t*>(data + data_bytes), packed);
+    pack_dots(c, reinterpret_cast<std::int8_t*>(data + packed_bytes(c, false)), packed);
   else if (c.sums_dots)
-    pack_dots(c, reinterpret_cast<std::int16_t*>(data + data_bytes), packed);
+    pack_dots(c, reinterpret_cast<std::int16_t*>(data + packed_bytes(c, false)), packed);
 
   if (is_integer(c.types.w)) {
     const FsLoadFn load = c.isa.convert->load[FS_I64][c.types.w];

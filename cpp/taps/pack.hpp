@@ -14,6 +14,9 @@ inline Index dots_per_channel(const Problem& problem, int width) {
   return problem.taps_per_channel / n * fs_dots(n, width);
 }
 
+// Of the taps as they lie for microkernels, with those that are summed in dots.
+Index packed_bytes(const Problem& problem, bool sums_dots);
+
 // The taps of each channel as products, or sums of them whose rows come in blocks; false (and no factors) where one
 // channel's are not.
 bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed,

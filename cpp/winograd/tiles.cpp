@@ -3,6 +3,8 @@
 #include <cmath>
 #include <string>
 
+#include "../taps/pack.hpp"
+
 namespace flipslide {
 
 namespace {
@@ -16,6 +18,9 @@ constexpr Index kLeastTiles = 42, kMostTiles = 112;
 // Fewer tasks leave threads idle. Output channels are shared first, as tasks then share no taps, but by tasks of no
 // fewer than kOutOfTask, as each transforms all input channels.
 constexpr Index kFewestTasks = 2, kOutOfTask = 128;
+
+// Tiles of a row that are read together: their samples fit the first-level cache.
+constexpr Index kMostRun = 16;
 
 double as_double(Index n) { return static_cast<double>(n); }
 
@@ -44,6 +49,7 @@ WinogradTiles::WinogradTiles(const Problem& p, Index points)
   if (n_tile_tasks > 1) n_tile_tasks += n_tile_tasks % 2;  // two threads have as many each
   tiles_per_task = std::max<Index>(1, ceil_div(n_tiles, n_tile_tasks));
   n_tile_tasks = ceil_div(n_tiles, tiles_per_task);
+  tiles_per_run = std::min({tiles_per_task, blocks[1], kMostRun});
   out_groups_per_task = ceil_div(ceil_div(out_groups, n_out_tasks), panel_groups) * panel_groups;
   n_out_tasks = ceil_div(out_groups, std::max<Index>(1, out_groups_per_task));
   n_tasks = p.n_groups * n_tile_tasks * n_out_tasks;
@@ -86,8 +92,10 @@ std::vector<Estimate> rank_winograd(const Question& q, const PerStep& prices, in
     if (points == 6 && std::string(q.isa.name) == "baseline") continue;
     const WinogradTiles t(q, points);
     Memory memory;
-    memory.shared = as_double(q.n_groups * t.u_size(q.n_in) * t.bytes);
-    memory.scratch = as_double((t.v_size() + t.m_size()) * t.bytes);
+    const auto bytes = [&](Index numbers) { return reserved(as_double(numbers * t.bytes)); };
+    memory.shared = bytes(q.n_groups * t.u_size(q.n_in)) + reserved(as_double(packed_bytes(q, false)));
+    memory.scratch = bytes(t.v_size()) + bytes(t.m_size()) + bytes(t.largest_size()) + bytes(t.samples_size()) +
+                     bytes(t.outputs_size());
     memory.holders = std::max<Index>(1, t.n_tasks);
     if (memory.of(kUsualThreads) > q.scratch_bytes()) continue;
     found.push_back({count_winograd(q, {points, points}).priced(prices), memory, {points, points}});

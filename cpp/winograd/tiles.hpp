@@ -5,6 +5,7 @@
 // the second-level cache holds where channels are few: x is read once for each task, y is written once.
 #pragma once
 
+#include "../microkernels/winograd.hpp"
 #include "../planner/counts.hpp"
 
 namespace flipslide {
@@ -21,6 +22,7 @@ struct WinogradTiles {
   Index in_groups, out_groups;             // of `lanes` channels
   Index panel_groups;                      // of u
   Index tiles_per_task, n_tile_tasks;      // of a group
+  Index tiles_per_run;                     // neighbours that are read and written at once
   Index out_groups_per_task, n_out_tasks;  // whole panels
   Index n_tasks;
 
@@ -28,6 +30,10 @@ struct WinogradTiles {
   Index step_of(Index groups) const;
   Index v_size() const { return frequencies * step_of(in_groups); }
   Index m_size() const { return frequencies * step_of(out_groups_per_task); }
+  // What its samples and outputs are at most.
+  Index samples_size() const { return points * (tiles_per_run * outputs + 2) * lanes; }
+  Index outputs_size() const { return outputs * tiles_per_run * outputs * lanes; }
+  Index largest_size() const { return tiles_per_task * kFsWinogradMagnitudes * lanes; }
   // Of transformed taps of a group.
   Index u_size(Index n_in) const { return frequencies * n_in * out_groups * lanes; }
 };

@@ -15,8 +15,6 @@ namespace {
 // (2026-11, Cascade Lake: noise, ones, ramps, sparse and heavy-tailed samples by noise, positive and smooth taps). An
 // output passes if that is at most τ·Σ|w|·max|x| over its own window.
 double error_of(Index channels) { return 20 + static_cast<double>(channels) / 16; }
-// Tiles of a row that are read together: their samples fit the first-level cache.
-constexpr Index kMostRun = 16;
 constexpr Index kStretchOut = 64;
 
 struct WinogradScratch {
@@ -209,7 +207,7 @@ class WinogradCall {
               .n_groups = 0,
               .v = own_scratch.v.reserve<T>(t_.v_size()),
               .m = own_scratch.m.reserve<T>(t_.m_size()),
-              .largest = own_scratch.largest.reserve<T>(t_.tiles_per_task * kFsWinogradMagnitudes * t_.lanes),
+              .largest = own_scratch.largest.reserve<T>(t_.largest_size()),
               .samples = nullptr};
     task.n_groups = std::min(t_.out_groups_per_task, t_.out_groups - task.first_group);
     list_runs(task, number / t_.n_out_tasks % t_.n_tile_tasks * t_.tiles_per_task);
@@ -233,7 +231,7 @@ class WinogradCall {
     task.n_tiles = std::min(t_.tiles_per_task, t_.n_tiles - first);
     for (Index done = 0; done < task.n_tiles;) {
       const Index row = (first + done) / t_.blocks[1], column = (first + done) % t_.blocks[1];
-      const Index n = std::min({task.n_tiles - done, t_.blocks[1] - column, kMostRun});
+      const Index n = std::min({task.n_tiles - done, t_.blocks[1] - column, t_.tiles_per_run});
       task.runs.push_back({row / t_.blocks[0], {row % t_.blocks[0] * t_.outputs, column * t_.outputs}, done, n});
       done += n;
     }
@@ -243,7 +241,7 @@ class WinogradCall {
 
   void read(const Task& task, Index in_group, const TileRun& run) const {
     const Index lanes = t_.lanes, columns = run.n * t_.outputs + 2;
-    T* samples = own_scratch.samples.reserve<T>(t_.points * columns * lanes);
+    T* samples = own_scratch.samples.reserve<T>(t_.samples_size());
     const std::byte* x = x_.data + locate(c_.group_loops, &Loop::x_dim, task.group, x_) +
                          locate(c_.batch_loops, &Loop::x_dim, run.batch, x_);
     for (Index r = 0; r < t_.points; ++r) {
@@ -334,7 +332,7 @@ class WinogradCall {
   // False if an output is not finite.
   bool write(const Task& task, Index g, const TileRun& run) const {
     const Index lanes = t_.lanes, columns = run.n * t_.outputs, channel = (task.first_group + g) * lanes;
-    T* outputs = own_scratch.outputs.reserve<T>(t_.outputs * columns * lanes);
+    T* outputs = own_scratch.outputs.reserve<T>(t_.outputs_size());
     {
       const Flushed flushed;
       const T* bias = bias_.data() + task.group * t_.out_groups * lanes + channel;

@@ -21,7 +21,10 @@ from .errors import DtypeError, ParameterError, ShapeError
 from .geometry import extend_index
 from .spec import Axis, ConvSpec, Shape
 
-__all__ = ["Block", "Cut", "choose_sizes", "cut_axis", "list_blocks", "read_memory", "run_blocks"]
+__all__ = [
+    "RULES", "Block", "Cut", "choose_sizes", "choose_slabs", "count_blocks", "cut_axis", "list_blocks", "read_memory",
+    "run_blocks", "sum_block",
+]  # fmt: skip
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -61,7 +64,7 @@ class Block(NamedTuple):
 
 def cut_axis(axis: Axis, size: int) -> list[Cut]:
     """The outputs of an axis in pieces of `size`, the last perhaps smaller."""
-    return [_cut(axis, first, min(axis.y, first + size)) for first in range(0, axis.y, size)]
+    return [_cut(axis, first, min(axis.y, first + size)) for first in range(0, axis.y, max(size, 1))]
 
 
 def _cut(axis: Axis, first: int, end: int) -> Cut:
@@ -103,7 +106,7 @@ def list_blocks(spec: ConvSpec, sizes: Shape) -> Iterator[Block]:
         if dim in axes:
             along.append(cut_axis(axes[dim], size))
         else:
-            along.append([(first, min(n, first + size)) for first in range(0, n, size)])
+            along.append([(first, min(n, first + size)) for first in range(0, n, max(size, 1))])
     for parts in itertools.product(*along):
         yield Block(
             tuple(parts[axis.y_dim] for axis in spec.axes),
@@ -131,6 +134,26 @@ def choose_sizes(
         _, dim = min(costs)
         sizes[dim] = _halved(sizes[dim], dim, chunks)
     return tuple(sizes)
+
+
+def choose_slabs(spec: ConvSpec, item_bytes: tuple[int, int], memory: int, splits: int) -> Shape:
+    """The sizes of blocks that come in the order of memory: the first of `splits` dimensions are cut, and no others.
+
+    Along a convolved dimension a block is no smaller than the taps, which would be read again and again.
+    """
+    sizes = list(spec.y_shape)
+    axes = {axis.y_dim: axis for axis in spec.axes}
+    for dim in range(splits):
+        least = 1 if dim not in axes else max(1, -(-abs(axes[dim].dilation) * axes[dim].w // axes[dim].stride))
+        while sizes[dim] > least and _bytes(spec, axes, sizes, item_bytes) * SHARES > memory:
+            sizes[dim] = max(least, (sizes[dim] + 1) // 2)
+        if sizes[dim] > 1:
+            break
+    return tuple(sizes)
+
+
+def count_blocks(spec: ConvSpec, sizes: Shape) -> int:
+    return math.prod(-(-n // size) for n, size in zip(spec.y_shape, sizes, strict=True) if size) if sizes else 1
 
 
 def _halved(size: int, dim: int, chunks: Sequence[int] | None) -> int:
@@ -195,14 +218,14 @@ def run_blocks(
     sizes = choose_sizes(
         spec, (x_dtype.itemsize, np.dtype(y_dtype).itemsize), read_memory(memory), getattr(y, "chunks", None)
     )
-    blocks = list(list_blocks(spec, sizes))
     tell = _teller(progress)
-    for number, block in enumerate(blocks):
-        tell(number, len(blocks))
-        y[_places(spec, block)] = _sum_block(verb, x, w, spec, block, words)
+    total = count_blocks(spec, sizes)
+    tell(0, total)
+    for done, block in enumerate(list_blocks(spec, sizes), 1):
+        y[_places(spec, block)] = sum_block(verb, x, w, spec, block, words)
         _forget_pages(x)
         _forget_pages(y)
-    tell(len(blocks), len(blocks))
+        tell(done, total)
     return y
 
 
@@ -222,9 +245,10 @@ def _places(spec: ConvSpec, block: Block) -> tuple[slice, ...]:
     return tuple(places[dim] if dim in places else slice(*next(ranges)) for dim in range(len(spec.y_shape)))
 
 
-def _sum_block(
+def sum_block(
     verb: Callable[..., Array], x: Any, w: Array, spec: ConvSpec, block: Block, words: dict[str, Any]
 ) -> Array:
+    """The outputs of a block, from the samples that it looks at. `words` are those of the call."""
     places = _places(spec, block)
     x_box, w_box = [slice(None)] * len(spec.x_shape), [slice(None)] * w.ndim
     for loop in spec.loops:

@@ -254,7 +254,10 @@ class Plan:
 
     @property
     def workspace(self) -> int:
-        """Scratch memory in bytes, beside the inputs and the result."""
+        """Scratch memory in bytes, beside the inputs and the result. What a transform's tile keeps of the samples that
+        are looked at (``accuracy="default"``) comes on top: little for long taps, for short ones as much
+        again or more.
+        """
         return self.chosen.estimate.workspace(self.threads)
 
     def __str__(self) -> str:

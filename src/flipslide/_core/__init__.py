@@ -16,6 +16,7 @@ __all__ = [
     "isas",
     "kept_bytes",
     "methods",
+    "most_scratch",
     "new_result",
     "outputs_redone",
     "release_memory",
@@ -46,6 +47,7 @@ isa = _ext.isa
 isas = _ext.isas
 kept_bytes = _ext.kept_bytes
 methods = _ext.methods
+most_scratch = _ext.most_scratch
 new_result = _ext.new_result
 outputs_redone = _ext.outputs_redone
 release_memory = _ext.release_memory

@@ -83,7 +83,7 @@ def command(
 
     if file == kernel.strip() == "-":
         raise click.UsageError("FILE and the kernel cannot both come from stdin")
-    content, extension = read_content(file)
+    content, extension = _open(file)
     check_level(content)
     taps, about = read_taps(kernel, rate=content.details.get("rate"), ndim=1 if content.kind == "audio" else None)
     target = Target(output, read_target(output, extension, content.kind), force, quiet)
@@ -95,12 +95,40 @@ def command(
     job = Job(slid, mode or usual.mode, rule, fill, not no_flip, threads, center, as_entries(stride))
     _check_rate(content, about)
     _warn_of_a_cut(content, taps, job)
-    content = _thinned(content, job)
+    content, level, policy = _thinned(content, job), Level(gain, normalize, mix, bits), policy or usual.range
+    if _is_lazy(content):
+        from .long import Long, goes_by_pieces
+
+        if goes_by_pieces(content, taps, job, target.extension):
+            _apply_long(Long(content, taps, job, level), file, target, policy)
+            return
+        content = content._replace(array=content.array[(slice(None),) * content.array.ndim])
     with Progress("convolving", quiet) as progress:
         result = _convolve(content, taps, job, progress.advance)
-    content, result = set_level(content, result, Level(gain, normalize, mix, bits))
-    note(_summary(content, result, job), quiet)
-    write_result(content._replace(array=result), file, target, policy or usual.range)
+    content, result = set_level(content, result, level)
+    note(_summary(content, result.shape, job), quiet)
+    write_result(content._replace(array=result), file, target, policy)
+
+
+def _open(file: str) -> tuple[Content, str]:
+    """What a file holds; where it is long, an array that is read when it is sliced."""
+    from flipslide.io import extension_of, open_pieces
+
+    long = open_pieces(file, extension_of(file)) if file != "-" else None
+    return (long, extension_of(file)) if long else read_content(file)
+
+
+def _is_lazy(content: Content) -> bool:
+    from flipslide.io import Lazy
+
+    return isinstance(content.array, Lazy)
+
+
+def _apply_long(long: Any, file: str, target: Target, policy: str) -> None:
+    with Progress("convolving", target.quiet) as progress:
+        made, lost = long.run(target.path, target.extension, target.force, file, policy, progress.advance)
+    note(_summary(long.content._replace(details=made.details), made.array.shape, long.job), target.quiet)
+    _tell_losses(made, lost, target)
 
 
 class Target(NamedTuple):
@@ -238,17 +266,23 @@ def _widened(array: Array, taps: Array) -> Array:
 
 
 def write_result(content: Content, source: str, target: Target, policy: str) -> None:
-    from flipslide.io import FORMATS, encode, left_out
+    from flipslide.io import FORMATS, encode
 
-    kind = FORMATS[target.extension].kind
-    content, lost = _fit(content, kind, policy)
+    content, lost = _fit(content, FORMATS[target.extension].kind, policy)
+    _tell_losses(content, lost, target)
+    write_bytes(target.path, encode(content, target.extension), force=target.force, like=source)
+
+
+def _tell_losses(content: Content, lost: str, target: Target) -> None:
+    """What the file cannot hold of the samples, and of what was said about them."""
+    from flipslide.io import FORMATS, left_out
+
     if lost:
         warn(f"{lost}; -o OUT.npy keeps them, --range error refuses them")
     missing = left_out(content, target.extension)
     if missing:
-        say = warn if kind != "table" else partial(note, quiet=target.quiet)
+        say = warn if FORMATS[target.extension].kind != "table" else partial(note, quiet=target.quiet)
         say(f"left out, as a {target.extension} file cannot keep it: {missing}")
-    write_bytes(target.path, encode(content, target.extension), force=target.force, like=source)
 
 
 def _fit(content: Content, kind: str, policy: str) -> tuple[Content, str]:
@@ -281,11 +315,11 @@ def _fit_array(array: Array, stored: Any, policy: str) -> tuple[Array, str]:
     return fit(array, stored, policy)
 
 
-def _summary(content: Content, result: Array, job: Any) -> str:
+def _summary(content: Content, shape: tuple[int, ...], job: Any) -> str:
     what = {"audio": "sound", "image": "picture", "table": "array"}[content.kind]
     stored = content.details.get("subtype") or content.details.get("dtype", content.array.dtype)
     verb = "convolved" if job.flip else "correlated"
-    sizes = f"{_times(content.array.shape)} -> {_times(result.shape)}"
+    sizes = f"{_times(content.array.shape)} -> {_times(shape)}"
     return f"{what} {sizes}, {stored}; {verb}, mode {job.mode}, boundary {job.boundary}"
 
 

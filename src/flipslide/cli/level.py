@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flipslide.arrays import Array
     from flipslide.io import Content
 
-__all__ = ["Level", "check_level", "level_options", "set_level"]
+__all__ = ["SUBTYPES", "Level", "check_level", "full_scale", "level_options", "set_level"]
 
 #: libsndfile's names of the depths.
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"}
@@ -66,7 +66,7 @@ def set_level(content: Content, result: Array, level: Level) -> tuple[Content, A
     result = result * 10 ** ((level.gain or 0) / 20)
     subtype = SUBTYPES[level.bits] if level.bits else content.details["subtype"]
     if level.normalize:
-        result = _to_peak(result, _full_scale(subtype)) * 10 ** (min(level.gain or 0, 0) / 20)
+        result = _to_peak(result, full_scale(subtype)) * 10 ** (min(level.gain or 0, 0) / 20)
     details = {**content.details, "subtype": subtype}
     if result.shape[1] != content.array.shape[1]:
         details["speakers"] = None  # of other channels than these
@@ -93,7 +93,7 @@ def _to_peak(x: Array, peak: float) -> Array:
     return x * (peak / largest) if largest > 0 else x
 
 
-def _full_scale(subtype: str) -> float:
+def full_scale(subtype: str) -> float:
     """The largest sample: one step below 1 where samples are integers."""
     from flipslide.io.audio import BITS
 

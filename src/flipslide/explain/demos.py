@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 from ..show import Shown
 
-__all__ = ["DEMOS", "Demo", "make_demo", "open_demo"]
-
 
 class Demo(NamedTuple):
     """A call of this package by name, its arguments, and which of its methods shows the point."""

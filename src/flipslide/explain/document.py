@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from ..errors import ParameterError
 from ..geometry import to_int
-from ..show import Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
-from ..show.document import Block
+from ..graph.exact import Nested
+from ..show import Block, Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text, grid_of
 from ..show.numbers import index_text, number_of, number_text
 from ..spec import Shape
-from .draw import draw_steps, is_drawable
+from .draw.steps import draw_steps, is_drawable
 from .sentences import (
     by_channel,
     cell_text,
@@ -26,9 +26,7 @@ from .sentences import (
     why_equal,
     window_name,
 )
-from .trace import Nested, Step, Term, Trace
-
-__all__ = ["answers_of", "find_step", "inputs_of", "legend_of", "make_document", "step_blocks", "step_table"]
+from .trace import Step, Term, Trace
 
 
 def make_document(trace: Trace) -> Document:
@@ -52,12 +50,6 @@ def _pictures(trace: Trace) -> Iterator[Block]:
 # ------------------------------------------------------------------------------ the arrays
 
 
-def grid(title: str, nested: Nested, role: str) -> Grid:
-    """A matrix; a vector is one row; None is an output that was not asked for."""
-    rows = nested if nested and isinstance(nested[0], tuple) else (nested,)
-    return Grid(title, tuple(tuple(Cell(number_text(n), role if n is not None else "") for n in row) for row in rows))
-
-
 def _inputs(trace: Trace) -> Iterator[Block]:
     if trace.operation == "layer":
         yield from _layer_inputs(trace)
@@ -67,20 +59,20 @@ def _inputs(trace: Trace) -> Iterator[Block]:
 
 def inputs_of(trace: Trace) -> Grids:
     """x, w, and w as it lies over x."""
-    grids = [grid(name_of(trace, "x"), trace.x, "x"), grid("w", trace.w, "w")]
+    grids = [grid_of(name_of(trace, "x"), trace.x, "x"), grid_of("w", trace.w, "w")]
     if trace.operation == "convolve" and trace.ndim == 2:
-        grids.append(grid("left-right", tuple(row[::-1] for row in trace.w), "w"))
-        grids.append(grid("and up-down = flipped w", trace.window_w, "w"))
+        grids.append(grid_of("left-right", tuple(row[::-1] for row in trace.w), "w"))
+        grids.append(grid_of("and up-down = flipped w", trace.window_w, "w"))
     elif trace.window_w != trace.w or trace.operation == "convolve":
-        grids.append(grid(window_name(trace), trace.window_w, "w"))
+        grids.append(grid_of(window_name(trace), trace.window_w, "w"))
     return Grids(tuple(grids))
 
 
 def _layer_inputs(trace: Trace) -> Iterator[Block]:
     yield Grids(tuple(_planes("x", trace.x, trace.x_origin, trace, "x")))
     for k, taps in enumerate(trace.w):
-        bias = () if trace.bias is None else (Grid(f"b[{k}]", ((Cell(number_text(trace.bias[k]), "w"),),)),)
-        yield Grids((*(grid(f"w[{k},{c}]", plane, "w") for c, plane in enumerate(taps)), *bias))
+        bias = () if trace.bias is None else (grid_of(f"b[{k}]", (trace.bias[k],), "w"),)
+        yield Grids((*(grid_of(f"w[{k},{c}]", plane, "w") for c, plane in enumerate(taps)), *bias))
     yield Text("A layer does not flip: each filter slides over all channels at once, and its products are added.")
 
 
@@ -154,7 +146,7 @@ def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
     """One output in full: its sentence, and each product with where it comes from."""
     yield Text(step_sentence(trace, step))
     if trace.operation != "layer":
-        yield _terms_table("", step.terms, trace)
+        yield _terms_table(step.terms)
         yield from _legend(trace._replace(steps=(step,)))
         return
     for (channel, terms), partial in zip(by_channel(step), step.partials, strict=True):
@@ -164,7 +156,7 @@ def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
         yield Text("· is a zero of the padding.")
 
 
-def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
+def _terms_table(terms: tuple[Term, ...]) -> Table:
     rows = tuple(
         (
             f"w[{index_text(term.w)}]",
@@ -175,7 +167,7 @@ def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
         )
         for term in terms
     )
-    return Table(caption, ("tap", "", "meets", "", "product"), rows, "lrlrr")
+    return Table("", ("tap", "", "meets", "", "product"), rows, "lrlrr")
 
 
 def _term_grids(trace: Trace, terms: tuple[Term, ...]) -> Iterator[Grid]:
@@ -227,9 +219,9 @@ def _results(trace: Trace) -> Iterator[Block]:
 def answers_of(trace: Trace) -> tuple[Grids | Text, ...]:
     """y, and beside it what the other operation gives, or why that is the same."""
     assert trace.other is not None
-    y = grid(name_of(trace, "y"), trace.y, "y")
+    y = grid_of(name_of(trace, "y"), trace.y, "y", Cell("·"))
     if trace.other.differs:
-        return (Grids((y, grid(other_name(trace), trace.other.y, ""))),)
+        return (Grids((y, grid_of(other_name(trace), trace.other.y, "", Cell("·")))),)
     return Grids((y,)), Text(why_equal(trace))
 
 
@@ -237,4 +229,4 @@ def _planes(name: str, planes: Nested, origin: Shape, trace: Trace, role: str) -
     """A grid for each channel, or for each filter."""
     for n, plane in enumerate(planes, origin[0]):
         title = f"{name}[{n}]" if trace.is_whole else piece_name(f"{name}[{n}]", plane, origin[1:])
-        yield grid(title, plane, role)
+        yield grid_of(title, plane, role, Cell("·"))

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..graph.exact import Nested
 from ..show.numbers import bracket, compact, index_text, join_sum, number_text, times_text
 from ..spec import Shape
-from .trace import Length, Nested, Step, Term, Trace
-
-__all__ = [
-    "by_channel",
-    "cell_text",
-    "length_formula",
-    "length_latex",
-    "name_of",
-    "other_name",
-    "piece_name",
-    "product_text",
-    "products_of",
-    "step_sentence",
-    "title_of",
-    "why_equal",
-    "window_name",
-]
+from .trace import Length, Step, Term, Trace
 
 
 def window_name(trace: Trace) -> str:

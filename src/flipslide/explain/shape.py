@@ -15,12 +15,9 @@ from typing import Any, NamedTuple
 
 from ..errors import ParameterError, ShapeError, unknown_word
 from ..geometry import MODES, LayerAxis, ints_per_axis, layer_axes, read_shape, span_of, to_int
-from ..show import Document, Formula, Frames, Heading, Shown, Table, Text
-from ..show.document import Block
+from ..show import Block, Document, Formula, Frames, Heading, Shown, Table, Text
 from ..show.numbers import bytes_text, to_plain
 from ..show.text import WIDTH, render_text, wrap
-
-__all__ = ["AxisShape", "LayerShape", "ShapeReport", "explain_shape"]
 
 SCHEMA = "flipslide-shape/1"
 FORMULA = Formula(
@@ -93,11 +90,8 @@ class ShapeReport(Shown):
     __slots__ = ("bias", "channels", "filters", "groups", "layers")
 
     def __init__(self, layers: tuple[LayerShape, ...], channels: int, filters: int, groups: int, bias: bool) -> None:
-        self.layers = layers
-        self.channels = channels
-        self.filters = filters
-        self.groups = groups
-        self.bias = bias
+        self.layers, self.bias = layers, bias
+        self.channels, self.filters, self.groups = channels, filters, groups
 
     # --------------------------------------------------------------------------- numbers
 
@@ -125,16 +119,19 @@ class ShapeReport(Shown):
         return self.filters * self.taps + self.filters * self.bias
 
     @property
+    def places(self) -> int:
+        """Where the taps are laid: at each output, in a transposed layer at each sample."""
+        return math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
+
+    @property
     def multiply_adds(self) -> int:
-        """Products of one example; a transposed layer has them for each sample instead of each output."""
-        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
-        return places * self.filters * self.taps
+        """Products of one example."""
+        return self.places * self.filters * self.taps
 
     @property
     def columns(self) -> int:
         """Numbers in the matrix of im2col, for one example."""
-        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
-        return math.prod(axis.taps for axis in self.axes) * self.channels * places
+        return self.taps * self.groups * self.places
 
     @property
     def samples(self) -> int:
@@ -194,18 +191,16 @@ class ShapeReport(Shown):
         yield self._costs()
 
     def _costs(self) -> Table:
-        places = math.prod(axis.size if axis.transposed else axis.outputs for axis in self.axes)
-        taps = math.prod(axis.taps for axis in self.axes)
         bias = " + 1" if self.bias else ""
         each = "×".join(str(axis.taps) for axis in self.axes)
         ratio = self.columns / self.samples if self.samples else 0.0
         copied = f"{ratio:.3g} times the {self.samples:,} samples"
-        counts = (("place", places), ("filter", self.filters), ("tap", self.taps))
+        counts = (("place", self.places), ("filter", self.filters), ("tap", self.taps))
         factors = " · ".join(f"{n:,} {word if n == 1 else word + 's'}" for word, n in counts)
         rows: tuple[tuple[str, str, str], ...] = (
             ("parameters", f"{self.parameters:,}", f"{self.filters} · ({each}·{self.channels // self.groups}{bias})"),
             ("multiply-adds", f"{self.multiply_adds:,}", factors),
-            ("im2col", f"{self.columns:,} numbers", f"{taps * self.channels} · {places}, {copied}"),
+            ("im2col", f"{self.columns:,} numbers", f"{self.taps * self.groups} · {self.places}, {copied}"),
             ("im2col in float32", bytes_text(4 * self.columns), ""),
         )
         if not self.axes[0].transposed:
@@ -215,7 +210,7 @@ class ShapeReport(Shown):
 
     def _pictures(self) -> Iterator[Block]:
         """Windows laid on a ruler, for a single layer."""
-        from .draw import draw_ruler
+        from .draw.ruler import draw_ruler
         from .trace import Length
 
         if len(self.layers) > 1 or self.axes[0].transposed:

@@ -24,18 +24,6 @@ from ..graph.exact import Nested, conjugate, flatten, freeze_array, numbers_of, 
 from ..show.numbers import to_plain
 from ..spec import Axis, ConvSpec, Shape
 
-__all__ = [
-    "Gradients",
-    "Length",
-    "Nested",
-    "Other",
-    "Step",
-    "Term",
-    "Trace",
-    "make_layer_trace",
-    "make_trace",
-]
-
 SCHEMA = "flipslide-trace/1"
 MAX_CELLS = 512
 MAX_TERMS = 64
@@ -224,16 +212,12 @@ def make_trace(
     mode: str = "valid",
     *,
     operation: str = "convolve",
-    boundary: Any = "zero",
-    fill_value: Any = 0,
-    center: Any = None,
-    stride: Any = 1,
-    dilation: Any = 1,
     around: Any = None,
     cells: Any = None,
     dy: Any = None,
+    **words: Any,
 ) -> Trace:
-    """The trace of a small call along one or two axes."""
+    """The trace of a small call along one or two axes; `words` as in `fs.convolve`."""
     x, w = enter(x, "x"), enter(w, "w")
     if x.ndim != w.ndim or x.ndim not in (1, 2):
         raise ShapeError(
@@ -242,7 +226,7 @@ def make_trace(
         )
     if str(mode) not in MODES:
         raise unknown_word("mode", mode, MODES)
-    options = settings_of(mode, boundary, fill_value, center, stride, dilation)
+    options = settings_of(mode, **words)
     correlate = correlates(operation)
     spec, opposite = (ConvSpec.of(x.shape, w.shape, correlate=flag, **options) for flag in (correlate, not correlate))
     spec.check_repeated("explain")
@@ -251,18 +235,9 @@ def make_trace(
 
 
 def make_layer_trace(
-    x: Any,
-    w: Any,
-    bias: Any = None,
-    *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-    around: Any = None,
-    cells: Any = None,
-    dy: Any = None,
-) -> Trace:
+    x: Any, w: Any, bias: Any, *, stride: Any, padding: Any, dilation: Any, groups: int,
+    around: Any = None, cells: Any = None, dy: Any = None,
+) -> Trace:  # fmt: skip
     """The trace of one example of a small layer with one spatial axis or two."""
     x, w, bias, spec = enter_layer(x, w, bias, stride, padding, dilation, groups)
     if len(spec.axes) > 2:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +21,6 @@ from ..geometry import extend_index
 from ..graph.exact import Nested, pack, reverse, shape_of, thaw
 from ..spec import Shape
 from .trace import Length, Trace
-
-__all__ = [
-    "Stamp", "Window", "add_stamps", "columns_of", "dilate", "dy_of", "fill_zeros", "full_sums", "index_at", "indices",
-    "is_finite", "kept_of", "like_x", "matrix_of", "stamps_of", "taps_of", "widen", "window_of", "zeros",
-]  # fmt: skip
 
 
 class Window(NamedTuple):
@@ -66,20 +61,28 @@ class Window(NamedTuple):
         """Where in x̃ tap j of output m lies."""
         return tuple(axis.stride * i + axis.dilation * t for axis, i, t in zip(self.axes, m, j, strict=True))
 
-    def add_bias(self, sums: Array) -> Array:
-        """The sums of each filter with its bias."""
-        if self.bias is None:
-            return sums
-        shape = (-1, *(1,) * len(self.axes))
-        return np.asarray(sums + np.array(self.bias, dtype=object).reshape(shape))
-
     def close(self, sums: Array) -> Array:
-        """Sums (K, *outputs) as the result of the call."""
-        return np.reshape(self.add_bias(sums), self.y_shape)
+        """Sums (K, *outputs) with their biases, as the result of the call."""
+        if self.bias is not None:
+            sums = sums + np.array(self.bias, dtype=object).reshape(-1, *(1,) * len(self.axes))
+        return np.reshape(sums, self.y_shape)
 
     def empty(self) -> Array:
         """Zeros where the sums of each filter go."""
         return zeros((self.filters, *self.outputs))
+
+    def sum_channels(self, one: Callable[[Array, Array], Array], every: bool = False) -> Array:
+        """The sums of each filter: Σ over its channels of `one`, of a channel of x̃ and the taps on it.
+
+        With `every` that gives every output, as if the strides were 1, and most are dropped.
+        """
+        x = fill_zeros(self.extended)
+        sums = zeros((self.filters, *every_output(self))) if every else self.empty()
+        for k in range(self.filters):
+            for c, channel in enumerate(self.channels(k)):
+                sums[k] = sums[k] + one(x[channel], self.v[k, c])
+        steps = (slice(None, None, axis.stride if every else None) for axis in self.axes)
+        return np.asarray(sums[index_at(slice(None), steps)])
 
 
 def window_of(trace: Trace) -> Window:
@@ -128,6 +131,11 @@ def _extend(x: Array, sources: Array, fill: Any) -> Array:
         if source is not None:
             extended[(slice(None), *place)] = fill if source == "fill" else x[(slice(None), *source)]
     return extended
+
+
+def every_output(window: Window) -> Shape:
+    """How many outputs there would be with stride 1."""
+    return tuple(axis.stride * (axis.outputs - 1) + 1 if axis.outputs else 0 for axis in window.axes)
 
 
 # ------------------------------------------------------------- the sum in other orders
@@ -181,10 +189,15 @@ def stamps_of(window: Window) -> list[Stamp]:
 
 def add_stamps(window: Window, stamps: list[Stamp]) -> Array:
     """All copies added on the ruler, which begins span − 1 before the first output."""
-    full = zeros(tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True)))
-    for stamp in stamps:
-        at = tuple(slice(f, f + n) for f, n in zip(stamp.first, stamp.copy.shape, strict=True))
-        full[at] = full[at] + stamp.copy
+    shape = tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True))
+    return _add_copies(((stamp.first, stamp.copy) for stamp in stamps), shape)
+
+
+def _add_copies(copies: Iterable[tuple[Shape, Array]], shape: Shape) -> Array:
+    full = zeros(shape)
+    for first, copy in copies:
+        at = tuple(slice(f, f + n) for f, n in zip(first, copy.shape, strict=True))
+        full[at] = full[at] + copy
     return full
 
 
@@ -198,11 +211,8 @@ def kept_of(window: Window) -> tuple[slice, ...]:
 
 def full_sums(x: Array, w: Array) -> Array:
     """Every overlap of x with w, as a convolution; w is dilated already."""
-    full = zeros(tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)))
-    for place in indices(x.shape):
-        at = tuple(slice(i, i + k) for i, k in zip(place, w.shape, strict=True))
-        full[at] = full[at] + x[place] * w
-    return full
+    shape = tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True))
+    return _add_copies(((place, x[place] * w) for place in indices(x.shape)), shape)
 
 
 def dy_of(trace: Trace, window: Window) -> Array:

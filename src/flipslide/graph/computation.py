@@ -19,8 +19,6 @@ from ..spec import ConvSpec, Shape
 from .exact import numbers_of, pack
 from .nodes import Edge, Node
 
-__all__ = ["Computation", "GraphEdge", "GraphNode"]
-
 
 class GraphNode(NamedTuple):
     """A node as data; `grad` is None where there is none."""

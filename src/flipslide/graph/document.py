@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..show import Block, Cell, Document, Frame, Frames, Grid, Grids, Table, Text
-from ..show.numbers import number_text
+from ..show import Block, Document, Frame, Frames, Grid, Grids, Table, Text, grids_of
 from .computation import Computation
 from .draw import draw_passes
+from .exact import thaw
 from .gradients import Fold
-from .nodes import Node
 from .subgraph import draw_part
 from .text import spell_gradient, spell_loss, spell_output
-
-__all__ = ["draw_frames", "make_document"]
 
 #: A graph with more products than this is drawn in parts.
 MAX_WHOLE = 20
@@ -86,27 +83,7 @@ def _split(line: str) -> tuple[str, str]:
 
 def _grids(graph: Computation) -> Iterator[Grid]:
     for name in "xwb":
-        nodes = graph.leaves(name)
         array = graph.array(name)
-        if array is not None and nodes:
-            yield from _as_grids(name, nodes, array.shape, "w" if name == "b" else name)
-    yield from _as_grids("y", [y for _, _, y in graph.outputs()], graph.y_shape, "y")
-
-
-def _as_grids(name: str, nodes: list[Node], shape: tuple[int, ...], role: str) -> Iterator[Grid]:
-    """A vector as one row, a matrix, or one matrix for each index in front of the last two."""
-    columns = shape[-1] if shape else 1
-    rows = shape[-2] if len(shape) > 1 else 1
-    size = max(rows * columns, 1)
-    for start in range(0, len(nodes), size):
-        cells = [Cell(number_text(node.value), role) for node in nodes[start : start + size]]
-        front = "" if len(nodes) <= size else _front(start // size, shape[:-2])
-        yield Grid(f"{name}{front}", tuple(tuple(cells[i : i + columns]) for i in range(0, len(cells), columns)))
-
-
-def _front(n: int, shape: tuple[int, ...]) -> str:
-    index = []
-    for size in reversed(shape):
-        n, i = divmod(n, size)
-        index.append(str(i))
-    return f"[{','.join(reversed(index))}]"
+        if array is not None and array.size:
+            yield from grids_of(name, array, "w" if name == "b" else name)
+    yield from grids_of("y", thaw(tuple(y.value for _, _, y in graph.outputs()), graph.y_shape), "y")

@@ -12,19 +12,6 @@ import numpy as np
 from ..arrays import Array, enter
 from ..spec import Shape
 
-__all__ = [
-    "Nested",
-    "conjugate",
-    "flatten",
-    "freeze_array",
-    "numbers_of",
-    "pack",
-    "reverse",
-    "shape_of",
-    "thaw",
-    "whole_numbers",
-]
-
 #: Rows in rows: an array as tuples.
 Nested = tuple[Any, ...]
 

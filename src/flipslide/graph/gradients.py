@@ -19,15 +19,13 @@ import numpy as np
 
 from ..arrays import Array
 from ..geometry import extend_index
-from ..show import Cell, Code, Document, Frame, Frames, Grid, Grids, Heading, Shown, Text
-from ..show.numbers import index_text, is_complex, number_text, times_text
+from ..show import Code, Document, Frame, Frames, Grids, Heading, Shown, Text, grids_of
+from ..show.numbers import is_complex, number_text, times_text
 from ..signal import convolve, correlate
 from ..spec import Axis, Shape
 from .computation import Computation
 from .exact import conjugate, pack, reverse
 from .slide import Slide, draw_slide
-
-__all__ = ["Fold"]
 
 MAX_DRAWN = 24
 
@@ -97,7 +95,7 @@ class Fold(Shown):
                 Heading("It is a convolution again"),
                 *(Text(line) for line in self._sentences()),
                 Code("python", "\n".join(self._code())),
-                Grids((*_grids("dx", self.dx), *_grids("dw", self.dw))),
+                Grids((*grids_of("dx", self.dx, "gradient"), *grids_of("dw", self.dw, "gradient"))),
                 *([Frames("gradients as convolutions", frames)] if frames else []),
             ),
         )
@@ -239,14 +237,3 @@ def _words(name: str, values: list[int]) -> str:
 
 def _row(array: Array) -> str:
     return " ".join(map(number_text, array))
-
-
-def _grids(name: str, array: Array) -> Iterator[Grid]:
-    """A vector, a matrix, or one matrix for each index in front."""
-    columns, rows = array.shape[-1], array.shape[-2] if array.ndim > 1 else 1
-    cells = [Cell(number_text(value), "gradient") for value in array.flat]
-    fronts = list(np.ndindex(*array.shape[:-2])) if array.ndim > 2 else [()]
-    for n, front in enumerate(fronts):
-        piece = cells[n * rows * columns : (n + 1) * rows * columns]
-        title = f"{name}[{index_text(front)}]" if front else name
-        yield Grid(title, tuple(tuple(piece[i : i + columns]) for i in range(0, len(piece), max(columns, 1))))

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 from ..show.numbers import number_text, times_text
 
-__all__ = ["Arrival", "Edge", "Node"]
-
 
 class Edge(NamedTuple):
     """From a node to one that it was made from; `name` spells the factor that `pull` applies.

@@ -12,8 +12,6 @@ from ..show.text import WIDTH, wrap
 from .computation import Computation
 from .nodes import Node
 
-__all__ = ["backward_lines", "forward_lines", "render_text", "spell_gradient", "spell_loss", "spell_output"]
-
 Terms = list[tuple[str, Any]]
 
 
@@ -112,5 +110,4 @@ def _spell(name: str, terms: Terms, total: Any, unused: str = "") -> list[str]:
 
 
 def _wrap_behind(start: str, text: str) -> list[str]:
-    first, *rest = wrap(text, WIDTH - len(start)) or [""]
-    return [start + first, *(" " * len(start) + line for line in rest)]
+    return wrap(text, WIDTH, " " * len(start), start) or [start]

@@ -19,13 +19,15 @@ import numpy as np
 from flipslide.errors import FlipslideError
 
 from . import audio, image, table, tiff
-from .content import Content, RangeError, ReadError, WriteError, fit
+from .content import Content, Fitter, RangeError, ReadError, WriteError, fit
 from .marks import Marks
 from .marks import left_out as _left_out
+from .pieces import Lazy, can_write_pieces, open_pieces, write_pieces
 
 __all__ = [
-    "FORMATS", "Content", "Format", "Marks", "RangeError", "ReadError", "WriteError",
-    "check_writable", "decode", "encode", "extension_of", "fit", "left_out", "open_part", "read", "sniff", "write",
+    "FORMATS", "Content", "Fitter", "Format", "Lazy", "Marks", "RangeError", "ReadError", "WriteError",
+    "can_write_pieces", "check_writable", "decode", "encode", "extension_of", "fit", "left_out", "open_part",
+    "open_pieces", "read", "sniff", "write", "write_pieces",
 ]  # fmt: skip
 
 
@@ -177,7 +179,8 @@ def open_part(path: str, *, force: bool = False, like: str | None = None) -> Ite
 def _replacing(target: Path, like: str | None) -> Iterator[BinaryIO]:
     handle, name = tempfile.mkstemp(prefix=".flipslide-", dir=target.parent)
     try:
-        with open(handle, "w+b") as part:
+        os.close(handle)
+        with open(name, "w+b") as part:
             yield part
         os.chmod(name, _mode_of(target, like))
         os.replace(name, target)

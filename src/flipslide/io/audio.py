@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -21,7 +22,10 @@ from .containers import Block, Chunk, flac_blocks, join_flac, join_riff, riff_ch
 from .content import Content, RangeError, ReadError, WriteError, check_size, fit, missing
 from .marks import Marks
 
-__all__ = ["Quantizer", "decode", "encode_flac", "encode_wav", "quantize"]
+__all__ = [
+    "Quantizer", "decode", "details_of", "encode_flac", "encode_wav", "flac_marks", "quantize", "soundfile_module",
+    "write_sound",
+]  # fmt: skip
 
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 FLOATS: dict[str, np.dtype[Any]] = {"FLOAT": np.dtype(np.float32), "DOUBLE": np.dtype(np.float64)}
@@ -43,7 +47,7 @@ TAGS = ("title", "copyright", "artist", "comment", "date", "album", "license", "
 STREAMING = 0x7FFF0000
 
 
-def _soundfile() -> Any:
+def soundfile_module() -> Any:
     try:
         import soundfile
     except ImportError:
@@ -56,14 +60,18 @@ def _soundfile() -> Any:
 
 def decode(data: bytes) -> Content:
     """(time, channels) in units of full scale, with "rate" and "subtype" as the file says."""
-    soundfile, chunks = _soundfile(), riff_chunks(data)
-    _check_complete(chunks)
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
+    with soundfile_module().SoundFile(io.BytesIO(data)) as file:
         check_size(8 * file.frames * file.channels, len(data))
-        samples = _read(file)
-        tags = tuple((name, text) for name in TAGS if (text := getattr(file, name)))
-        details = {"rate": file.samplerate, "subtype": file.subtype, "marks": _marks(data, chunks, tags)}
-        return Content(samples, "audio", details | {"speakers": _speakers(chunks)})
+        return Content(_read(file), "audio", details_of(file, data))
+
+
+def details_of(file: Any, data: Any) -> dict[str, Any]:
+    """What the file says about its samples; an error where some are missing. `data` are its bytes."""
+    chunks = riff_chunks(data)
+    _check_complete(chunks)
+    tags = tuple((name, text) for name in TAGS if (text := getattr(file, name)))
+    details = {"rate": file.samplerate, "subtype": file.subtype, "marks": _marks(data, chunks, tags)}
+    return details | {"speakers": _speakers(chunks)}
 
 
 def _check_complete(chunks: list[Chunk]) -> None:
@@ -86,10 +94,10 @@ def _read(file: Any) -> Array:
 
 def _marks(data: bytes, chunks: list[Chunk], tags: tuple[tuple[str, str], ...]) -> Marks:
     if data[:4] == b"fLaC":
-        blocks = [block for block in flac_blocks(data)[0] if block.kind in FLAC_KEPT]
+        blocks = [Block(kind, bytes(piece)) for kind, piece in flac_blocks(data)[0] if kind in FLAC_KEPT]
         named = tuple(FLAC_KEPT[block.kind] for block in blocks if block.kind != 4)
         return Marks(tags=tags, native=("flac", named, blocks))
-    kept = [(chunk.name, chunk.data) for chunk in chunks if chunk.name in WAV_KEPT and not chunk.is_cut]
+    kept = [(chunk.name, bytes(chunk.data)) for chunk in chunks if chunk.name in WAV_KEPT and not chunk.is_cut]
     named = tuple(WAV_KEPT[name] for name, piece in kept if not piece.startswith(b"INFO"))
     return Marks(tags=tags, native=("wav", named, kept))
 
@@ -161,13 +169,17 @@ def _refuse_nan(values: Array) -> None:
 
 
 def encode_wav(content: Content) -> bytes:
-    is_extensible = content.details.get("speakers") is not None
-    subtypes = _soundfile().available_subtypes("WAVEX")
-    data = _encode(content, "WAVEX" if is_extensible and content.details["subtype"] in subtypes else "WAV")
+    details = content.details
+    is_extensible = details.get("speakers") is not None
+    data = _encode(content, "WAVEX" if is_extensible and details["subtype"] in _wavex_subtypes() else "WAV")
     if is_extensible:
-        data = _with_speakers(data, content.details["speakers"])
-    marks = content.details.get("marks", Marks())
+        data = _with_speakers(data, details["speakers"])
+    marks = details.get("marks", Marks())
     return join_riff(data, marks.native[2]) if marks.native[0] == "wav" and marks.native[2] else data
+
+
+def _wavex_subtypes() -> Any:
+    return soundfile_module().available_subtypes("WAVEX")
 
 
 def _with_speakers(data: bytes, speakers: int) -> bytes:
@@ -180,27 +192,39 @@ def _with_speakers(data: bytes, speakers: int) -> bytes:
 
 def encode_flac(content: Content) -> bytes:
     data = _encode(content, "FLAC")
-    marks = content.details.get("marks", Marks())
-    blocks: list[Block] = marks.native[2] if marks.native[0] == "flac" else []
+    blocks = flac_marks(content)
     return join_flac(data, blocks) if blocks else data
 
 
+def flac_marks(content: Content) -> list[Block]:
+    """The metadata blocks of a FLAC that the content was read from."""
+    marks = content.details.get("marks", Marks())
+    blocks: list[Block] = marks.native[2] if marks.native[0] == "flac" else []
+    return blocks
+
+
 def _encode(content: Content, container: str) -> bytes:
-    soundfile = _soundfile()
+    stream = io.BytesIO()
+    write_sound(stream, content, container, content.array.shape[1], [content.array])
+    return stream.getvalue()
+
+
+def write_sound(stream: BinaryIO, content: Content, container: str, channels: int, pieces: Iterable[Array]) -> None:
+    """The pieces, put together, in one of libsndfile's containers."""
+    soundfile = soundfile_module()
     subtype, rate = content.details["subtype"], content.details["rate"]
     name = container.removesuffix("EX").lower()
     if not soundfile.check_format(container, subtype):
         raise WriteError(f".{name} cannot hold samples of subtype {subtype}; write to the source's format")
-    stream, channels = io.BytesIO(), content.array.shape[1]
     try:
         with soundfile.SoundFile(stream, "w", rate, channels, subtype, format=container) as file:
             _write_tags(file, content.details.get("marks", Marks()), name)
-            file.write(_as_stored(content.array, subtype))
+            for piece in pieces:
+                file.write(_as_stored(piece, subtype))
     except soundfile.LibsndfileError as error:
         raise WriteError(
             f".{name} cannot hold {channels} channels of {subtype} at {rate} samples a second: {error.error_string}"
         ) from None
-    return stream.getvalue()
 
 
 def _write_tags(file: Any, marks: Marks, name: str) -> None:

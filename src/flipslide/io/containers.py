@@ -8,13 +8,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .content import ReadError
 
 __all__ = [
-    "Block", "Chunk", "Segment", "flac_blocks", "jpeg_segments", "join_flac", "join_png", "join_riff", "png_chunks",
-    "riff_chunks",
+    "Block", "Chunk", "Segment", "flac_blocks", "flac_head", "jpeg_segments", "join_flac", "join_png", "join_riff",
+    "png_chunks", "riff_chunks",
 ]  # fmt: skip
 
 
@@ -109,12 +109,12 @@ def _next_marker(data: bytes, place: int) -> int:
 # ------------------------------------------------------------------------------------ RIFF
 
 
-def riff_chunks(data: bytes) -> list[Chunk]:
+def riff_chunks(data: Any) -> list[Chunk]:
     """The chunks of a little-endian RIFF file, as far as they go; none of another file."""
     return list(_walk_riff(data)) if data[:4] == b"RIFF" else []
 
 
-def _walk_riff(data: bytes) -> Iterator[Chunk]:
+def _walk_riff(data: Any) -> Iterator[Chunk]:
     place = 12
     while place + 8 <= len(data):
         name, size = struct.unpack_from("<4sI", data, place)
@@ -140,7 +140,7 @@ class Block(NamedTuple):
     data: bytes
 
 
-def flac_blocks(data: bytes) -> tuple[list[Block], int]:
+def flac_blocks(data: Any) -> tuple[list[Block], int]:
     """The metadata blocks, and where the sound begins."""
     blocks, place, is_last = [], 4, data[:4] != b"fLaC"
     while not is_last and place + 4 <= len(data):
@@ -153,9 +153,17 @@ def flac_blocks(data: bytes) -> tuple[list[Block], int]:
 
 def join_flac(data: bytes, extra: list[Block]) -> bytes:
     """A FLAC file with these blocks in the place of its own of the same kinds."""
+    head, start = flac_head(data, extra)
+    return head + data[start:]
+
+
+def flac_head(data: Any, extra: list[Block]) -> tuple[bytes, int]:
+    """Its head with these blocks, and where the sound begins in `data`."""
     blocks, start = flac_blocks(data)
     kinds = {block.kind for block in extra}
     kept = [block for block in blocks if block.kind == 0 or block.kind not in kinds | {1}] + extra
     heads = (bytes([block.kind | (0x80 if block is kept[-1] else 0)]) for block in kept)
-    pieces = (head + len(block.data).to_bytes(3, "big") + block.data for head, block in zip(heads, kept, strict=True))
-    return b"fLaC" + b"".join(pieces) + data[start:]
+    pieces = (
+        head + len(block.data).to_bytes(3, "big") + bytes(block.data) for head, block in zip(heads, kept, strict=True)
+    )
+    return b"fLaC" + b"".join(pieces), start

@@ -10,7 +10,7 @@ import numpy as np
 from flipslide.arrays import Array
 from flipslide.errors import FlipslideError, MissingExtraError, unknown_word
 
-__all__ = ["Content", "RangeError", "ReadError", "WriteError", "check_size", "fit", "missing", "shorten"]
+__all__ = ["Content", "Fitter", "RangeError", "ReadError", "WriteError", "check_size", "fit", "missing", "shorten"]
 
 RANGES = ("clip", "error")
 
@@ -62,39 +62,60 @@ def fit(values: Array, dtype: np.dtype[Any], policy: str = "clip") -> tuple[Arra
     >>> fit(np.array([-3.0, 0.5, 1.5, 300.0]), np.dtype(np.uint8))[0]
     array([  0,   0,   2, 255], dtype=uint8)
     """
-    if policy not in RANGES:
-        raise unknown_word("range", policy, RANGES)
-    if dtype.kind == "f":
-        return _fit_float(values, dtype, policy)
-    _refuse_nan(values, dtype)
-    limits = np.iinfo(dtype)
-    rounded = np.rint(values) if values.dtype.kind == "f" else values
-    return np.clip(rounded, limits.min, limits.max).astype(dtype), _outside(rounded, limits.min, limits.max, policy)
+    fitter = Fitter(dtype, policy)
+    return fitter(values), fitter.lost()
 
 
-def _fit_float(values: Array, dtype: np.dtype[Any], policy: str) -> tuple[Array, str]:
-    with np.errstate(over="ignore"):
-        fitted = values.astype(dtype)
-    largest = float(np.finfo(dtype).max)
-    lost = np.isinf(fitted) & np.isfinite(values)
-    return fitted, _outside(np.where(lost, values, 0), -largest, largest, policy) if lost.any() else ""
+class Fitter:
+    """The same for values that come in pieces; what was lost is told of all of them."""
+
+    def __init__(self, dtype: np.dtype[Any], policy: str = "clip") -> None:
+        if policy not in RANGES:
+            raise unknown_word("range", policy, RANGES)
+        self._dtype, self._policy = dtype, policy
+        most: Any = np.finfo(dtype).max if dtype.kind == "f" else np.iinfo(dtype).max
+        least: Any = -most if dtype.kind == "f" else np.iinfo(dtype).min
+        self._limits = float(least), float(most)
+        self._count, self._size, self._lowest, self._highest = 0, 0, np.inf, -np.inf
+
+    def __call__(self, values: Array) -> Array:
+        self._size += values.size
+        if self._dtype.kind == "f":
+            return self._fit_floats(values)
+        _refuse_nan(values, self._dtype)
+        limits = np.iinfo(self._dtype)
+        rounded = np.rint(values) if values.dtype.kind == "f" else values
+        self._count_outside(rounded, (rounded < limits.min) | (rounded > limits.max))
+        return np.clip(rounded, limits.min, limits.max).astype(self._dtype)
+
+    def _fit_floats(self, values: Array) -> Array:
+        with np.errstate(over="ignore"):
+            fitted = values.astype(self._dtype)
+        lost = np.isinf(fitted) & np.isfinite(values)
+        self._count_outside(np.where(lost, values, 0), lost)
+        return fitted
+
+    def _count_outside(self, values: Array, outside: Array) -> None:
+        if outside.any():
+            self._count += int(np.count_nonzero(outside))
+            self._lowest = min(self._lowest, float(values.min()))
+            self._highest = max(self._highest, float(values.max()))
+
+    def lost(self) -> str:
+        """How many values lay outside, and how far; an error if that is not allowed."""
+        if not self._count:
+            return ""
+        low, high = self._limits
+        found = (
+            f"{self._count} of {self._size} values lie outside {low:g} … {high:g} "
+            f"(lowest {self._lowest:g}, highest {self._highest:g})"
+        )
+        if self._policy == "error":
+            raise RangeError(f"{found}. --range clip cuts them off, -o OUT.npy keeps them")
+        return f"{found} and were clipped"
 
 
 def _refuse_nan(values: Array, dtype: np.dtype[Any]) -> None:
     if values.dtype.kind == "f" and np.isnan(values).any():
         count = int(np.isnan(values).sum())
         raise RangeError(f"{count} of {values.size} values are NaN, which {dtype} cannot hold; -o OUT.npy keeps them")
-
-
-def _outside(values: Array, low: float, high: float, policy: str) -> str:
-    """How many values lie outside [low, high], and how far; an error if that is not allowed."""
-    count = int(np.count_nonzero((values < low) | (values > high)))
-    if not count:
-        return ""
-    found = (
-        f"{count} of {values.size} values lie outside {low:g} … {high:g} "
-        f"(lowest {values.min():g}, highest {values.max():g})"
-    )
-    if policy == "error":
-        raise RangeError(f"{found}. --range clip cuts them off, -o OUT.npy keeps them")
-    return f"{found} and were clipped"

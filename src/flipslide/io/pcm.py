@@ -16,7 +16,7 @@ from flipslide.arrays import Array
 from .audio import STREAMING
 from .content import ReadError
 
-__all__ = ["RAW", "Layout", "Wav", "pack", "read_head", "unpack", "wav_end", "wav_head"]
+__all__ = ["RAW", "Layout", "Wav", "chunk", "pack", "read_head", "unpack", "wav_end", "wav_head"]
 
 #: The longest sound whose size a WAV can say.
 MOST = 0xFFFFFFFF
@@ -156,24 +156,22 @@ def _wav(form: bytes, size: int) -> Wav:
     return Wav(layout, rate, channels, None if is_open else size // frame, speakers)
 
 
-def wav_head(wav: Wav) -> bytes:
-    """A head; where the number of frames is not known, or too large for a WAV, it says the largest size.
+def wav_head(wav: Wav, behind: int = 0) -> bytes:
+    """A head, `behind` bytes of other chunks coming after the samples.
 
-    A piece of 28 bytes that means nothing makes room for the sizes of `wav_end`.
+    Where the number of frames is not known it says the largest size, and a piece of 28 bytes that means nothing makes
+    room for the sizes of `wav_end`. A size that a WAV cannot say makes an RF64.
     """
-    form = _form(wav)
-    size = None if wav.frames is None else wav.frames * wav.channels * wav.layout.size
-    extra = struct.pack("<4sI28x", b"JUNK", 28) if size is None else b""
-    before = len(extra) + 8 + len(form) + 8 + 4
-    if size is not None and size + size % 2 + before <= MOST:
-        sizes = size + size % 2 + before, size
-    elif size is not None:
-        extra = _large(size, before + 36, wav.frames or 0)
-        return b"RF64" + struct.pack("<I4s", MOST, b"WAVE") + extra + _chunk(b"fmt ", form) + b"data\xff\xff\xff\xff"
-    else:
-        sizes = MOST, MOST
-    head = b"RIFF" + struct.pack("<I4s", sizes[0], b"WAVE") + extra + _chunk(b"fmt ", form)
-    return head + struct.pack("<4sI", b"data", sizes[1])
+    form = chunk(b"fmt ", _form(wav))
+    if wav.frames is None:
+        extra = chunk(b"JUNK", bytes(28))
+        return b"RIFF" + struct.pack("<I4s", MOST, b"WAVE") + extra + form + struct.pack("<4sI", b"data", MOST)
+    size = wav.frames * wav.channels * wav.layout.size
+    whole = 4 + len(form) + 8 + size + size % 2 + behind
+    if whole <= MOST:
+        return b"RIFF" + struct.pack("<I4s", whole, b"WAVE") + form + struct.pack("<4sI", b"data", size)
+    extra = _large(size, whole + 36, wav.frames)
+    return b"RF64" + struct.pack("<I4s", MOST, b"WAVE") + extra + form + struct.pack("<4sI", b"data", MOST)
 
 
 def _form(wav: Wav) -> bytes:
@@ -185,25 +183,24 @@ def _form(wav: Wav) -> bytes:
     return struct.pack("<HHIIHHHHIH", EXTENSIBLE, *rest, 22, layout.bits, wav.speakers, tag) + GUID
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack("<4sI", name, len(data)) + data
 
 
-def _large(size: int, before: int, frames: int) -> bytes:
-    return struct.pack("<4sIQQQI", b"ds64", 28, size + size % 2 + before, size, frames, 0)
+def _large(size: int, whole: int, frames: int) -> bytes:
+    return struct.pack("<4sIQQQI", b"ds64", 28, whole, size, frames, 0)
 
 
 def wav_end(file: BinaryIO, wav: Wav, frames: int) -> None:
     """Put the sizes into a head that did not know them, once all is written to a file."""
     size = frames * wav.channels * wav.layout.size
-    if size % 2:
-        file.write(b"\0")
-    before = 4 + 36 + 8 + len(_form(wav)) + 8
-    if size + size % 2 + before > MOST:
+    file.write(bytes(size % 2))
+    before = 12 + 36 + 8 + len(_form(wav))  # up to the chunk of the samples
+    whole = before + 8 + size + size % 2 - 8
+    if whole > MOST:
         file.seek(0)
-        file.write(b"RF64" + struct.pack("<I4s", MOST, b"WAVE") + _large(size, before, frames))
+        file.write(b"RF64" + struct.pack("<I4s", MOST, b"WAVE") + _large(size, whole, frames))
         return
-    file.seek(4)
-    file.write(struct.pack("<I", size + size % 2 + before))
-    file.seek(8 + before - 4)
-    file.write(struct.pack("<I", size))
+    for place, number in ((4, whole), (before + 4, size)):
+        file.seek(place)
+        file.write(struct.pack("<I", number))

@@ -19,7 +19,7 @@ from .content import Content, ReadError, WriteError, check_size, missing
 from .exif import turn
 from .marks import CENTIMETRES, INCHES, Marks
 
-__all__ = ["decode_tiff", "encode_tiff"]
+__all__ = ["check_pages", "decode_tiff", "details_of", "encode_tiff", "tifffile_module", "writing_options"]
 
 #: Compressions that give back what was put in: none, LZW, Deflate (two numbers), Zstandard.
 LOSSLESS = (1, 5, 8, 32946, 50000)
@@ -41,7 +41,7 @@ DIALECTS = {"imagej", "ome", "shaped", "geotiff", "gdal", "uniform", "bigtiff", 
             "multipage", "mask", "final", "memmappable", "contiguous", "rgb", "subsampled", "jfif"}  # fmt: skip
 
 
-def _tifffile() -> Any:
+def tifffile_module() -> Any:
     try:
         import tifffile
     except ImportError:
@@ -53,16 +53,16 @@ def _tifffile() -> Any:
 
 
 def decode_tiff(data: bytes) -> Content:
-    with _tifffile().TiffFile(io.BytesIO(data)) as file:
+    with tifffile_module().TiffFile(io.BytesIO(data)) as file:
         if len(file.series) != 1:
             raise ReadError(f"the TIFF holds {len(file.series)} pictures of different kinds; split it first")
         series = file.series[0]
         check_size(int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize, len(data))
-        _check_pages(series, len(data))
+        check_pages(series, len(data))
         return _content(series.asarray(maxworkers=1), series, file)
 
 
-def _check_pages(series: Any, size: int) -> None:
+def check_pages(series: Any, size: int) -> None:
     """Every strip and tile lies inside the file."""
     for page in series.pages:
         if page is None:
@@ -73,11 +73,18 @@ def _check_pages(series: Any, size: int) -> None:
 
 
 def _content(array: Array, series: Any, file: Any) -> Content:
+    details = details_of(array, series, file)
+    orientation = int(series.keyframe.tags.valueof(274, 1))
+    return Content(turn(array, orientation, details["axes"]), "image", details)
+
+
+def details_of(array: Any, series: Any, file: Any) -> dict[str, Any]:
+    """What the file says about its pixels; an error for those that cannot be summed."""
     page, axes = series.keyframe, series.axes
     _check_pixels(array, page, axes)
     rows, columns = axes.index("Y"), axes.index("X")
     color = axes.find("S") if "S" in axes else None
-    details = {
+    return {
         "dtype": array.dtype,
         "axes": (rows, columns),
         "color": color,
@@ -90,8 +97,6 @@ def _content(array: Array, series: Any, file: Any) -> Content:
         "marks": _marks(file, series, page),
         "nodata": _nodata(page, array.dtype),
     }
-    orientation = int(page.tags.valueof(274, 1))
-    return Content(turn(array, orientation, (rows, columns)), "image", details)
 
 
 def _check_pixels(array: Array, page: Any, axes: str) -> None:
@@ -183,14 +188,18 @@ def _density(page: Any) -> tuple[float, float] | None:
 
 
 def encode_tiff(content: Content) -> bytes:
-    details, array, stream = content.details, content.array, io.BytesIO()
-    if 0 in array.shape:
-        raise WriteError(f"TIFF cannot hold a picture without pixels (shape {array.shape})")
-    marks = details.get("marks", Marks())
-    native: Mapping[str, Any] = marks.native[2] if marks.native[0] == "tiff" else {}
-    options = _layout(content) | _resolution(marks, native) | _words(content, marks, native)
-    _tifffile().imwrite(stream, array, **options)
+    stream = io.BytesIO()
+    if 0 in content.array.shape:
+        raise WriteError(f"TIFF cannot hold a picture without pixels (shape {content.array.shape})")
+    tifffile_module().imwrite(stream, content.array, **writing_options(content))
     return stream.getvalue()
+
+
+def writing_options(content: Content) -> dict[str, Any]:
+    """What tifffile is told about pixels of this shape and dtype."""
+    marks = content.details.get("marks", Marks())
+    native: Mapping[str, Any] = marks.native[2] if marks.native[0] == "tiff" else {}
+    return _layout(content) | _resolution(marks, native) | _words(content, marks, native)
 
 
 def _layout(content: Content) -> dict[str, Any]:

@@ -7,28 +7,26 @@ what a convolution is, and nothing here computes.
 
 from __future__ import annotations
 
-from .document import Block, Cell, Code, Document, Formula, Frame, Frames, Grid, Grids, Heading, Table, Text
+from .document import (
+    Block,
+    Cell,
+    Code,
+    Document,
+    Formula,
+    Frame,
+    Frames,
+    Grid,
+    Grids,
+    Heading,
+    Table,
+    Text,
+    grid_of,
+    grids_of,
+)  # fmt: skip
 from .scene import Label, Line, Path, Rect, Scene
 from .shown import FORMATS, Shown
 
 __all__ = [
-    "FORMATS",
-    "Block",
-    "Cell",
-    "Code",
-    "Document",
-    "Formula",
-    "Frame",
-    "Frames",
-    "Grid",
-    "Grids",
-    "Heading",
-    "Label",
-    "Line",
-    "Path",
-    "Rect",
-    "Scene",
-    "Shown",
-    "Table",
-    "Text",
-]
+    "FORMATS", "Block", "Cell", "Code", "Document", "Formula", "Frame", "Frames", "Grid", "Grids", "Heading", "Label",
+    "Line", "Path", "Rect", "Scene", "Shown", "Table", "Text", "grid_of", "grids_of",
+]  # fmt: skip

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .document import Cell, Grid
-from .scene import Item, Label, Line, Motion, Rect, Scene, text_width
-
-__all__ = ["Canvas", "Sheet", "cell_width", "lay_out", "text_width"]
+from .scene import Item, Label, Line, Motion, Rect, Scene
 
 HEIGHT = 36
 MARGIN = 16
@@ -64,11 +62,12 @@ class Canvas:
         self.reach(left + width, top + height)
 
     def grid(
-        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint"
-    ) -> Sheet:
+        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint",
+        above: float = 13,
+    ) -> Sheet:  # fmt: skip
         """A matrix with its name above, and where its cells lie."""
         if grid.title:
-            self.label(left, top - 13, grid.title, ink, 13, bold=ink != "faint")
+            self.label(left, top - above, grid.title, ink, 13, bold=ink != "faint")
         sheet = Sheet(self, left, top, width, height)
         for i, row in enumerate(grid.rows):
             sheet.row(i, row)
@@ -126,9 +125,12 @@ class Sheet(NamedTuple):
         """One cell."""
         self.canvas.cell(self.x(column), self.y(row), cell, self.width, self.height, motion)
 
-    def word(self, row: float, column: float, text: str, ink: str = "ink", motion: Motion | None = None) -> None:
+    def word(
+        self, row: float, column: float, text: str, ink: str = "ink", motion: Motion | None = None,
+        *, size: float = 15, bold: bool = False,
+    ) -> None:  # fmt: skip
         """Words in the middle of a place."""
-        self.canvas.label(self.x(column + 0.5), self.y(row + 0.5), text, ink, 15, "middle", motion=motion)
+        self.canvas.label(self.x(column + 0.5), self.y(row + 0.5), text, ink, size, "middle", bold, motion)
 
     def numbers(self, rows: range, columns: range) -> None:
         """The indices of a matrix, above its columns and before its rows."""

@@ -6,25 +6,12 @@ can show each of them in its own way. All of it is immutable and becomes JSON.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
-from .numbers import to_plain
+from .numbers import index_text, number_text, to_plain
 from .scene import Scene
-
-__all__ = [
-    "Block",
-    "Cell",
-    "Code",
-    "Document",
-    "Formula",
-    "Frame",
-    "Frames",
-    "Grid",
-    "Grids",
-    "Heading",
-    "Table",
-    "Text",
-]
 
 SCHEMA = "flipslide-document/1"
 
@@ -60,11 +47,29 @@ class Cell(NamedTuple):
     note: str = ""
 
 
+#: Where there is no number.
+EMPTY = Cell("·", "padding")
+
+
 class Grid(NamedTuple):
     """A matrix with a name; a vector is one row."""
 
     title: str
     rows: tuple[tuple[Cell, ...], ...]
+
+
+def grid_of(title: str, array: Any, role: str = "", empty: Cell = EMPTY) -> Grid:
+    """Numbers as a matrix, a vector as one row; `empty` stands where there is none."""
+    rows = array.tolist() if hasattr(array, "tolist") else array
+    rows = rows if rows and isinstance(rows[0], list | tuple) else [rows]
+    return Grid(title, tuple(tuple(empty if n is None else Cell(number_text(n), role) for n in row) for row in rows))
+
+
+def grids_of(name: str, array: Any, role: str) -> Iterator[Grid]:
+    """A vector, a matrix, or one matrix for each index in front of the last two."""
+    fronts = list(product(*map(range, array.shape[:-2])))
+    for front in fronts:
+        yield grid_of(f"{name}[{index_text(front)}]" if len(fronts) > 1 else name, array[front], role)
 
 
 class Grids(NamedTuple):

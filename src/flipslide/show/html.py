@@ -22,8 +22,6 @@ from .motion import Span, spans_of
 from .scene import Label, Line, Motion, Rect, Scene, grow
 from .svg import page_sheet, to_svg
 
-__all__ = ["render_block", "render_fragment", "render_page", "style"]
-
 PAGE = (
     "body{margin:1.5rem auto;max-width:64rem;padding:0 1rem;background:#fff}"
     "@media (prefers-color-scheme:dark){:root:not([data-theme=light]) body{background:#14181f}}"

@@ -9,8 +9,6 @@ from .document import Block, Cell, Code, Document, Formula, Frames, Grid, Grids,
 from .scene import COLOURS, Item, Label, Line, Path, Rect, Scene, hatching, head_of
 from .text import to_ascii
 
-__all__ = ["render_latex", "to_latex", "to_tikz"]
-
 PREAMBLE = r"""\documentclass{article}
 \usepackage[margin=2cm]{geometry}
 \usepackage{amsmath}

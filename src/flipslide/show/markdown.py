@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 
-__all__ = ["render_markdown"]
-
 
 def render_markdown(document: Document) -> str:
     """The whole document, in the tables that GitHub and MyST read."""

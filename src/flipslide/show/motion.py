@@ -12,8 +12,6 @@ from ..errors import ParameterError
 from .document import Frame
 from .scene import Item, Line, Motion, Path, Rect, Scene, shift
 
-__all__ = ["PHASE", "Span", "check_speed", "expand", "phases_of", "spans_of", "tween"]
-
 #: Seconds of one phase of a motion, scenes in it at most, and scenes of a series that should do.
 PHASE, PARTS, ENOUGH = 0.4, 4, 64
 
@@ -58,9 +56,13 @@ def _motion(item: Item) -> Motion | None:
     return None if isinstance(item, Path) else item.motion
 
 
+def _keyed(scene: Scene) -> dict[tuple[type, str], Item]:
+    return {(type(item), motion.key): item for item in scene.items if (motion := _motion(item))}
+
+
 def phases_of(before: Scene, after: Scene) -> int:
     """How many phases the way from one scene to the other takes; 0 where nothing moves."""
-    old = {(type(item), motion.key): item for item in before.items if (motion := _motion(item))}
+    old = _keyed(before)
     moves = [motion.phase for item in after.items if (motion := _motion(item)) and _moves(old, item, motion)]
     return 1 + max(moves, default=-1)
 
@@ -72,7 +74,7 @@ def _moves(old: dict[tuple[type, str], Item], item: Item, motion: Motion) -> boo
 
 def tween(before: Scene, after: Scene, time: float) -> Scene:
     """What is seen on the way, `time` phases after it began: all that does not move stands as it stood."""
-    old = {(type(item), motion.key): item for item in before.items if (motion := _motion(item))}
+    old = _keyed(before)
     still = tuple(item for item in before.items if not _motion(item))
     moved = [_place(old, item, motion, time - motion.phase) for item in after.items if (motion := _motion(item))]
     return after._replace(items=(*still, *(item for item in moved if item)))
@@ -85,17 +87,13 @@ def _place(old: dict[tuple[type, str], Item], item: Item, motion: Motion, time: 
         return None
     share = min(max(time, 0.0), 1.0)
     share *= share * (3 - 2 * share)
-    dx, dy = (motion.dx, motion.dy) if came_from is None else _apart(came_from, item)
+    (x0, y0), (x1, y1) = _corner(came_from or item), _corner(item)
+    dx, dy = (x0 - x1, y0 - y1) if came_from else (motion.dx, motion.dy)
     placed = shift(item, dx * (1 - share), dy * (1 - share) + motion.lift * sin(pi * share))
     if isinstance(placed, Rect) and isinstance(came_from, Rect):
         width, height = placed.width - came_from.width, placed.height - came_from.height
         placed = placed._replace(width=placed.width - width * (1 - share), height=placed.height - height * (1 - share))
     return placed
-
-
-def _apart(a: Item, b: Item) -> tuple[float, float]:
-    (ax, ay), (bx, by) = _corner(a), _corner(b)
-    return ax - bx, ay - by
 
 
 def _corner(item: Item) -> tuple[float, float]:

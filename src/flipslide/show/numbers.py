@@ -7,21 +7,6 @@ from collections.abc import Iterable
 from numbers import Complex, Rational, Real
 from typing import Any
 
-__all__ = [
-    "bracket",
-    "bytes_text",
-    "compact",
-    "index_text",
-    "is_complex",
-    "join_sum",
-    "label_of",
-    "minus",
-    "number_of",
-    "number_text",
-    "times_text",
-    "to_plain",
-]
-
 
 def number_text(value: Any) -> str:
     """A number as it is printed: exact, floats to 6 digits; "·" where there is none yet.

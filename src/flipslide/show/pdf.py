@@ -1,7 +1,7 @@
 """PDF in Helvetica: headings, paragraphs and grids of numbers on A4, and pictures, each on a page of its size.
 
-A page is a list of strokes in PDF's own words; the file is its objects one after another and a
-table of where each begins. Helvetica is one of the fonts that every reader has, so nothing is
+Every page is a drawing, and its strokes are in PDF's own words; the file is its objects one after another
+and a table of where each begins. Helvetica is one of the fonts that every reader has, so nothing is
 embedded; a sign that its encoding lacks is written as the nearest one that it has.
 """
 
@@ -10,78 +10,82 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..errors import ParameterError
-from .document import Document, Frame, Grid, Grids, Heading, Text
-from .scene import COLOURS, Item, Label, Line, Rect, hatching, head_of, text_width, with_sentence
+from .canvas import Canvas
+from .document import Cell, Document, Frame, Grid, Grids, Heading, Text
+from .scene import COLOURS, Item, Label, Line, Rect, Scene, hatching, head_of, text_width, with_sentence, wrap_width
 
-__all__ = ["to_pdf", "write_pdf"]
-
-WIDTH, HEIGHT, MARGIN = 595.0, 842.0, 56.0
-LINE, CELL = 15.0, 26.0
-#: Of Helvetica at size 1, about: a line that is estimated too long is broken too early, and no harm done.
-LETTER = 0.52
+#: A4 in pixels, of which three quarters are a point.
+WIDTH, HEIGHT, MARGIN = 793.0, 1122.0, 75.0
+CELL = 34.0
 SIGNS = str.maketrans({
     "−": "\u2013", "Σ": "the sum of", "→": "->", "←": "<-", "≤": "<=", "≥": ">=", "⌊": "floor(", "⌋": ")", "⌈": "ceil(",
     "⌉": ")", "∗": "*", "⊙": "\u00b7", "τ": "tau", "∫": "integral of ", "∂": "d", "ᵀ": "T", "\u0303": "~", "⋮": ":",
 })  # fmt: skip
 
 
-class Pages:
-    """Strokes on pages, from the top down."""
-
-    def __init__(self) -> None:
-        self.pages: list[list[str]] = []
-        self.turn()
-
-    def turn(self) -> None:
-        """Begin a page."""
-        self.pages.append([])
-        self.y = HEIGHT - MARGIN
-
-    def need(self, height: float) -> None:
-        """Turn the page where so much does not fit any more."""
-        if self.y - height < MARGIN:
-            self.turn()
-
-    def write(self, x: float, y: float, text: str, size: float, bold: bool = False) -> None:
-        """One line of text, its baseline at y."""
-        font = "F2" if bold else "F1"
-        self.pages[-1].append(f"BT /{font} {size:g} Tf {x:.1f} {y:.1f} Td ({_escape(text)}) Tj ET")
-
-    def box(self, x: float, y: float, fill: str) -> None:
-        """One cell of a grid."""
-        red, green, blue = (int(fill[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        self.pages[-1].append(f"{red:.3f} {green:.3f} {blue:.3f} rg {x:.1f} {y:.1f} {CELL:g} {CELL:g} re B 0 0 0 rg")
+def to_pdf(frames: Sequence[Frame]) -> bytes:
+    """Each picture with its sentence on a page of its own."""
+    if not frames:
+        raise ParameterError("there is no picture to write")
+    return _assemble([with_sentence(frame.scene, frame.sentence) for frame in frames])
 
 
 def write_pdf(document: Document) -> bytes:
     """The document as a PDF file; a heading that says Key begins a page."""
     pages = Pages()
-    _write_lines(pages, document.title, 18, True)
+    pages.write(document.title, 24, True)
     for block in document.blocks:
         if isinstance(block, Heading):
-            _write_heading(pages, block.text)
+            pages.need(HEIGHT if block.text == "Key" else 320)
+            pages.y += 10
+            pages.write(block.text, 17, True)
         elif isinstance(block, Text):
-            _write_lines(pages, block.text, 11)
+            pages.write(block.text, 15)
         elif isinstance(block, Grids):
-            _write_grids(pages, block.grids)
-    return _assemble([(WIDTH, HEIGHT, "\n".join(page)) for page in pages.pages])
+            pages.draw(block.grids)
+    return _assemble([Scene(WIDTH, HEIGHT, tuple(canvas.items), "", "") for canvas in pages.canvases])
 
 
-# ------------------------------------------------------------------------------- pictures
+class Pages:
+    """Drawings as large as a page, filled from the top down."""
+
+    def __init__(self) -> None:
+        self.canvases = [Canvas()]
+        self.y = MARGIN
+
+    def need(self, height: float) -> None:
+        """Begin a page where so much does not fit any more."""
+        if self.y + height > HEIGHT - MARGIN:
+            self.canvases.append(Canvas())
+            self.y = MARGIN
+
+    def write(self, text: str, size: float, bold: bool = False) -> None:
+        """Words, in as many lines as they take."""
+        for line in wrap_width(text, WIDTH - 2 * MARGIN, size):
+            self.need(1.4 * size)
+            self.canvases[-1].label(MARGIN, self.y + 0.7 * size, line, "ink", size, bold=bold)
+            self.y += 1.4 * size
+
+    def draw(self, grids: Sequence[Grid]) -> None:
+        """Matrices side by side, as many as a line holds."""
+        height, x = max(len(grid.rows) for grid in grids) * CELL + 34, WIDTH
+        for grid in grids:
+            width = max(len(grid.rows[0]) * CELL, text_width(grid.title, 13))
+            if x + width > WIDTH - MARGIN:
+                self.need(height)
+                x, self.y = MARGIN, self.y + height
+            top = self.y - height + 24
+            self.canvases[-1].grid(x, top, Grid(grid.title, tuple(map(_without_blanks, grid.rows))), CELL, CELL, "ink")
+            x += width + 24
+        self.y += 8
 
 
-def to_pdf(frames: Sequence[Frame]) -> bytes:
-    """Each picture with its sentence on a page of its own, three quarters of a point to a pixel."""
-    if not frames:
-        raise ParameterError("there is no picture to write")
-    pages = []
-    for frame in frames:
-        scene = with_sentence(frame.scene, frame.sentence)
-        strokes = [f"0.75 0 0 -0.75 0 {0.75 * scene.height:.2f} cm"]
-        for item in scene.items:
-            strokes += _stroke(item)
-        pages.append((0.75 * scene.width, 0.75 * scene.height, "\n".join(strokes)))
-    return _assemble(pages)
+def _without_blanks(row: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Where an answer is to be written the ground is white."""
+    return tuple(cell if cell.text.strip("_") else Cell("", "blank") for cell in row)
+
+
+# -------------------------------------------------------------------------------- strokes
 
 
 def _stroke(item: Item) -> Iterator[str]:
@@ -126,80 +130,26 @@ def _colour(name: str) -> str:
     return " ".join(f"{int(COLOURS[name][0][i : i + 2], 16) / 255:.3f}" for i in (1, 3, 5))
 
 
-# ------------------------------------------------------------------------------ documents
-
-
-def _write_heading(pages: Pages, text: str) -> None:
-    if text == "Key":
-        pages.turn()
-    pages.need(240)
-    pages.y -= 8
-    _write_lines(pages, text, 13, True)
-
-
-def _write_lines(pages: Pages, text: str, size: float, bold: bool = False) -> None:
-    for line in _wrap(text, (WIDTH - 2 * MARGIN) / (size * LETTER)):
-        pages.need(LINE + size)
-        pages.y -= size + 4
-        pages.write(MARGIN, pages.y, line, size, bold)
-
-
-def _wrap(text: str, letters: float) -> list[str]:
-    lines = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) > letters:
-            lines.append(word)
-        else:
-            lines[-1] += (" " if lines[-1] else "") + word
-    return lines
-
-
-def _write_grids(pages: Pages, grids: tuple[Grid, ...]) -> None:
-    """Side by side, as many as a line holds."""
-    height = max(len(grid.rows) for grid in grids) * CELL + LINE
-    pages.y -= 4
-    pages.need(height + 10)
-    x = MARGIN
-    for grid in grids:
-        width = max(len(grid.rows[0]) * CELL, len(grid.title) * 10 * LETTER)
-        if x + width > WIDTH - MARGIN:
-            x = MARGIN
-            pages.y -= height
-            pages.need(height + 10)
-        _write_grid(pages, grid, x)
-        x += width + 18
-    pages.y -= height + 8
-
-
-def _write_grid(pages: Pages, grid: Grid, left: float) -> None:
-    pages.write(left, pages.y - 12, grid.title, 10)
-    for r, row in enumerate(grid.rows):
-        for c, cell in enumerate(row):
-            x, y = left + c * CELL, pages.y - LINE - (r + 1) * CELL
-            is_blank = not cell.text.strip("_")
-            pages.box(x, y, "#ffffff" if is_blank else COLOURS[cell.role][0])
-            pages.write(x + CELL / 2 - len(cell.text) * 11 * LETTER / 2, y + 9, "" if is_blank else cell.text, 11)
-
-
 def _escape(text: str) -> str:
     plain = text.translate(SIGNS)
     return plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
 
 
-def _assemble(pages: Sequence[tuple[float, float, str]]) -> bytes:
-    """The objects: catalogue, list of pages, two fonts; then for each (width, height, strokes) a page."""
-    kids = " ".join(f"{5 + 2 * i} 0 R" for i in range(len(pages)))
+def _assemble(scenes: Sequence[Scene]) -> bytes:
+    """The objects: catalogue, list of pages, two fonts; then each drawing as a page."""
+    kids = " ".join(f"{5 + 2 * i} 0 R" for i in range(len(scenes)))
     font = "<< /Type /Font /Subtype /Type1 /BaseFont /{} /Encoding /WinAnsiEncoding >>"
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(scenes)} >>".encode(),
         font.format("Helvetica").encode(),
         font.format("Helvetica-Bold").encode(),
     ]
-    for i, (width, height, strokes) in enumerate(pages):
-        content = strokes.encode("cp1252", "replace")
+    for i, scene in enumerate(scenes):
+        strokes = [stroke for item in scene.items for stroke in _stroke(item)]
+        content = "\n".join([f"0.75 0 0 -0.75 0 {0.75 * scene.height:.2f} cm", *strokes]).encode("cp1252", "replace")
         page = (
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {width:.2f} {height:.2f}] "
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {0.75 * scene.width:.2f} {0.75 * scene.height:.2f}] "
             f"/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> /Contents {6 + 2 * i} 0 R >>"
         )
         objects += [page.encode(), b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content)]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from .canvas import Canvas, text_width
+from .canvas import Canvas
 from .numbers import minus
-from .scene import Label, Line, Path, Rect, Scene
-
-__all__ = ["Curve", "Panel", "draw_plot"]
+from .scene import Label, Line, Path, Rect, Scene, text_width
 
 Points = Sequence[tuple[float, float]]
 
@@ -99,7 +98,7 @@ class _Frame:
                 self.canvas.add(Label(at, bottom + 13, _tick(value), "faint", 12))
 
     def _places(self, curve: Curve) -> tuple[tuple[float, float], ...]:
-        return tuple((self.x(x), self.y(y)) for x, y in curve.points if self.low <= x <= self.high)
+        return thin([(self.x(x), self.y(y)) for x, y in curve.points if self.low <= x <= self.high])
 
     def _draw_area(self, curve: Curve) -> None:
         places = self._places(curve)
@@ -108,12 +107,11 @@ class _Frame:
             self.canvas.add(Path(((places[0][0], base), *places, (places[-1][0], base)), "", 0, curve.fill))
 
     def _draw_curve(self, curve: Curve) -> None:
-        places = self._places(curve)
         if curve.dots:
-            for (x, y), (at, value) in zip(places, _within(curve, self.low, self.high), strict=True):
-                self.canvas.wire(x, self.y(0), x, y, curve.ink, 1.5)
-                self._draw_dot(at, value, curve.ink, 3)
-        elif len(places) > 1:
+            for x, y in _within(curve, self.low, self.high):
+                self.canvas.wire(self.x(x), self.y(0), self.x(x), self.y(y), curve.ink, 1.5)
+                self._draw_dot(x, y, curve.ink, 3)
+        elif len(places := self._places(curve)) > 1:
             self.canvas.add(Path(places, curve.ink, 2))
 
     def _draw_dot(self, x: float, y: float, ink: str, radius: float) -> None:
@@ -131,6 +129,29 @@ class _Frame:
 
 def _within(curve: Curve, low: float, high: float) -> list[tuple[float, float]]:
     return [(x, y) for x, y in curve.points if low <= x <= high]
+
+
+def thin(places: Sequence[tuple[float, float]], reach: float = 0.1) -> tuple[tuple[float, float], ...]:
+    """The points without which a line would pass one of them at more than `reach` above or below.
+
+    From each point that is kept, the slopes that pass all later points closely enough are an interval; the first
+    point outside of it begins anew.
+
+    >>> thin([(0, 0), (1, 1), (2, 2), (3, 0), (4, 0)])
+    ((0, 0), (2, 2), (3, 0), (4, 0))
+    """
+    kept, low, high = list(places[:1]), -math.inf, math.inf
+    for before, (x, y) in pairwise(places):
+        if not low <= _slope(kept[-1], x, y) <= high:
+            kept.append(before)
+            low, high = -math.inf, math.inf
+        low = max(low, _slope(kept[-1], x, y - reach))
+        high = min(high, _slope(kept[-1], x, y + reach))
+    return (*kept, *places[1:][-1:])
+
+
+def _slope(start: tuple[float, float], x: float, y: float) -> float:
+    return (y - start[1]) / max(x - start[0], 1e-9)
 
 
 def _levels(panel: Panel) -> list[float]:

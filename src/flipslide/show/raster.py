@@ -10,6 +10,7 @@ import io
 import math
 from collections import Counter
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,6 @@ from .document import Frame
 from .motion import check_speed, expand
 from .scene import Item, Scene, bounds_of, grow, with_sentence
 from .svg import LETTERS, draw_items, to_svg
-
-__all__ = ["ANIMATIONS", "to_animation", "to_png"]
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
@@ -79,7 +78,7 @@ def _paint(scenes: Sequence[Scene], theme: str, zoom: float, flat: bool) -> list
 
     With `flat` all have one palette: else each would get its own and the colours flicker.
     """
-    image = _pillow()
+    image = _need("PIL.Image")
     first = image.open(io.BytesIO(_rasterise(to_svg(scenes[0], theme), zoom))).convert("RGB")
     patches = _patches(scenes, theme, zoom)
     if flat:
@@ -103,7 +102,7 @@ def _patches(scenes: Sequence[Scene], theme: str, zoom: float) -> list[tuple[int
         for box in _changed(before, after, zoom):
             svg = _cut(after, placed, theme, box, zoom)
             if svg not in drawn:
-                drawn[svg] = _pillow().open(io.BytesIO(_rasterise(svg, 1))).convert("RGB")
+                drawn[svg] = _need("PIL.Image").open(io.BytesIO(_rasterise(svg, 1))).convert("RGB")
             found.append((n, box[:2], drawn[svg]))
     return found
 
@@ -118,8 +117,9 @@ def _cut(scene: Scene, placed: Sequence[tuple[Bounds, Item]], theme: str, box: B
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}" {LETTERS}>{body}</svg>'
 
 
-def _meets(a: Sequence[float], b: Sequence[float]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _meets(a: Sequence[float], b: Sequence[float], gap: float = 0) -> bool:
+    """Whether two boxes overlap, or are no farther apart than a gap."""
+    return a[0] - gap < b[2] and b[0] < a[2] + gap and a[1] - gap < b[3] and b[1] < a[3] + gap
 
 
 def _changed(before: Scene, after: Scene, zoom: float) -> list[Box]:
@@ -128,15 +128,11 @@ def _changed(before: Scene, after: Scene, zoom: float) -> list[Box]:
     boxes: list[Sequence[float]] = []
     for item in [*(old - new), *(new - old)]:
         box = bounds_of(item)
-        near = [other for other in boxes if _meets(_wider(box), other)]
+        near = [other for other in boxes if _meets(box, other, NEAR)]
         boxes = [other for other in boxes if other not in near]
         boxes.append(_around([box, *near]))
     limits = after.width, after.height
     return [_pixels(box, limits, zoom) for box in boxes]
-
-
-def _wider(box: Sequence[float]) -> tuple[float, ...]:
-    return (box[0] - NEAR, box[1] - NEAR, box[2] + NEAR, box[3] + NEAR)
 
 
 def _around(boxes: Sequence[Sequence[float]]) -> tuple[float, ...]:
@@ -181,29 +177,18 @@ def _fixed(theme: str) -> str:
 
 
 def _rasterise(svg: str, zoom: float) -> bytes:
-    resvg, roboto = _resvg()
+    resvg, roboto = _need("resvg_py"), _need("font_roboto")
     for sign, words in LACKING.items():
         svg = svg.replace(sign, words)
     fonts = [roboto.Roboto, roboto.RobotoBold]
     return bytes(resvg.svg_to_bytes(svg_string=svg, zoom=zoom, font_files=fonts, skip_system_fonts=True))
 
 
-def _resvg() -> tuple[Any, Any]:
+def _need(name: str) -> Any:
+    """A module of the extra."""
     try:
-        import font_roboto
-        import resvg_py
+        return import_module(name)
     except ImportError as error:
-        raise _missing(error) from error
-    return resvg_py, font_roboto
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise _missing(error) from error
-    return Image
-
-
-def _missing(error: ImportError) -> MissingExtraError:
-    return MissingExtraError(f"pictures need {error.name}: pip install 'flipslide[pictures]'. SVG needs nothing more")
+        raise MissingExtraError(
+            f"pictures need {error.name}: pip install 'flipslide[pictures]'. SVG needs nothing more"
+        ) from error

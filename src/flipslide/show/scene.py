@@ -14,25 +14,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = [
-    "Item",
-    "Label",
-    "Line",
-    "Motion",
-    "Path",
-    "Rect",
-    "Scene",
-    "bounds_of",
-    "grow",
-    "hatching",
-    "head_of",
-    "move",
-    "shift",
-    "text_width",
-    "with_sentence",
-    "wrap_width",
-]
-
 #: name: (light, dark). A name with "-ink" is for what is written or drawn in that colour.
 COLOURS = {
     "paper": ("#ffffff", "#14181f"),

@@ -14,13 +14,12 @@ from .html import render_fragment, render_page
 from .latex import render_latex, to_tikz
 from .markdown import render_markdown
 from .motion import check_speed, expand
+from .moving import Moving
 from .pdf import to_pdf
 from .raster import ANIMATIONS, to_animation, to_png
 from .scene import with_sentence
 from .svg import to_animated_svg, to_svg
 from .text import render_text, to_ascii
-
-__all__ = ["FORMATS", "Shown"]
 
 #: What `save` takes, by the ending of the file's name.
 FORMATS = ("txt", "md", "tex", "tikz", "svg", "html", "json", "pdf", "png", *ANIMATIONS)
@@ -84,9 +83,14 @@ class Shown:
         """Every picture with its sentence, a page for each."""
         return to_pdf(self.frames())
 
-    def animation(self, kind: str = "gif", theme: str = "light", speed: float = 1, width: float | None = None) -> bytes:
-        """All pictures one after another, with the ways between them: "gif", "apng" or "webp"."""
-        return to_animation(self.frames(), kind, theme, speed, width)
+    def animation(
+        self, kind: str = "gif", theme: str = "light", speed: float = 1, width: float | None = None
+    ) -> Moving:
+        """All pictures one after another, with the ways between them: "gif", "apng" or "webp".
+
+        The result is the bytes of a file; a cell of a notebook that ends with it shows the picture.
+        """
+        return Moving(to_animation(self.frames(), kind, theme, speed, width), kind)
 
     def to_json(self, indent: int | None = None) -> str:
         """The data behind it as JSON."""

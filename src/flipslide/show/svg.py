@@ -10,9 +10,6 @@ from itertools import groupby
 from .motion import spans_of
 from .scene import COLOURS, FONT, Item, Label, Line, Path, Rect, Scene, hatching, head_of
 
-__all__ = ["LETTERS", "draw_items", "page_sheet", "to_animated_svg", "to_svg"]
-
-
 #: What most labels are written in, said once.
 SIZE = 15
 LETTERS = f'font-family="{FONT}" font-size="{SIZE}" text-anchor="middle"'

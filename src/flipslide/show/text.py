@@ -9,10 +9,6 @@ from collections.abc import Sequence
 from .document import Block, Code, Document, Formula, Frames, Grid, Grids, Heading, Table, Text
 from .numbers import compact
 
-__all__ = [
-    "WIDTH", "columns", "render_text", "row_text", "tight_grids", "tight_rows", "to_ascii", "wrap", "wrap_behind",
-]  # fmt: skip
-
 WIDTH = 72
 GAP = " " * 6
 
@@ -143,9 +139,11 @@ def _join(blocks: list[Lines]) -> Lines:
     return [GAP.join(entry.ljust(width) for entry, width in zip(row, widths, strict=True)) for row in rows]
 
 
-def wrap(text: str, width: int = WIDTH, indent: str = "") -> Lines:
-    """The text in lines of at most that width; words and numbers are never cut."""
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+def wrap(text: str, width: int = WIDTH, indent: str = "", start: str = "") -> Lines:
+    """The text in lines of at most that width, the first behind `start`; words and numbers are never cut."""
+    return textwrap.wrap(
+        text, width, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 _PLAIN = {

@@ -8,6 +8,7 @@ against the definition, and the words and matrices that show it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 
 from ..trace import Trace
 from . import (
@@ -31,25 +32,15 @@ from .chapter import Chapter
 
 __all__ = ["ALGORITHMS", "CHAPTERS", "Chapter"]
 
+Chapters = dict[str, Callable[[Trace], Chapter]]
+
+
+def _named(*modules: ModuleType) -> Chapters:
+    return {module.__name__.rpartition(".")[2]: module.chapter for module in modules}
+
+
 #: Ways to compute the result; each chapter's `y` is what its twin found.
-ALGORITHMS: dict[str, Callable[[Trace], Chapter]] = {
-    "direct": direct.chapter,
-    "gemm": gemm.chapter,
-    "reduction": reduction.chapter,
-    "separable": separable.chapter,
-    "box": box.chapter,
-    "overlap": overlap.chapter,
-    "fft": fft.chapter,
-    "numpy": numpy.chapter,
-    "im2col": im2col.chapter,
-    "winograd": winograd.chapter,
-    "matrix": matrix.chapter,
-}
+ALGORITHMS = _named(direct, gemm, reduction, separable, box, overlap, fft, numpy, im2col, winograd, matrix)
 
 #: And ways to look at it.
-CHAPTERS: dict[str, Callable[[Trace], Chapter]] = ALGORITHMS | {
-    "flip": flip.chapter,
-    "scatter": scatter.chapter,
-    "col2im": col2im.chapter,
-    "compare": compare.chapter,
-}
+CHAPTERS = ALGORITHMS | _named(flip, scatter, col2im, compare)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from ...arrays import Array
-from ...show import Grids, Text
+from ...show import Block, Text, grid_of
 from ...show.numbers import number_text
+from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
-from .chapter import Chapter, answer, check_finite, grid_of, result_grids
-
-__all__ = ["blocks_of", "chapter", "convolve", "running_sums"]
+from .chapter import Chapter, answer, beside, check_finite, solve
 
 
 def blocks_of(x: Array, n: int) -> tuple[Array, Array]:
@@ -51,15 +50,15 @@ def running_sums(x: Array, n: int, dilation: int = 1) -> Array:
 
 def convolve(window: Window) -> Array:
     """y, by running sums along every axis; taps that differ are boxes of one tap each."""
-    total, x = window.empty(), fill_zeros(window.extended)
-    for k in range(window.filters):
-        for c, channel in enumerate(window.channels(k)):
-            for first, taps in _boxes_of(window.v[k, c]):
-                total[k] = total[k] + taps.flat[0] * _sum_box(x[channel], first, taps.shape, window)
-    return total
+    return window.sum_channels(lambda x, taps: _sum_boxes(x, taps, window))
 
 
-def _boxes_of(taps: Array) -> list[tuple[tuple[int, ...], Array]]:
+def _sum_boxes(x: Array, taps: Array, window: Window) -> Array:
+    boxes = (box.flat[0] * _sum_box(x, first, box.shape, window) for first, box in _boxes_of(taps))
+    return sum(boxes, zeros(()))
+
+
+def _boxes_of(taps: Array) -> list[tuple[Shape, Array]]:
     """Where boxes begin, and their taps: the whole, or each tap."""
     if taps.size and all(tap == taps.flat[0] for tap in taps.flat):
         return [((0,) * taps.ndim, taps)]
@@ -67,11 +66,11 @@ def _boxes_of(taps: Array) -> list[tuple[tuple[int, ...], Array]]:
     return [(place, np.full(one, taps[place], dtype=object)) for place in np.ndindex(*taps.shape)]
 
 
-def _sum_box(x: Array, first: tuple[int, ...], n_taps: tuple[int, ...], window: Window) -> Array:
+def _sum_box(x: Array, first: Shape, n_taps: Shape, window: Window) -> Array:
     for a, (length, start, n) in enumerate(zip(window.axes, first, n_taps, strict=True)):
         begin = length.dilation * start
-        reach = length.stride * (length.outputs - 1) + 1 + length.dilation * (n - 1)
-        piece = np.moveaxis(x, a, -1)[..., begin : begin + reach] if length.outputs else np.moveaxis(x, a, -1)[..., :0]
+        reach = length.stride * (length.outputs - 1) + 1 + length.dilation * (n - 1) if length.outputs else 0
+        piece = np.moveaxis(x, a, -1)[..., begin : begin + reach]
         x = np.moveaxis(running_sums(piece, n, length.dilation)[..., :: length.stride], -1, a)
     return x
 
@@ -84,7 +83,7 @@ def chapter(trace: Trace) -> Chapter:
     taps = taps_of(trace, window)[0, 0]
     is_box = len(_boxes_of(taps)) == 1
     body = _body(window, taps) if is_box else [Text(_OTHERWISE)]
-    return Chapter("box", "box: running sums", [*body, result_grids(window, y)], y, is_box=is_box)
+    return solve("box", "box: running sums", window, y, body, is_box=is_box)
 
 
 _OTHERWISE = (
@@ -93,23 +92,20 @@ _OTHERWISE = (
 )
 
 
-def _body(window: Window, taps: Array) -> list[Any]:
-    row = fill_zeros(window.extended)[0]
-    row = row[(0,) * (row.ndim - 1)]
+def _body(window: Window, taps: Array) -> Iterator[Block]:
     n, dilation = window.taps[-1], window.axes[-1].dilation
-    ends, starts = blocks_of(row[::dilation], n)
+    row = fill_zeros(window.extended).reshape(-1, window.extended.shape[-1])[0][::dilation]
+    ends, starts = blocks_of(row, n)
     of_row = "" if dilation == 1 else f", every {dilation}. sample of it"
-    return [
-        Text(
-            f"All taps are {number_text(taps.flat[0])}. The first row of x, with what the boundary puts around it, is "
-            f"cut into blocks of {n}{of_row}. A window that begins inside a block is the end of that block plus the "
-            "start of the next: one sum, whatever the number of taps."
-        ),
-        Grids((grid_of("x", row[::dilation], "x"),)),
-        Grids((grid_of("to the end of its block", ends, "x"),)),
-        Grids((grid_of("from the start of its block", starts, "x"),)),
-        Text(
-            f"Sums for each output: 3 along each axis instead of {int(np.prod(window.taps))} products. Nothing is ever "
-            "subtracted: what is not a number stays in its windows, and no rounding of the past is carried along."
-        ),
-    ]
+    yield Text(
+        f"All taps are {number_text(taps.flat[0])}. The first row of x, with what the boundary puts around it, is "
+        f"cut into blocks of {n}{of_row}. A window that begins inside a block is the end of that block plus the "
+        "start of the next: one sum, whatever the number of taps."
+    )
+    yield beside(grid_of("x", row, "x"))
+    yield beside(grid_of("to the end of its block", ends, "x"))
+    yield beside(grid_of("from the start of its block", starts, "x"))
+    yield Text(
+        f"Sums for each output: 3 along each axis instead of {int(np.prod(window.taps))} products. Nothing is ever "
+        "subtracted: what is not a number stays in its windows, and no rounding of the past is carried along."
+    )

@@ -8,24 +8,9 @@ from typing import Any
 from ...arrays import Array
 from ...errors import ParameterError
 from ...graph.exact import pack
-from ...show import Cell, Document, Frame, Frames, Grid, Grids, Shown, Text
-from ...show.document import Block
+from ...show import Block, Document, Frame, Frames, Grid, Grids, Shown, Table, Text, grid_of
 from ...show.numbers import number_text
 from ..window import Window, is_finite
-
-__all__ = [
-    "Chapter",
-    "align_texts",
-    "answer",
-    "as_rows",
-    "check_finite",
-    "check_signal",
-    "grid_of",
-    "pictures",
-    "result_grids",
-    "texts_of",
-    "written_down",
-]
 
 #: The largest matrix that is written down.
 MAX_ENTRIES = 2048
@@ -59,21 +44,36 @@ def answer(window: Window, sums: Array) -> Array:
     return pack(list(y.flat), y.shape)
 
 
-def grid_of(title: str, array: Any, role: str = "", blank: str = "·") -> Grid:
-    """A matrix, or a vector as one row; None is written as `blank` on the ground of the padding."""
-    return Grid(title, tuple(tuple(_cell(entry, role, blank) for entry in row) for row in as_rows(array)))
+def solve(name: str, title: str, window: Window, y: Array, blocks: Iterable[Block], **parts: Any) -> Chapter:
+    """The chapter of an algorithm, which ends with the result."""
+    return Chapter(name, title, [*blocks, result_grids(window, y)], y, **parts)
 
 
-def _cell(entry: Any, role: str, blank: str) -> Cell:
-    return Cell(blank, "padding") if entry is None else Cell(number_text(entry), role)
+def beside(*grids: Grid) -> Grids:
+    """Matrices side by side."""
+    return Grids(grids)
 
 
-def as_rows(array: Any) -> list[list[Any]]:
-    """The rows of a matrix; a vector is one row."""
-    if getattr(array, "ndim", None) is not None:
-        array = array.tolist()
-    rows = list(array)
-    return [list(row) for row in rows] if rows and isinstance(rows[0], list | tuple) else [rows]
+#: One number, the numbers that it is multiplied with, and the sums of these products so far.
+History = list[tuple[Any, list[Any], list[Any]]]
+
+
+def run_sums(pairs: Iterable[tuple[Any, list[Any]]], n_sums: int) -> History:
+    """One sum for each of the numbers beside the first; None is a zero of the padding and adds nothing."""
+    history: History = []
+    sums: list[Any] = [0] * n_sums
+    for one, many in pairs:
+        products = [0 if one is None or other is None else one * other for other in many]
+        sums = [total + product for total, product in zip(sums, products, strict=True)]
+        history.append((one, many, sums))
+    return history
+
+
+def history_table(caption: str, header: tuple[str, str, str], history: History) -> Table:
+    """A row for each of the numbers that meet all the others."""
+    ones, many, sums = zip(*history, strict=True)
+    rows = zip(map(_text, ones), align_texts(many), align_texts(sums), strict=True)
+    return Table(caption, header, tuple(rows), "rll")
 
 
 def result_grids(window: Window, y: Array, title: str = "y") -> Grids:
@@ -85,12 +85,16 @@ def result_grids(window: Window, y: Array, title: str = "y") -> Grids:
 
 def texts_of(numbers: Iterable[Any]) -> str:
     """Numbers in one line."""
-    return " ".join("." if number is None else number_text(number) for number in numbers)
+    return " ".join(map(_text, numbers))
+
+
+def _text(number: Any) -> str:
+    return "." if number is None else number_text(number)
 
 
 def align_texts(rows: Sequence[Iterable[Any]]) -> list[str]:
     """Rows of numbers as lines in which the columns stand under one another."""
-    texts = [["." if number is None else number_text(number) for number in row] for row in rows]
+    texts = [list(map(_text, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     return [" ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in texts]
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import conjugate
-from ...show import Formula, Grids, Text
-from ...show.numbers import join_sum, number_text
-from ..draw import draw_col2im
+from ...show import Block, Formula, Grid, Grids, Text, grid_of
+from ...show.numbers import join_sum
+from ..draw.columns import draw_col2im
 from ..trace import Trace
 from ..window import Window, columns_of, dy_of, fill_zeros, indices, like_x, window_of, zeros
-from .chapter import Chapter, grid_of, pictures, texts_of, written_down
+from .chapter import Chapter, beside, pictures, texts_of, written_down
 from .im2col import copies_of, rows_of
-
-__all__ = ["add_back", "chapter"]
 
 
 def add_back(window: Window, columns: Array) -> Array:
@@ -51,25 +49,23 @@ def chapter(trace: Trace) -> Chapter:
     )
 
 
-def _body(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> list[Any]:
+def _body(trace: Trace, coverage: Array, again: Array, back: Array, dx: Array) -> Iterator[Block]:
     weights = "dy" if trace.gradients is not None else "dy = 1 everywhere"
-    return [
-        Text(
-            "im2col copies a sample into every window that covers it. Going back, all these copies are the same "
-            "sample, so what comes back to it is added, never overwritten: += and not =."
-        ),
-        Grids((grid_of("columns of ones add up to the coverage", coverage, "gradient"),)),
-        _question(coverage),
-        Grids(_planes("col2im(im2col(x)) = coverage · x", again, "x")),
-        Formula("dx = col2im(W_rowᵀ · dY)", "dx = \\operatorname{col2im}(W_{row}^{\\mathsf T}\\,dY)"),
-        Text(f"The same sum is the gradient of x, with {weights}: the columns W_rowᵀ·dY,"),
-        written_down([grid_of(f"W_rowᵀ·dY ({back.shape[0]}×{back.shape[1]})", back, "gradient")]),
-        Text("added back:"),
-        Grids(_planes("dx", dx, "gradient")),
-    ]
+    yield Text(
+        "im2col copies a sample into every window that covers it. Going back, all these copies are the same "
+        "sample, so what comes back to it is added, never overwritten: += and not =."
+    )
+    yield beside(grid_of("columns of ones add up to the coverage", coverage, "gradient"))
+    yield _question(coverage)
+    yield Grids(_planes("col2im(im2col(x)) = coverage · x", again, "x"))
+    yield Formula("dx = col2im(W_rowᵀ · dY)", "dx = \\operatorname{col2im}(W_{row}^{\\mathsf T}\\,dY)")
+    yield Text(f"The same sum is the gradient of x, with {weights}: the columns W_rowᵀ·dY,")
+    yield written_down([grid_of(f"W_rowᵀ·dY ({back.shape[0]}×{back.shape[1]})", back, "gradient")])
+    yield Text("added back:")
+    yield Grids(_planes("dx", dx, "gradient"))
 
 
-def _planes(title: str, array: Array, role: str) -> Any:
+def _planes(title: str, array: Array, role: str) -> tuple[Grid, ...]:
     if array.shape[0] == 1:
         return (grid_of(title, array[0], role),)
     return tuple(grid_of(f"{title if c == 0 else ''} [{c}]".strip(), plane, role) for c, plane in enumerate(array))
@@ -80,13 +76,14 @@ def _question(coverage: Array) -> Text:
     counts = [int(count) for count in coverage.flat]
     if not counts or max(counts) < 2:
         return Text("Here no two windows overlap, so each sample comes back once.")
-    at = counts.index(max(counts))
-    ones = join_sum(["1"] * counts[at])
-    lost = number_text(counts[at] - 1)
+    most = max(counts)
+    ones = f"{join_sum(['1'] * most)} = {most}"
+    if len(counts) > 16:
+        return Text(
+            f"A sample in the middle stands in {most} columns: {ones}; with = instead of += the last one would win "
+            f"and {most - 1} would be lost."
+        )
     return Text(
-        f"Sample {at} of {texts_of(range(len(counts)))} stands in {counts[at]} columns: {ones} = {counts[at]}. "
-        f"With = instead of += the last one would win and {lost} would be lost."
-        if len(counts) <= 16
-        else f"A sample in the middle stands in {counts[at]} columns: {ones} = {counts[at]}; with = instead of += the "
-        f"last one would win and {lost} would be lost."
+        f"Sample {counts.index(most)} of {texts_of(range(len(counts)))} stands in {most} columns: {ones}. "
+        f"With = instead of += the last one would win and {most - 1} would be lost."
     )

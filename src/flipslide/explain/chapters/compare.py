@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ...arrays import Array
 from ...geometry import extend_index, layer_pads
 from ...graph.exact import pack, reverse
-from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ...show import Block, Cell, Formula, Grid, Table, Text, grid_of
 from ...show.numbers import number_text
-from ..draw import draw_compare
-from ..trace import Trace, make_trace
+from ..draw.ruler import draw_compare
+from ..trace import Length, Trace, make_trace
 from ..window import Window, dilate, full_sums, taps_of, window_of, zeros
-from .chapter import Chapter, check_signal, grid_of, pictures, written_down
-
-__all__ = ["SAMES", "chapter", "same_of"]
+from .chapter import Chapter, beside, check_signal, pictures, texts_of, written_down
 
 
 class Same(NamedTuple):
@@ -27,25 +25,9 @@ class Same(NamedTuple):
     note: str
 
 
-def _lower(n: int, span: int, stride: int) -> tuple[int, int, int]:
-    return (span - 1) // 2, n, 1
-
-
-def _upper(n: int, span: int, stride: int) -> tuple[int, int, int]:
-    return span // 2, n, 1
-
-
-def _numpy(n: int, span: int, stride: int) -> tuple[int, int, int]:
-    return (min(n, span) - 1) // 2, max(n, span), 1
-
-
 def _tensorflow(n: int, span: int, stride: int) -> tuple[int, int, int]:
     lo, _ = layer_pads("same", n, span, stride)
     return span - 1 - lo, -(-n // stride), stride
-
-
-def _pytorch(n: int, span: int, stride: int) -> tuple[int, int, int] | None:
-    return _tensorflow(n, span, 1) if stride == 1 else None
 
 
 def _pytorch_padded(n: int, span: int, stride: int) -> tuple[int, int, int] | None:
@@ -55,19 +37,34 @@ def _pytorch_padded(n: int, span: int, stride: int) -> tuple[int, int, int] | No
 
 #: A window on the full ruler; the layers' is that of the sum without a flip.
 SAMES: dict[str, Same] = {
-    "numpy": Same("NumPy", True, _numpy, "convolve: as long as the longer of the two"),
-    "scipy": Same("SciPy signal", True, _lower, "convolve, oaconvolve: always as long as the first"),
+    "numpy": Same(
+        "NumPy", True,
+        lambda n, span, stride: ((min(n, span) - 1) // 2, max(n, span), 1),
+        "convolve: as long as the longer of the two",
+    ),
+    "scipy": Same(
+        "SciPy signal", True,
+        lambda n, span, stride: ((span - 1) // 2, n, 1),
+        "convolve, oaconvolve: always as long as the first",
+    ),
     "matlab": Same(
-        "MATLAB, Octave, ndimage", True, _upper, "conv, convolve1d: one place later where w has an even number of taps"
+        "MATLAB, Octave, ndimage", True,
+        lambda n, span, stride: (span // 2, n, 1),
+        "conv, convolve1d: one place later where w has an even number of taps",
     ),
-    "tensorflow": Same("TensorFlow, JAX: 'SAME'", False, _tensorflow, "layers: no flip; pads depend on the stride"),
-    "pytorch": Same("PyTorch: 'same'", False, _pytorch, "layers: no flip; an error with a stride"),
+    "tensorflow": Same(
+        "TensorFlow, JAX: 'SAME'", False, _tensorflow, "layers: no flip; pads depend on the stride",
+    ),
+    "pytorch": Same(
+        "PyTorch: 'same'", False,
+        lambda n, span, stride: _tensorflow(n, span, 1) if stride == 1 else None,
+        "layers: no flip; an error with a stride",
+    ),
     "pytorch padded": Same(
-        "PyTorch, padding=k//2 by hand", False, _pytorch_padded, "layers: no flip; keeps the size where k is odd"
+        "PyTorch, padding=k//2 by hand", False, _pytorch_padded, "layers: no flip; keeps the size where k is odd",
     ),
-}
+}  # fmt: skip
 
-MODES = ("valid", "same", "full")
 #: Places on the longest ruler that is drawn.
 MAX_RULER = 64
 
@@ -94,60 +91,57 @@ def chapter(trace: Trace) -> Chapter:
     """The ruler, the lengths, and the libraries."""
     window = window_of(trace)
     check_signal(window, "comparing modes")
-    if len(window.axes) == 1:
-        return _line(trace, window)
-    return _plane(trace, window)
+    return (_line if len(window.axes) == 1 else _plane)(trace, window)
 
 
-def _counts(n: int, span: int) -> dict[str, tuple[int, int]]:
+def _counts(axis: Length) -> dict[str, tuple[int, int]]:
     """(first, count) of each mode on the full ruler."""
+    n, span = axis.n, axis.span
     return {"valid": (span - 1, max(n - span + 1, 0)), "same": ((span - 1) // 2, n), "full": (0, n + span - 1)}
 
 
 def _line(trace: Trace, window: Window) -> Chapter:
     x, w, axis = window.x[0], reverse(dilate(window.v, window.axes)[0, 0]), window.axes[0]
-    sums = _bordered(x, w, trace.boundary[0], trace.fill_value)
-    counts = _counts(axis.n, axis.span)
-    ruler = Grid("one ruler: each y stands at its place n of the full result", tuple(_ruler(x, sums, counts)))
-    lengths = [(mode, _length(mode, axis.n, axis.span), str(count)) for mode, (_, count) in counts.items()]
+    sums, counts = _bordered(x, w, trace.boundary[0], trace.fill_value), _counts(axis)
     taps = dilate(taps_of(trace, window), window.axes)[0, 0]
     libraries = {name: same_of(name, x, taps, axis.stride) for name in SAMES}
-    named = tuple(
-        (SAMES[name].names, "refuses" if y is None else " ".join(map(number_text, y.tolist())))
-        for name, y in libraries.items()
-    )
-    notes = tuple((same.names, same.note) for same in SAMES.values())
-    drawn = _modes(trace)
-    blocks: list[Any] = [
-        Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1"),
-        written_down([ruler]),
-        Table(
-            f"Lengths for N = {axis.n} samples and taps that span D = {axis.span}",
-            ("mode", "length", ""),
-            tuple(lengths),
-            "llr",
-        ),
-        Text(
-            f"full keeps every overlap, same keeps {axis.n}, valid keeps only complete ones: each is a cut of full."
-            + ("" if axis.stride == 1 else f" The stride of {axis.stride} then keeps every {axis.stride}th of them.")
-        ),
-        *pictures("three lengths", draw_compare(drawn) if drawn else ()),
-        *_borders(x, w),
-        Table('Whose "same"? With zeros outside x,', ("library", "y"), named, "ll"),
-        Table("", ("library", "of which"), notes, "ll"),
-    ]
     modes = {mode: pack(list(sums[first : first + count]), (count,)) for mode, (first, count) in counts.items()}
+    blocks = [
+        *_lengths(axis, Grid("one ruler: each y stands at its place n of the full result", _ruler(x, sums, counts))),
+        *pictures("three lengths", draw_compare(_modes(trace))),
+        *_borders(x, w),
+        *_libraries(libraries),
+    ]
     return Chapter("compare", "Full, same, valid", blocks, None, libraries=libraries, **modes)
+
+
+def _lengths(axis: Length, ruler: Grid) -> Iterator[Block]:
+    yield Formula("full: N + D − 1    same: N    valid: N − D + 1", "N+D-1,\\qquad N,\\qquad N-D+1")
+    yield written_down([ruler])
+    n, span = axis.n, axis.span
+    formulas = {"valid": f"{n} − {span} + 1", "same": f"{n}", "full": f"{n} + {span} − 1"}
+    rows = tuple((mode, formulas[mode], str(count)) for mode, (_, count) in _counts(axis).items())
+    yield Table(f"Lengths for N = {n} samples and taps that span D = {span}", ("mode", "length", ""), rows, "llr")
+    step = f" The stride of {axis.stride} then keeps every {axis.stride}th of them." if axis.stride > 1 else ""
+    cut = f"full keeps every overlap, same keeps {n}, valid keeps only complete ones: each is a cut of full."
+    yield Text(cut + step)
+
+
+def _libraries(libraries: dict[str, Array | None]) -> Iterator[Block]:
+    rows = tuple((SAMES[name].names, "refuses" if y is None else texts_of(y)) for name, y in libraries.items())
+    yield Table('Whose "same"? With zeros outside x,', ("library", "y"), rows, "ll")
+    yield Table("", ("library", "of which"), tuple((same.names, same.note) for same in SAMES.values()), "ll")
 
 
 def _modes(trace: Trace) -> list[Trace]:
     """The same call in each mode, if it can be drawn; where w does not fit in x there is no valid one."""
     words = dict(operation=trace.operation, boundary=trace.boundary, fill_value=trace.fill_value, stride=trace.stride,
                  dilation=trace.dilation)  # fmt: skip
-    if any(axis.n + axis.span > MAX_RULER for axis in trace.lengths):
+    (axis,) = trace.lengths
+    if axis.n + axis.span > MAX_RULER:
         return []
-    fits = all(axis.span <= axis.n for axis in trace.lengths)
-    return [make_trace(list(trace.x), list(trace.w), mode, **words) for mode in MODES if mode != "valid" or fits]
+    modes = [mode for mode in _counts(axis) if mode != "valid" or axis.span <= axis.n]
+    return [make_trace(list(trace.x), list(trace.w), mode, **words) for mode in modes]
 
 
 def _bordered(x: Array, w: Array, boundary: str, fill: Any) -> Array:
@@ -161,17 +155,16 @@ def _bordered(x: Array, w: Array, boundary: str, fill: Any) -> Array:
     return full
 
 
-def _ruler(x: Array, sums: Array, counts: dict[str, tuple[int, int]]) -> Any:
+def _ruler(x: Array, sums: Array, counts: dict[str, tuple[int, int]]) -> tuple[tuple[Cell, ...], ...]:
     columns = range(len(sums))
-    yield (Cell("n"), *(Cell(str(n), "", True) for n in columns))
-    yield (Cell("x"), *(Cell(number_text(x[n]), "x") if n < len(x) else Cell("") for n in columns))
+    rows = [
+        (Cell("n"), *(Cell(str(n), "", True) for n in columns)),
+        (Cell("x"), *(Cell(number_text(x[n]), "x") if n < len(x) else Cell("") for n in columns)),
+    ]
     for mode, (first, count) in counts.items():
         kept = range(first, first + count)
-        yield (Cell(mode), *(Cell(number_text(sums[n]), "y") if n in kept else Cell("") for n in columns))
-
-
-def _length(mode: str, n: int, span: int) -> str:
-    return {"valid": f"{n} − {span} + 1", "same": f"{n}", "full": f"{n} + {span} − 1"}[mode]
+        rows.append((Cell(mode), *(Cell(number_text(sums[n]), "y") if n in kept else Cell("") for n in columns)))
+    return tuple(rows)
 
 
 BORDERS = {
@@ -180,18 +173,16 @@ BORDERS = {
     "symmetric": ("c b a | a b c d | d c b", "np.pad symmetric, ndimage reflect, OpenCV REFLECT"),
     "mirror": ("d c b | a b c d | c b a", "np.pad reflect, ndimage mirror, PyTorch reflect, OpenCV REFLECT_101"),
     "wrap": ("b c d | a b c d | a b c", "np.pad wrap, ndimage wrap, PyTorch circular, OpenCV WRAP"),
-}  # fmt: skip
+}
 
 
-def _borders(x: Array, w: Array) -> Any:
+def _borders(x: Array, w: Array) -> Iterator[Block]:
     """What each boundary rule makes of "same"."""
     if not len(x):
         return
     first = (len(w) - 1) // 2
-    rows = tuple(
-        (rule, pattern, " ".join(map(number_text, _bordered(x, w, rule, 0)[first : first + len(x)])))
-        for rule, (pattern, _) in BORDERS.items()
-    )
+    sames = {rule: texts_of(_bordered(x, w, rule, 0)[first : first + len(x)]) for rule in BORDERS}
+    rows = tuple((rule, pattern, sames[rule]) for rule, (pattern, _) in BORDERS.items())
     yield Table('What stands outside x, and "same" with it', ("boundary", "x̃", "same"), rows, "lll")
     names = tuple((rule, names) for rule, (_, names) in BORDERS.items())
     yield Table("These rules elsewhere", ("boundary", "is called"), names, "ll")
@@ -199,25 +190,22 @@ def _borders(x: Array, w: Array) -> Any:
 
 def _plane(trace: Trace, window: Window) -> Chapter:
     """Two axes: the three cuts of the full plane."""
-    x, w = window.x[0], reverse(dilate(window.v, window.axes)[0, 0])
-    full = full_sums(x, w)
-    axes = [_counts(axis.n, axis.span) for axis in window.axes]
-    cuts = {mode: full[tuple(slice(f, f + n) for f, n in (axis[mode] for axis in axes))] for mode in MODES}
-    sizes = {mode: " by ".join(map(str, cut.shape)) for mode, cut in cuts.items()}
-    grids = tuple(grid_of(f"{mode}: {sizes[mode]}", cut, "y") for mode, cut in cuts.items())
+    full = full_sums(window.x[0], reverse(dilate(window.v, window.axes)[0, 0]))
+    axes = [_counts(axis) for axis in window.axes]
+    cuts = {mode: full[tuple(slice(f, f + n) for f, n in (axis[mode] for axis in axes))] for mode in axes[0]}
     upper = full[tuple(slice(axis.span // 2, axis.span // 2 + axis.n) for axis in window.axes)]
-    even = any(axis.span % 2 == 0 for axis in window.axes)
-    blocks: list[Any] = [
-        Text("With zeros outside x: full keeps every overlap, same as many as x has, valid only complete ones."),
-        Grids(grids[::-1]),
-        Text(
-            'With even taps there are two "same": NumPy and SciPy cut full one place earlier than MATLAB\'s conv2.'
-            if even
-            else 'These taps have a middle, so every library cuts the same "same" out of full (those that flip).'
-        ),
-    ]
-    if even:
-        blocks.append(Grids((grid_of("SciPy's same", cuts["same"], "y"), grid_of("MATLAB's same", upper, "y"))))
     parts = {mode: pack(list(cut.flat), cut.shape) for mode, cut in cuts.items()}
     libraries = {"scipy": parts["same"], "matlab": pack(list(upper.flat), upper.shape)}
+    blocks = _cuts(cuts, upper, any(axis.span % 2 == 0 for axis in window.axes))
     return Chapter("compare", "Full, same, valid", blocks, None, libraries=libraries, **parts)
+
+
+def _cuts(cuts: dict[str, Array], upper: Array, even: bool) -> Iterator[Block]:
+    yield Text("With zeros outside x: full keeps every overlap, same as many as x has, valid only complete ones.")
+    grids = [grid_of(f"{mode}: {' by '.join(map(str, cut.shape))}", cut, "y") for mode, cut in cuts.items()]
+    yield beside(*grids[::-1])
+    if not even:
+        yield Text('These taps have a middle, so every library cuts the same "same" out of full (those that flip).')
+        return
+    yield Text('With even taps there are two "same": NumPy and SciPy cut full one place earlier than MATLAB\'s conv2.')
+    yield beside(grid_of("SciPy's same", cuts["same"], "y"), grid_of("MATLAB's same", upper, "y"))

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array
-from ...show import Formula, Grid, Grids, Table, Text
+from ...graph.exact import reverse
+from ...show import Block, Formula, Table, Text, grid_of
 from ...show.numbers import is_complex
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
-from .chapter import Chapter, answer, as_rows, check_finite, grid_of, result_grids
-
-__all__ = ["chapter", "convolve", "wrap_around", "transform"]
+from .chapter import Chapter, answer, beside, check_finite, result_grids, solve
 
 
 def transform(values: Sequence[complex], sign: int = -1) -> list[complex]:
@@ -56,8 +55,7 @@ def points_of(shape: Shape, spans: Shape) -> Shape:
 def linear(x: Array, w: Array) -> Array:
     """The full convolution of x with w, through spectra."""
     points = points_of(x.shape, w.shape)
-    spectrum = transform_all(widen(x.astype(complex), points, 0j)) * transform_all(widen(w.astype(complex), points, 0j))
-    back = transform_all(spectrum, 1) * (1 / math.prod(points))
+    back = transform_all(_spectrum(x, points) * _spectrum(w, points), 1) * (1 / math.prod(points))
     full = back[tuple(slice(0, n + k - 1) for n, k in zip(x.shape, w.shape, strict=True))]
     real = not any(is_complex(entry) for array in (x, w) for entry in array.flat)
     return np.asarray(np.frompyfunc(lambda value: value.real if real else value, 1, 1)(full), dtype=object)
@@ -77,20 +75,9 @@ def wrap_around(full: Array, n: int) -> Array:
 
 def convolve(window: Window) -> Array:
     """y: the full sum of x̃ with the taps turned round again, cut to the outputs that were asked for."""
-    x, taps = fill_zeros(window.extended), turned(window)
-    sums = window.empty()
-    if not sums.size:
-        return sums
-    for k in range(window.filters):
-        for c, channel in enumerate(window.channels(k)):
-            full = linear(x[channel], taps[k, c])
-            sums[k] = sums[k] + full[kept_of(window)]
-    return sums
-
-
-def turned(window: Window) -> Array:
-    """The taps with which the full convolution gives the window's sums: v turned round, zeros between."""
-    return np.flip(dilate(window.v, window.axes), tuple(range(2, 2 + len(window.axes))))
+    if not window.empty().size:
+        return window.empty()
+    return window.sum_channels(lambda x, taps: linear(x, reverse(dilate(taps, window.axes)))[kept_of(window)])
 
 
 def chapter(trace: Trace) -> Chapter:
@@ -100,7 +87,7 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, convolve(window))
     title = "fft: multiply spectra, and mind the circle"
     if not y.size:
-        return Chapter("fft", title, [Text("There is no output to compute."), result_grids(window, y)], y)
+        return solve("fft", title, window, y, [Text("There is no output to compute.")])
     body, parts = (_circle if len(window.axes) == 1 else _planes)(trace, window)
     exact = np.array([step.value for step in trace.steps], dtype=object).reshape(y.shape)
     error = max((abs(a - b) for a, b in zip(y.flat, exact.flat, strict=True)), default=0.0)
@@ -112,87 +99,87 @@ def _operands(trace: Trace, window: Window) -> tuple[Array, Array, str]:
     """What is transformed: x itself where zeros surround it, else x with its boundary."""
     is_plain = all(rule == "zero" for rule in trace.boundary)
     x = window.x[0] if is_plain else fill_zeros(window.extended)[0]
-    return x, turned(window)[0, 0], "x" if is_plain else "x with its boundary"
+    return x, reverse(dilate(window.v, window.axes)[0, 0]), "x" if is_plain else "x with its boundary"
 
 
-def _circle(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
+_SPECTRA = Formula("y = F⁻¹(F(x) ⊙ F(w))", "y = F^{-1}\\bigl(F(x)\\odot F(w)\\bigr)")
+
+
+def _circle(trace: Trace, window: Window) -> tuple[list[Block], dict[str, Any]]:
     x, w, name = _operands(trace, window)
-    n, points = max(len(x), len(w)), points_of(x.shape, w.shape)[0]
+    n, points = max(len(x), len(w)), points_of(x.shape, w.shape)
     exact = full_sums(x, w)
-    spectra = [transform(list(widen(array.astype(complex), (points,), 0j))) for array in (x, w)]
+    spectra = [list(_spectrum(array, points)) for array in (x, w)]
     product = [a * b for a, b in zip(*spectra, strict=True)]
     wrapped = wrap_around(exact, n)
     n_wrong = len(exact) - n
     short = f"circle of {n}: too short, the first {n_wrong} are wrong" if n_wrong else f"circle of {n}"
     taps = "w" if trace.operation == "convolve" and trace.dilation == (1,) else "w, as the full sum flips it,"
-    body: list[Any] = [
+    body: list[Block] = [
         Text(
             "A Fourier transform turns the sum into products, frequency by frequency: transform both, multiply, "
             "transform back. But a transform of L points lives on a circle of L places: what goes over the end comes "
             "in at the front."
         ),
-        Formula("y = F⁻¹(F(x) ⊙ F(w))", "y = F^{-1}\\bigl(F(x)\\odot F(w)\\bigr)"),
-        Grids((grid_of(name, x, "x"), grid_of(taps, w, "w"))),
-        Grids((grid_of(short, wrapped, "padding"),)),
+        _SPECTRA,
+        beside(grid_of(name, x, "x"), grid_of(taps, w, "w")),
+        beside(grid_of(short, wrapped, "padding")),
         Text(
             f"The full sum has {len(x)} + {len(w)} − 1 = {len(exact)} entries. On a circle of {n} the last "
             f"{n_wrong} fall onto the first {n_wrong}. Zeros up to {len(exact)} places leave room for them:"
             if n_wrong
             else f"The full sum has {len(exact)} entries, as many as the circle has places: nothing wraps."
         ),
-        Grids((grid_of(f"circle of {len(exact)}: the full sum", exact, "y"),)),
-        _spectra(points, spectra[0], spectra[1], product),
+        beside(grid_of(f"circle of {len(exact)}: the full sum", exact, "y")),
+        _table_of((*spectra, product)),
     ]
     return body, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
 
 
-def _spectra(points: int, x: list[complex], w: list[complex], product: list[complex]) -> Table:
+def _spectrum(array: Array, points: Shape) -> Array:
+    return transform_all(widen(array.astype(complex), points, 0j))
+
+
+def _table_of(spectra: Sequence[list[complex]]) -> Table:
     """The first half and one, which says it all for real numbers."""
-    n_shown = min(points, 17)
-    rows = tuple((str(f), *(_brief(values[f]) for values in (x, w, product))) for f in range(n_shown))
-    caption = f"The spectra of {points} points" + ("" if n_shown == points else f", the first {n_shown}")
+    n_points = len(spectra[0])
+    n_shown = min(n_points, 17)
+    rows = tuple((str(f), *(_brief(values[f]) for values in spectra)) for f in range(n_shown))
+    caption = f"The spectra of {n_points} points" + ("" if n_shown == n_points else f", the first {n_shown}")
     return Table(caption, ("f", "F(x)", "F(w)", "product"), rows, "rrrr")
 
 
 def _brief(value: complex) -> str:
     real, imag = (round(part, 3) + 0.0 for part in (value.real, value.imag))
-    if imag == 0:
-        return f"{real:g}"
-    return f"{real:g} {'−' if imag < 0 else '+'} {abs(imag):g}i"
+    return f"{real:g}" if imag == 0 else f"{real:g} {'−' if imag < 0 else '+'} {abs(imag):g}i"
 
 
-def _planes(trace: Trace, window: Window) -> tuple[list[Any], dict[str, Any]]:
+def _planes(trace: Trace, window: Window) -> tuple[list[Block], dict[str, Any]]:
     x, w, name = _operands(trace, window)
     points = points_of(x.shape, w.shape)
-    spectra = [transform_all(widen(array.astype(complex), points, 0j)) for array in (x, w)]
-    grids = [_brief_grid(f"|F({label})|", array) for label, array in zip("xw", spectra, strict=True)]
-    body: list[Any] = [
+    spectra = tuple(_spectrum(array, points) for array in (x, w))
+    body: list[Block] = [
         Text(
             "Along two axes the transform is done for every row, then for every column. On a torus of "
             f"{' by '.join(map(str, points))} places nothing of {name} ({' by '.join(map(str, x.shape))}) wraps onto "
             f"itself when taps of {' by '.join(map(str, w.shape))} slide over it."
         ),
-        Formula("y = F⁻¹(F(x) ⊙ F(w))", "y = F^{-1}\\bigl(F(x)\\odot F(w)\\bigr)"),
-        Grids((grid_of(name, x, "x"), grid_of("w, as the full sum flips it", w, "w"))),
+        _SPECTRA,
+        beside(grid_of(name, x, "x"), grid_of("w, as the full sum flips it", w, "w")),
     ]
     if max(points) <= 12:
-        body.append(Grids(tuple(grids)))
-    return body, {"spectra": tuple(spectra)}
-
-
-def _brief_grid(title: str, spectrum: Array) -> Grid:
-    return grid_of(title, [[round(abs(value), 2) for value in row] for row in as_rows(spectrum)], "y")
+        sizes = ([[round(abs(value), 2) for value in row] for row in spectrum] for spectrum in spectra)
+        body.append(beside(*(grid_of(f"|F({label})|", size, "y") for label, size in zip("xw", sizes, strict=True))))
+    return body, {"spectra": spectra}
 
 
 def _counts() -> Table:
     """Products for one channel of signals of growing length, as many taps as samples: where the curves cross."""
-    rows = []
-    for n in (8, 64, 512, 4096):
-        size = 1 << (2 * n - 2).bit_length()
-        rows.append((str(n), f"{n * n:,}", f"{round(3 * 2 * size * math.log2(size) + 4 * size):,}"))
-    return Table(
-        "Real products for N samples and N taps: all pairs, and three transforms of L ≥ 2N − 1 points (2·L·log₂L each)",
-        ("N", "pairs", "transforms"),
-        tuple(rows),
-        "rrr",
+    sizes = {n: 1 << (2 * n - 2).bit_length() for n in (8, 64, 512, 4096)}
+    rows = tuple(
+        (str(n), f"{n * n:,}", f"{round(3 * 2 * size * math.log2(size) + 4 * size):,}") for n, size in sizes.items()
     )
+    caption = (
+        "Real products for N samples and N taps: all pairs, and three transforms of L ≥ 2N − 1 points (2·L·log₂L each)"
+    )
+    return Table(caption, ("N", "pairs", "transforms"), rows, "rrr")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-from ...show import Formula, Grids, Text
-from ...show.numbers import number_text
-from ..draw import draw_flip
+from ...arrays import Array
+from ...graph.exact import reverse
+from ...show import Block, Formula, Text, grid_of
+from ...show.numbers import index_text, number_text
+from ..draw.steps import draw_flip
 from ..trace import Trace
 from ..window import taps_of, window_of
-from .chapter import Chapter, check_signal, grid_of, pictures
-
-__all__ = ["chapter"]
+from .chapter import Chapter, beside, check_signal, pictures
 
 FORMULAS = {
     "convolve": ("y[n] = Σ_j w[j]·x[n − j]", "y[n] = \\sum_j w[j]\\,x[n-j]"),
@@ -24,26 +24,25 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     check_signal(window, "the flip")
     w = taps_of(trace, window)[0, 0]
+    turned = reverse(w)
+    return Chapter("flip", "The flip", _body(trace, w, turned), None, w=w, flipped=turned)
+
+
+def _body(trace: Trace, w: Array, turned: Array) -> Iterator[Block]:
     flips = trace.operation == "convolve"
-    mirrored, turned = w[..., ::-1], w[(slice(None, None, -1),) * w.ndim]
-    steps = [("w", w), ("flipped left-right", mirrored), ("and up-down: turned by 180°", turned)]
-    shown = steps[:2] if w.ndim == 1 else steps
-    blocks: list[Any] = [
-        Formula(*FORMULAS[trace.operation]),
-        Text(_why(flips)),
-        Grids(tuple(grid_of(name, array, "w") for name, array in (shown if flips else shown[:1]))),
-        Text(_pairs(trace, flips)),
-        *pictures("the flip", draw_flip(trace)),
-    ]
+    steps = [("w", w), ("flipped left-right", w[..., ::-1]), ("and up-down: turned by 180°", turned)]
+    shown = steps[: 1 + w.ndim] if flips else steps[:1]
+    yield Formula(*FORMULAS[trace.operation])
+    yield Text(_why(flips))
+    yield beside(*(grid_of(name, array, "w") for name, array in shown))
+    yield Text(_pairs(trace, flips))
+    yield from pictures("the flip", draw_flip(trace))
     if not trace.flip_matters:
-        blocks.append(Text("This w reads the same both ways, so here the flip changes nothing."))
+        yield Text("This w reads the same both ways, so here the flip changes nothing.")
     elif trace.other is not None:
         other = "Without the flip (correlation)" if flips else "With the flip (convolution)"
-        blocks += [
-            Text(f"{other} the same numbers give another result:"),
-            Grids((grid_of("y", trace.y, "y"), grid_of(other.lower(), trace.other.y, "padding"))),
-        ]
-    return Chapter("flip", "The flip", blocks, None, w=w, flipped=turned)
+        yield Text(f"{other} the same numbers give another result:")
+        yield beside(grid_of("y", trace.y, "y"), grid_of(other.lower(), trace.other.y, "padding"))
 
 
 def _why(flips: bool) -> str:
@@ -63,9 +62,9 @@ def _pairs(trace: Trace, flips: bool) -> str:
     step = trace.steps[0]
     terms = sorted((term for term in step.terms if term.product is not None), key=lambda term: term.w)
     pairs = ", ".join(
-        f"w[{','.join(map(str, term.w))}]={number_text(term.b)} meets x[{','.join(map(str, term.x or term.position))}]"
+        f"w[{index_text(term.w)}]={number_text(term.b)} meets x[{index_text(term.x or term.position)}]"
         for term in terms[:4]
     )
     way = "down" if flips else "up"
-    index = ",".join(map(str, step.y))
-    return f"In y[{index}]: {pairs or 'nothing but padding'}. The taps count up, the samples count {way}."
+    counted = f"The taps count up, the samples count {way}."
+    return f"In y[{index_text(step.y)}]: {pairs or 'nothing but padding'}. {counted}"

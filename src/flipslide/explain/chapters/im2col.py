@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from ...arrays import Array
-from ...show import Cell, Grid, Grids, Text
-from ...show.numbers import index_text, number_text
-from ..draw import draw_im2col
+from ...show import Block, Cell, Grid, Text, grid_of
+from ...show.numbers import index_text
+from ..draw.columns import draw_im2col
 from ..trace import Trace
 from ..window import Window, columns_of, indices, window_of
-from .chapter import Chapter, answer, grid_of, pictures, result_grids, written_down
-
-__all__ = ["chapter", "convolve", "copies_of", "rows_of"]
+from .chapter import Chapter, answer, beside, pictures, result_grids, written_down
 
 
 def rows_of(window: Window) -> Array:
@@ -59,39 +57,32 @@ def chapter(trace: Trace) -> Chapter:
     y = answer(window, sums)
     product = sums.reshape(window.filters, -1)
     title = "im2col: loops become one product of matrices"
-    body = _body(window, columns, rows, product, copies, y) + [*pictures("columns", draw_im2col(trace))]
+    body = [*_body(window, columns, rows, product, copies, y), *pictures("columns", draw_im2col(trace))]
     return Chapter("im2col", title, body, y, columns=columns, rows=rows, copies=copies)
 
 
-def _body(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> list[Any]:
-    n_columns = columns.shape[1]
-    ratio = columns.size / max(window.x.size, 1)
-    bias = " plus the bias" if window.bias else ""
-    return [
-        Text(
-            f"Each window of x, read row by row{' and channel by channel' if window.x.shape[0] > 1 else ''}, becomes a "
-            f"column: {n_columns} windows of {columns.shape[0]} numbers. Each filter, as it lies over x, becomes a "
-            f"row. Row times column is one output{bias}."
-        ),
-        written_down([_labelled(window, columns)]),
-        written_down([grid_of(f"W_row ({rows.shape[0]}×{rows.shape[1]})", rows, "w")]),
-        written_down([grid_of(f"Y = W_row · X_col ({product.shape[0]}×{n_columns})", product, "y")]),
-        Text(
-            f"{columns.size} numbers stand for {window.x.size} samples, {ratio:.3g} times as many: a sample is copied "
-            f"into every window that covers it."
-        ),
-        Grids((grid_of("copies of each sample" + (" in a channel" if window.x.shape[0] > 1 else ""), copies, "x"),)),
-        Text("Cut into rows again, Y is the result." if len(window.axes) > 1 or window.bias else "Y is the result."),
-        result_grids(window, y),
-    ]
+def _body(window: Window, columns: Array, rows: Array, product: Array, copies: Array, y: Array) -> Iterator[Block]:
+    n_rows, n_columns = columns.shape
+    by_channel, in_channel = (" and channel by channel", " in a channel") if window.x.shape[0] > 1 else ("", "")
+    yield Text(
+        f"Each window of x, read row by row{by_channel}, becomes a column: {n_columns} windows of {n_rows} numbers. "
+        f"Each filter, as it lies over x, becomes a row. Row times column is one output"
+        f"{' plus the bias' if window.bias else ''}."
+    )
+    yield written_down([_labelled(window, columns)])
+    yield written_down([grid_of(f"W_row ({rows.shape[0]}×{rows.shape[1]})", rows, "w")])
+    yield written_down([grid_of(f"Y = W_row · X_col ({product.shape[0]}×{n_columns})", product, "y")])
+    yield Text(
+        f"{columns.size} numbers stand for {window.x.size} samples, {columns.size / max(window.x.size, 1):.3g} times "
+        "as many: a sample is copied into every window that covers it."
+    )
+    yield beside(grid_of(f"copies of each sample{in_channel}", copies, "x"))
+    yield Text("Cut into rows again, Y is the result." if len(window.axes) > 1 or window.bias else "Y is the result.")
+    yield result_grids(window, y)
 
 
 def _labelled(window: Window, columns: Array) -> Grid:
     """X_col with the index of its output above each column."""
-    heads = tuple(Cell(index_text(m), "", True) for m in indices(window.outputs))
-    body = tuple(
-        tuple(Cell("·", "padding") if entry is None else Cell(number_text(entry), "x") for entry in row)
-        for row in columns.tolist()
-    )
     title = f"X_col ({columns.shape[0]}×{columns.shape[1]}), a column for each y; · is a zero of the padding"
-    return Grid(title, (heads, *body))
+    heads = tuple(Cell(index_text(m), "", True) for m in indices(window.outputs))
+    return Grid(title, (heads, *grid_of("", columns, "x").rows))

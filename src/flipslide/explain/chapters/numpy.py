@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ...arrays import Array
-from ...show import Table, Text
+from ...show import Block, Table, Text
 from ...show.numbers import number_text
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, index_at, indices, window_of
-from .chapter import MAX_ENTRIES, Chapter, align_texts, answer, result_grids
-
-__all__ = ["chapter", "convolve"]
+from .chapter import MAX_ENTRIES, Chapter, align_texts, answer, solve
 
 
 def shifted(window: Window, channel: int, j: Shape) -> Array:
@@ -47,25 +46,22 @@ def chapter(trace: Trace) -> Chapter:
     """A row for each tap of the first filter."""
     window = window_of(trace)
     y = answer(window, convolve(window))
-    body: list[Any] = [
-        Text(
-            "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added "
-            "up. Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
-            "and add: fractions, big integers, long doubles."
-        ),
-        _passes(window, y),
-    ]
-    return Chapter("numpy", "numpy: whole arrays, shifted and added", [*body, result_grids(window, y)], y)
+    return solve("numpy", "numpy: whole arrays, shifted and added", window, y, _body(window, y))
 
 
-def _passes(window: Window, y: Array) -> Table | Text:
-    """A row for each tap of the first filter, and their sum."""
+def _body(window: Window, y: Array) -> Iterator[Block]:
+    yield Text(
+        "One pass over the whole array for each tap: x, shifted to where the tap meets it, times the tap, added "
+        "up. Slow, because every pass goes through memory, but it works with every number that NumPy can multiply "
+        "and add: fractions, big integers, long doubles."
+    )
     pairs = [(c, channel, j) for c, channel in enumerate(window.channels(0)) for j in indices(window.taps)]
-    taps = [number_text(window.v[(0, c, *j)]) for c, _, j in pairs]
     if len(pairs) * y.size > MAX_ENTRIES:
-        return Text(f"{len(pairs)} passes over {y.size} outputs are too many numbers to be read.")
+        yield Text(f"{len(pairs)} passes over {y.size} outputs are too many numbers to be read.")
+        return
+    taps = [number_text(window.v[(0, c, *j)]) for c, _, j in pairs]
     lines = align_texts([*(shifted(window, channel, j).flat for _, channel, j in pairs), _first(window, y)])
-    return Table("", ("tap", "times x shifted"), tuple(zip([*taps, "sum"], lines, strict=True)), "rl")
+    yield Table("", ("tap", "times x shifted"), tuple(zip([*taps, "sum"], lines, strict=True)), "rl")
 
 
 def _first(window: Window, y: Array) -> Any:

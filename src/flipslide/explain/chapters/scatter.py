@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ...arrays import Array
-from ...show import Cell, Formula, Grid, Grids, Table, Text
+from ...show import Block, Cell, Formula, Grid, Grids, Table, Text
 from ...show.numbers import index_text, number_text
-from ..draw import draw_scatter
+from ..draw.scatter import draw_scatter
 from ..trace import Trace
-from ..window import Stamp, Window, add_stamps, full_sums, indices, kept_of, stamps_of, window_of
-from .chapter import Chapter, answer, check_signal, pictures, result_grids, texts_of, written_down
-
-__all__ = ["chapter"]
-
+from ..window import Stamp, Window, add_stamps, full_sums, kept_of, stamps_of, window_of
+from .chapter import Chapter, answer, check_signal, pictures, solve, texts_of, written_down
 
 #: Samples of a picture whose stamps are listed.
 MAX_STAMPS = 144
@@ -28,9 +27,9 @@ def chapter(trace: Trace) -> Chapter:
     full = add_stamps(window, stamps)
     y = answer(window, full[kept_of(window)][None])
     rows = _rows if len(window.axes) == 1 else _planes
-    body: list[Any] = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
-    body += [*pictures("stamping", draw_scatter(trace) if stamps else ()), result_grids(window, y)]
-    return Chapter("scatter", "Every sample stamps a copy of w", body, y, stamps=stamps, full=full)
+    body = [Text(WHY[trace.operation]), *rows(window, stamps, full), *_polynomials(trace, window)]
+    body += pictures("stamping", draw_scatter(trace) if stamps else ())
+    return solve("scatter", "Every sample stamps a copy of w", window, y, body, stamps=stamps, full=full)
 
 
 WHY = {
@@ -45,30 +44,25 @@ WHY = {
 # ------------------------------------------------------------------------------- one axis
 
 
-def _rows(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
-    yield written_down(
-        [Grid("x̃ and its stamps, over the places of the full result", tuple(_ruler(window, stamps, full)))]
-    )
+def _rows(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Block]:
+    title = "x̃ and its stamps, over the places of the full result"
+    yield written_down([Grid(title, tuple(_ruler(window, stamps, full)))])
     yield Text("The sum of each column; the outputs that were asked for are marked.")
 
 
 def _ruler(window: Window, stamps: list[Stamp], full: Array) -> Iterator[tuple[Cell, ...]]:
     columns = range(len(full))
-    offset = window.axes[0].span - 1 - window.axes[0].before
-    shift = offset - (window.axes[0].span - 1)
-    yield (Cell("x"), Cell(""), *(Cell(str(n + shift), "", True) for n in columns))
+    before = window.axes[0].before
+    yield (Cell("x"), Cell(""), *(Cell(str(n - before), "", True) for n in columns))
     for stamp in stamps:
         values = dict(enumerate(stamp.copy, stamp.first[0]))
-        yield (
-            Cell(number_text(stamp.value), "x"),
-            Cell("→"),
-            *(Cell(number_text(values[n]), "w") if n in values else Cell("") for n in columns),
-        )
+        cells = (Cell(number_text(values[n]), "w") if n in values else Cell("") for n in columns)
+        yield (Cell(number_text(stamp.value), "x"), Cell("→"), *cells)
     kept = set(columns[kept_of(window)[0]])
     yield (Cell(""), Cell("="), *(Cell(number_text(full[n]), "y" if n in kept else "", n in kept) for n in columns))
 
 
-def _polynomials(trace: Trace, window: Window) -> Iterator[Any]:
+def _polynomials(trace: Trace, window: Window) -> Iterator[Block]:
     """The same as a product of polynomials, where it is small and plain."""
     axes, x = window.axes, window.x[0]
     plain = len(axes) == 1 and trace.operation == "convolve" and axes[0].dilation == 1 and len(x) <= 8
@@ -81,18 +75,17 @@ def _polynomials(trace: Trace, window: Window) -> Iterator[Any]:
     yield Formula(text, text.replace("·", "\\cdot ").replace("−", "-").replace("²", "^2"))
 
 
-def _polynomial(numbers: Any) -> str:
+def _polynomial(numbers: Iterable[Any]) -> str:
     """1 − z + 2·z^2; terms of 0 are left out.
 
     >>> _polynomial([0, 1, -2])
     'z − 2·z^2'
     """
-    terms = [(value, _power(n)) for n, value in enumerate(numbers) if value != 0]
     parts: list[str] = []
-    for value, power in terms:
-        size = number_text(abs(value)) if not isinstance(value, complex) else number_text(value)
-        body = power if size == "1" and power else "·".join(filter(None, (size, power)))
+    for value, power in ((value, _power(n)) for n, value in enumerate(numbers) if value != 0):
         negative = not isinstance(value, complex) and value < 0
+        size = number_text(-value if negative else value)
+        body = power if size == "1" and power else "·".join(filter(None, (size, power)))
         sign = ("− " if parts else "−") if negative else ("+ " if parts else "")
         parts.append(sign + body)
     return " ".join(parts) or "0"
@@ -105,7 +98,7 @@ def _power(n: int) -> str:
 # ------------------------------------------------------------------------------- two axes
 
 
-def _planes(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Any]:
+def _planes(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Block]:
     if len(stamps) > MAX_STAMPS:
         yield Text(f"{len(stamps)} samples are too many to be read one by one; their stamps are in .parts.")
     else:
@@ -118,15 +111,15 @@ def _stamp_table(stamps: list[Stamp]) -> Table:
         (number_text(stamp.value), index_text(stamp.first), " | ".join(texts_of(row) for row in stamp.copy))
         for stamp in stamps
     )
-    return Table("Each sample, where its copy begins on the plane of the full result, and the copy row by row",
-                ("x̃", "at", "stamps"), rows, "rll")  # fmt: skip
+    caption = "Each sample, where its copy begins on the plane of the full result, and the copy row by row"
+    return Table(caption, ("x̃", "at", "stamps"), rows, "rll")
 
 
 def _marked(window: Window, full: Array) -> Grid:
-    kept = {index for index in indices(full.shape) if all(n in range(*s.indices(size)) for n, s, size in zip(
-        index, kept_of(window), full.shape, strict=True))}  # fmt: skip
+    kept = np.zeros(full.shape, bool)
+    kept[kept_of(window)] = True
     rows = tuple(
-        tuple(Cell(number_text(value), "y" if (i, j) in kept else "", (i, j) in kept) for j, value in enumerate(row))
-        for i, row in enumerate(full)
+        tuple(Cell(number_text(value), "y" if is_y else "", bool(is_y)) for value, is_y in zip(*pair, strict=True))
+        for pair in zip(full, kept, strict=True)
     )
     return Grid("all copies added; the outputs that were asked for are marked", rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -9,12 +10,10 @@ import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import thaw, whole_numbers
-from ...show import Grids, Text
+from ...show import Block, Text, grid_of
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
-from .chapter import Chapter, answer, check_finite, grid_of, result_grids
-
-__all__ = ["chapter", "convolve", "factors_of"]
+from .chapter import Chapter, answer, beside, check_finite, solve
 
 #: Floats whose product is off by no more than this fraction of the largest tap count as a product.
 ROUNDING = 1e-12
@@ -61,15 +60,14 @@ def _tidy(column: Array, row: Array) -> tuple[Array, Array]:
 
 def convolve(window: Window) -> Array:
     """y, by a pass along the last axis and one along the first, for each pair of factors."""
-    sums, x = window.empty(), fill_zeros(window.extended)
-    for k in range(window.filters):
-        for c, channel in enumerate(window.channels(k)):
-            if len(window.axes) == 1:
-                sums[k] = sums[k] + _slide(x[channel], window.v[k, c], window, 0, 0)
-                continue
-            for column, row in factors_of(window.v[k, c]):
-                sums[k] = sums[k] + _slide(_slide(x[channel], row, window, 1, 1), column, window, 0, 0)
-    return sums
+    if len(window.axes) == 1:
+        return window.sum_channels(lambda x, taps: _slide(x, taps, window, 0, 0))
+    return window.sum_channels(lambda x, taps: sum((_pass(x, pair, window) for pair in factors_of(taps)), zeros(())))
+
+
+def _pass(x: Array, pair: tuple[Array, Array], window: Window) -> Array:
+    column, row = pair
+    return _slide(_slide(x, row, window, 1, 1), column, window, 0, 0)
 
 
 def _slide(x: Array, taps: Array, window: Window, dim: int, axis: int) -> Array:
@@ -89,30 +87,32 @@ def chapter(trace: Trace) -> Chapter:
     window = window_of(trace)
     check_finite(window, "separable")
     y = answer(window, convolve(window))
-    title = "separable: one axis after the other"
-    if len(window.axes) == 1:
-        body = [Text("One axis: there is nothing to take apart, the single pass is the direct sum.")]
-        return Chapter("separable", title, [*body, result_grids(window, y)], y, factors=[])
-    factors = factors_of(taps_of(trace, window)[0, 0])
-    return Chapter("separable", title, [*_body(trace, window, factors), result_grids(window, y)], y, factors=factors)
+    is_line = len(window.axes) == 1
+    factors = [] if is_line else factors_of(taps_of(trace, window)[0, 0])
+    single = Text("One axis: there is nothing to take apart, the single pass is the direct sum.")
+    body = [single] if is_line else _body(trace, window, factors)
+    return solve("separable", "separable: one axis after the other", window, y, body, factors=factors)
 
 
-def _body(trace: Trace, window: Window, factors: Factors) -> list[Any]:
-    of_all = (
-        " (each filter and channel has factors of its own; shown are the first)" if window.v[..., 0, 0].size > 1 else ""
-    )
+def _body(trace: Trace, window: Window, factors: Factors) -> Iterator[Block]:
+    of_all = " (each filter and channel has factors of its own; shown are the first)"
+    yield Text(_verdict(factors) + of_all * (window.v[..., 0, 0].size > 1))
+    yield beside(grid_of("w", taps_of(trace, window)[0, 0], "w"))
+    for n, (column, row) in enumerate(factors, 1):
+        number = "" if len(factors) == 1 else f" {n}"
+        columns = grid_of(f"column{number}", [[tap] for tap in column], "w")
+        yield beside(columns, grid_of(f"times row{number}", row, "w"))
+    if len(factors) == 1:
+        _, row = factors_of(window.v[0, 0])[0]
+        first = _slide(fill_zeros(window.extended)[0], row, window, 1, 1)
+        yield beside(grid_of("x after the pass with the row", first, "x"))
     height, width = window.taps
     once, twice = height * width, len(factors) * (height + width)
-    shown = [Grids((grid_of("w", taps_of(trace, window)[0, 0], "w"),))]
-    for n, (column, row) in enumerate(factors):
-        names = ("column", "times row") if len(factors) == 1 else (f"column {n + 1}", f"times row {n + 1}")
-        shown.append(Grids((grid_of(names[0], [[tap] for tap in column], "w"), grid_of(names[1], row, "w"))))
-    return [
-        Text(_verdict(factors) + of_all),
-        *shown,
-        *_passes(window, factors),
-        Text(_count(once, twice, len(factors))),
-    ]
+    saved = "fewer" if twice < once else "no fewer"
+    yield Text(
+        f"Products for each output: {once} at once, {twice} in {2 * len(factors)} passes: {saved}. "
+        "With k×k taps it is k² against 2k, for 7×7 taps 49 against 14."
+    )
 
 
 def _verdict(factors: Factors) -> str:
@@ -123,21 +123,4 @@ def _verdict(factors: Factors) -> str:
     return (
         f"w is no product of one column and one row: it takes a sum of {len(factors)} such products, a pair of passes "
         "for each. The engine does so where that costs less than a transform, and else takes another way."
-    )
-
-
-def _passes(window: Window, factors: Factors) -> list[Any]:
-    """What the first pass leaves, for taps that are one product."""
-    if len(factors) != 1:
-        return []
-    _, row = factors_of(window.v[0, 0])[0]
-    first = _slide(fill_zeros(window.extended)[0], row, window, 1, 1)
-    return [Grids((grid_of("x after the pass with the row", first, "x"),))]
-
-
-def _count(once: int, twice: int, pairs: int) -> str:
-    saved = "fewer" if twice < once else "no fewer"
-    return (
-        f"Products for each output: {once} at once, {twice} in {2 * pairs} passes: {saved}. "
-        "With k×k taps it is k² against 2k, for 7×7 taps 49 against 14."
     )

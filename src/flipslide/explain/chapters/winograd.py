@@ -17,20 +17,16 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import count, islice
 from math import lcm
-from typing import Any
 
 import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import whole_numbers
-from ...show import Formula, Grids, Text
+from ...show import Block, Formula, Text, grid_of
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Window, fill_zeros, index_at, indices, widen, window_of, zeros
-from .chapter import Chapter, answer, check_finite, grid_of, result_grids, texts_of
-from .overlap import every_output
-
-__all__ = ["chapter", "convolve", "matrices"]
+from ..window import Window, every_output, fill_zeros, indices, widen, window_of, zeros
+from .chapter import Chapter, answer, beside, check_finite, solve, texts_of
 
 #: Outputs of a tile along each axis, and the most taps of one; longer w is cut into pieces.
 TILE, MAX_TAPS = 2, 5
@@ -38,7 +34,7 @@ TILE, MAX_TAPS = 2, 5
 Matrices = tuple[Array, Array, Array]
 
 
-def points() -> Any:
+def points() -> Iterator[Fraction]:
     """0, 1, −1, 2, −2, 1/2, −1/2, 3, …: small numbers, for small matrices."""
     yield Fraction(0)
     for n in count(1):
@@ -102,16 +98,16 @@ def run_tile(samples: Array, taps: Array, kinds: list[Matrices]) -> tuple[Array,
 
 def convolve(window: Window) -> Array:
     """y, tile by tile; samples that the dilation keeps apart are sets of their own."""
-    x, sums = fill_zeros(window.extended), zeros((window.filters, *every_output(window)))
-    for k in range(window.filters):
-        for c, channel in enumerate(window.channels(k)):
-            for residue in indices(tuple(axis.dilation for axis in window.axes)):
-                every = [slice(r, None, axis.dilation) for r, axis in zip(residue, window.axes, strict=True)]
-                here = index_at(k, every)
-                part = sums[here]
-                sums[here] = part + _slide(x[index_at(channel, every)], window.v[k, c], part.shape)
-    sums = sums[index_at(slice(None), (slice(None, None, axis.stride) for axis in window.axes))]
+    sums = window.sum_channels(lambda x, taps: _slide_apart(window, x, taps), every=True)
     return whole_numbers(sums) if sums.size else sums
+
+
+def _slide_apart(window: Window, x: Array, taps: Array) -> Array:
+    sums = zeros(every_output(window))
+    for residue in indices(tuple(axis.dilation for axis in window.axes)):
+        apart = tuple(slice(r, None, axis.dilation) for r, axis in zip(residue, window.axes, strict=True))
+        sums[apart] = _slide(x[apart], taps, sums[apart].shape)
+    return sums
 
 
 def _pieces(taps: Array) -> Iterator[tuple[Shape, Array]]:
@@ -149,60 +145,55 @@ def chapter(trace: Trace) -> Chapter:
     check_finite(window, "winograd")
     y = answer(window, convolve(window))
     kinds = [matrices(TILE, min(r, MAX_TAPS)) for r in window.taps]
-    return Chapter(
-        "winograd", "winograd: fewer products for a few taps", [*_body(window, kinds), result_grids(window, y)], y,
-        matrices=kinds,
-    )  # fmt: skip
+    title = "winograd: fewer products for a few taps"
+    return solve("winograd", title, window, y, _body(window, kinds), matrices=kinds)
 
 
-def _body(window: Window, kinds: list[Matrices]) -> list[Any]:
+#: The sum along one axis and along two, as text and as LaTeX.
+FORMULAS = {
+    1: Formula("y = Aᵀ·((G·v) ⊙ (Bᵀ·x))", "y = A^{\\mathsf T}\\bigl((G\\,v)\\odot(B^{\\mathsf T}x)\\bigr)"),
+    2: Formula(
+        "y = Aᵀ·((G·v·Gᵀ) ⊙ (Bᵀ·x·B))·A",
+        "y = A^{\\mathsf T}\\bigl((G\\,v\\,G^{\\mathsf T})\\odot(B^{\\mathsf T}x\\,B)\\bigr)A",
+    ),
+}
+
+
+def _body(window: Window, kinds: list[Matrices]) -> Iterator[Block]:
     (_, taps), *more = _pieces(window.v[0, 0])
-    n_axes = len(window.axes)
-    direct = TILE**n_axes * taps.size
+    n_axes, tile = len(window.axes), [str(TILE)] * len(window.axes)
     fewer = int(np.prod([TILE + r - 1 for r in taps.shape]))
-    name = f"F({'×'.join([str(TILE)] * n_axes)}, {'×'.join(map(str, taps.shape))})"
-    transposed = n_axes == 2
-    formula = "y = Aᵀ·((G·v·Gᵀ) ⊙ (Bᵀ·x·B))·A" if transposed else "y = Aᵀ·((G·v) ⊙ (Bᵀ·x))"
-    latex = (
-        "y = A^{\\mathsf T}\\bigl((G\\,v\\,G^{\\mathsf T})\\odot(B^{\\mathsf T}x\\,B)\\bigr)A"
-        if transposed
-        else "y = A^{\\mathsf T}\\bigl((G\\,v)\\odot(B^{\\mathsf T}x)\\bigr)"
+    pieces = f" w is cut into {len(more) + 1} pieces of at most {MAX_TAPS} taps along an axis; shown is the first."
+    yield Text(
+        f"F({'×'.join(tile)}, {'×'.join(map(str, taps.shape))}): a tile of {' by '.join(tile)} outputs takes "
+        f"{TILE**n_axes * taps.size} products of a tap with a sample. Seen as values of polynomials at "
+        f"{TILE + taps.shape[-1] - 1} points it takes {fewer}; the rest is additions and small factors. "
+        f"v are the taps as they lie over x.{pieces if more else ''}"
     )
     a, g, b = kinds[-1]
-    cut = (
-        f" w is cut into {len(more) + 1} pieces of at most {MAX_TAPS} taps along an axis; shown is the first."
-        if more
-        else ""
-    )
-    body: list[Any] = [
-        Text(
-            f"{name}: a tile of {' by '.join([str(TILE)] * n_axes)} outputs takes {direct} products of a tap with a "
-            f"sample. Seen as values of polynomials at {TILE + taps.shape[-1] - 1} points it takes {fewer}; "
-            "the rest is additions and small factors. v are the taps as they lie over x." + cut
-        ),
-        Formula(formula, latex),
-        Grids((grid_of("Aᵀ", a), grid_of("G", g), grid_of("Bᵀ", b))),
-    ]
+    yield FORMULAS[n_axes]
+    yield beside(grid_of("Aᵀ", a), grid_of("G", g), grid_of("Bᵀ", b))
     if window.extended.size and all(window.outputs):
-        first = _tile(fill_zeros(window.extended)[0][_every(window)], taps, (0,) * n_axes)
-        v, d, product, sums = run_tile(first, taps, kinds)
-        shown = [("x of the first tile", first, "x"), ("G·v" + ("·Gᵀ" if transposed else ""), v, "w"),
-                 ("Bᵀ·x" + ("·B" if transposed else ""), d, "x"), ("their products", product, ""),
-                 ("y of the tile", sums, "y")]  # fmt: skip
-        body.append(Grids(tuple(grid_of(name, array, role) for name, array, role in shown)))
+        yield _first_tile(window, taps, kinds)
     if any(axis.stride > 1 for axis in window.axes):
-        body.append(Text("Every output is computed; those between the strides are dropped afterwards."))
-    body.append(Text(_warning(g)))
-    return body
-
-
-def _every(window: Window) -> tuple[slice, ...]:
-    return tuple(slice(None, None, axis.dilation) for axis in window.axes)
-
-
-def _warning(g: Array) -> str:
+        yield Text("Every output is computed; those between the strides are dropped afterwards.")
     factors = texts_of(sorted({abs(entry) for entry in g.flat if entry != 0}))
-    return (
+    yield Text(
         f"Exact here, in fractions. In floats the factors ({factors}) cost accuracy, the more the larger the tile: "
         "the engine's default does not use it."
+    )
+
+
+def _first_tile(window: Window, taps: Array, kinds: list[Matrices]) -> Block:
+    """One tile in full."""
+    is_plane = len(window.axes) == 2
+    every = tuple(slice(None, None, axis.dilation) for axis in window.axes)
+    first = _tile(fill_zeros(window.extended)[0][every], taps, (0,) * len(window.axes))
+    v, d, product, sums = run_tile(first, taps, kinds)
+    return beside(
+        grid_of("x of the first tile", first, "x"),
+        grid_of("G·v·Gᵀ" if is_plane else "G·v", v, "w"),
+        grid_of("Bᵀ·x·B" if is_plane else "Bᵀ·x", d, "x"),
+        grid_of("their products", product),
+        grid_of("y of the tile", sums, "y"),
     )

@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator
 from ...errors import unknown_word
 from ...show import Code, Document, Shown
 from ..trace import Trace
-from . import matlab
-from .call import Call, read_call
+from .call import Call
+from .matlab import write_matlab
 from .nest import write_c, write_loops
-from .python import WRITERS
+from .python import PROGRAMS
 
 __all__ = ["LANGUAGES", "Listing", "write_code"]
 
 #: language: (how its listings are highlighted, its lines)
 LANGUAGES: dict[str, tuple[str, Callable[[Call], Iterator[str]]]] = {
-    "numpy": ("python", WRITERS["numpy"]),
-    "scipy": ("python", WRITERS["scipy"]),
-    "matlab": ("matlab", matlab.write),
-    "pytorch": ("python", WRITERS["pytorch"]),
-    "jax": ("python", WRITERS["jax"]),
+    "numpy": ("python", PROGRAMS["numpy"]),
+    "scipy": ("python", PROGRAMS["scipy"]),
+    "matlab": ("matlab", write_matlab),
+    "pytorch": ("python", PROGRAMS["pytorch"]),
+    "jax": ("python", PROGRAMS["jax"]),
     "c": ("c", write_c),
     "loops": ("python", write_loops),
 }
@@ -37,8 +37,7 @@ class Listing(Shown):
     __slots__ = ("language", "source")
 
     def __init__(self, language: str, source: str) -> None:
-        self.language = language
-        self.source = source
+        self.language, self.source = language, source
 
     def document(self) -> Document:
         return Document("", (Code(LANGUAGES[self.language][0], self.source),))
@@ -54,4 +53,4 @@ def write_code(trace: Trace, language: str) -> Listing:
     """The call of a trace in one language."""
     if language not in LANGUAGES:
         raise unknown_word("language", language, LANGUAGES)
-    return Listing(language, "\n".join(LANGUAGES[language][1](read_call(trace))))
+    return Listing(language, "\n".join(LANGUAGES[language][1](Call(trace))))

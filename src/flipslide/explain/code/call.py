@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,7 @@ from ...errors import ParameterError
 from ...geometry import extend_index
 from ...graph.exact import flatten
 from ...show.numbers import is_complex
-from ..trace import Length, Nested, Trace
-
-__all__ = ["Call", "Numbers", "Pad", "copied", "nested_text", "pad_steps", "python_number", "read_call", "slices"]
+from ..trace import Trace
 
 Numbers = Callable[[Any], str]
 
@@ -29,49 +28,29 @@ class Pad(NamedTuple):
     rule: str
 
 
-class Call(NamedTuple):
-    """A call: its arrays, its axes, and whether w is flipped."""
+class Call:
+    """The call of a trace, as programs see it: its arrays, its axes, and whether w is flipped."""
 
-    is_layer: bool
-    flips: bool
-    conjugates: bool
-    mode: str
-    x: Nested
-    w: Nested
-    bias: Nested | None
-    groups: int
-    axes: tuple[Length, ...]
-    boundary: tuple[str, ...]
-    fill: Any
-
-    @property
-    def ndim(self) -> int:
-        return len(self.axes)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        return tuple(axis.stride for axis in self.axes)
-
-    @property
-    def dilations(self) -> tuple[int, ...]:
-        return tuple(axis.dilation for axis in self.axes)
-
-    @property
-    def spans(self) -> tuple[int, ...]:
-        return tuple(axis.span for axis in self.axes)
-
-    @property
-    def outputs(self) -> tuple[int, ...]:
-        return tuple(axis.outputs for axis in self.axes)
-
-    @property
-    def filters(self) -> int:
-        return len(self.w) if self.is_layer else 1
-
-    @property
-    def channels(self) -> int:
-        """Channels that a filter of a layer sees."""
-        return len(self.w[0]) if self.is_layer else 1
+    def __init__(self, trace: Trace) -> None:
+        if not trace.is_whole:
+            raise ParameterError("code is for a whole call; leave out around= and cells=")
+        if not trace.steps:
+            raise ParameterError("there is no output to compute: x has no samples")
+        self.x, self.w, self.bias, self.fill = trace.x, trace.w, trace.bias, trace.fill_value
+        self.mode, self.boundary, self.groups = trace.mode, trace.boundary, trace.groups
+        self.axes, self.ndim = trace.lengths, trace.ndim
+        self.is_line = trace.ndim == 1 and trace.operation != "layer"
+        self.is_layer, self.flips = trace.operation == "layer", trace.operation == "convolve"
+        self.conjugates = trace.operation == "correlate" and trace.window_w != trace.w
+        self.strides, self.dilations, self.spans, self.outputs = (
+            tuple(getattr(axis, name) for axis in trace.lengths) for name in ("stride", "dilation", "span", "outputs")
+        )
+        # Filters, and the channels that each of them sees.
+        self.filters, self.channels = (len(trace.w), len(trace.w[0])) if self.is_layer else (1, 1)
+        self.numbers = list(chain(flatten(trace.x), flatten(trace.w), flatten(trace.bias or ()), [trace.fill_value]))
+        self.is_complex = any(map(is_complex, self.numbers))
+        self.is_strided = any(stride > 1 for stride in self.strides)
+        self.is_dilated = any(axis.dilation > 1 and axis.taps > 1 for axis in self.axes)
 
     @property
     def channel(self) -> str:
@@ -82,25 +61,6 @@ class Call(NamedTuple):
     def fits(self) -> bool:
         """Whether no library exchanges x and w, which some do where w is longer."""
         return self.mode == "full" or self.axes[0].n >= self.axes[0].span
-
-    @property
-    def is_strided(self) -> bool:
-        return any(stride > 1 for stride in self.strides)
-
-    @property
-    def is_dilated(self) -> bool:
-        return any(axis.dilation > 1 and axis.taps > 1 for axis in self.axes)
-
-    @property
-    def is_complex(self) -> bool:
-        return any(map(is_complex, self.numbers()))
-
-    def numbers(self) -> Iterator[Any]:
-        """Every number of the arrays."""
-        yield from flatten(self.x)
-        yield from flatten(self.w)
-        yield from flatten(self.bias or ())
-        yield self.fill
 
     def is_plain(self, centers: Callable[[int], int]) -> bool:
         """Whether a library's full, same and valid are this call's, before any stride.
@@ -118,42 +78,29 @@ class Call(NamedTuple):
             for i, (axis, rule) in enumerate(zip(self.axes, self.boundary, strict=True))
         ]
 
+    def pad_steps(self) -> list[Pad]:
+        """The axes that need padding, in the order in which they may be padded one after another.
 
-def read_call(trace: Trace) -> Call:
-    """The call of a trace."""
-    if not trace.is_whole:
-        raise ParameterError("code is for a whole call; leave out around= and cells=")
-    if not trace.steps:
-        raise ParameterError("there is no output to compute: x has no samples")
-    return Call(
-        is_layer=trace.operation == "layer",
-        flips=trace.operation == "convolve",
-        conjugates=trace.window_w != trace.w and trace.operation == "correlate",
-        mode=trace.mode,
-        x=trace.x,
-        w=trace.w,
-        bias=trace.bias,
-        groups=trace.groups,
-        axes=trace.lengths,
-        boundary=trace.boundary,
-        fill=trace.fill_value,
-    )
+        A corner outside two axes is a zero if one of the rules is zero, else the fill value if one
+        is constant: so copies come first and zeros last.
+        """
+        ranks = {"constant": 1, "zero": 2}
+        return sorted((pad for pad in self.pads() if pad.low or pad.high), key=lambda pad: ranks.get(pad.rule, 0))
 
+    def copied(self, pad: Pad) -> list[int]:
+        """The samples that stand along a padded axis, by a rule that copies."""
+        n = self.axes[pad.axis].n
+        return [extend_index(i, n, pad.rule) or 0 for i in range(-pad.low, n + pad.high)]
 
-def pad_steps(call: Call) -> list[Pad]:
-    """The axes that need padding, in the order in which they may be padded one after another.
+    @property
+    def padded(self) -> str:
+        """What x is called once `pad_steps` are done."""
+        return "p" if self.pad_steps() else "x"
 
-    A corner outside two axes is a zero if one of the rules is zero, else the fill value if one
-    is constant: so copies come first and zeros last.
-    """
-    ranks = {"constant": 1, "zero": 2}
-    return sorted((pad for pad in call.pads() if pad.low or pad.high), key=lambda pad: ranks.get(pad.rule, 0))
-
-
-def copied(call: Call, pad: Pad) -> list[int]:
-    """The samples that stand along a padded axis, by a rule that copies."""
-    n = call.axes[pad.axis].n
-    return [extend_index(i, n, pad.rule) or 0 for i in range(-pad.low, n + pad.high)]
+    def arrays(self) -> Iterator[tuple[str, Any]]:
+        """x, w and the bias, where there is one."""
+        named = zip("xwb", (self.x, self.w, self.bias), strict=True)
+        yield from ((name, values) for name, values in named if values is not None)
 
 
 def slices(values: Sequence[int], lead: int = 0) -> str:
@@ -170,12 +117,10 @@ def python_number(value: Any) -> str:
     """A number in Python, of which a library makes floats where it must."""
     if isinstance(value, Fraction):
         return str(value.numerator) if value.denominator == 1 else f"{value.numerator} / {value.denominator}"
-    if isinstance(value, float | np.floating) and not math.isfinite(value):
-        return f'float("{float(value)}")'
     if is_complex(value):
         return str(complex(value))
     if isinstance(value, float | np.floating):
-        return repr(float(value))
+        return repr(float(value)) if math.isfinite(value) else f'float("{float(value)}")'
     return str(value)
 
 
@@ -185,6 +130,5 @@ def nested_text(nested: Any, number: Numbers, indent: int, brackets: str = "[]",
         return number(nested)
     is_row = not nested or not isinstance(nested[0], tuple)
     between = ", " if is_row else ",\n" + " " * (indent + step)
-    return (
-        brackets[0] + between.join(nested_text(e, number, indent + step, brackets, step) for e in nested) + brackets[1]
-    )
+    entries = between.join(nested_text(entry, number, indent + step, brackets, step) for entry in nested)
+    return f"{brackets[0]}{entries}{brackets[1]}"

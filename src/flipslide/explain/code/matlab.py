@@ -8,12 +8,10 @@ from fractions import Fraction
 from typing import Any
 
 from ...show.numbers import is_complex
-from .call import Call, Pad, copied, pad_steps
-
-__all__ = ["write"]
+from .call import Call, Pad
 
 
-def write(call: Call) -> Iterator[str]:
+def write_matlab(call: Call) -> Iterator[str]:
     """conv or conv2 where they do it; else on x padded by indices."""
     yield from (_layer if call.is_layer else _signal)(call)
 
@@ -65,7 +63,7 @@ def _signal(call: Call) -> Iterator[str]:
     # Flipped back, correlation's middle is where its own same has it.
     if not call.is_plain(lambda span: span // 2):
         mode = "valid"
-        for pad in pad_steps(call):
+        for pad in call.pad_steps():
             yield from _pad(call, pad, source)
             source = "p"
     line = f"y = {'conv' if call.ndim == 1 else 'conv2'}({source}, {taps}, '{mode}')"
@@ -83,7 +81,7 @@ def _pad(call: Call, pad: Pad, source: str) -> Iterator[str]:
         return ", ".join(entry if i == dim else other for i in range(2))
 
     if pad.rule not in ("zero", "constant"):
-        yield f"p = {source}({along('[' + ' '.join(str(i + 1) for i in copied(call, pad)) + ']')});"
+        yield f"p = {source}({along('[' + ' '.join(str(i + 1) for i in call.copied(pad)) + ']')});"
         return
     shape = along(str(n + pad.low + pad.high), f"size({source}, {2 - dim})")
     first, last = max(-pad.low, 0), n - max(-pad.high, 0)  # the samples that stay

@@ -3,54 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import NamedTuple
 
-from .call import Call, Numbers, copied, nested_text, pad_steps, python_number, slices
-
-__all__ = ["LIBRARIES", "array_lines", "write"]
+from .call import Call, Numbers, nested_text, python_number, slices
 
 #: What numpy.pad and jax.numpy.pad call the rules.
 PAD_MODES = {"edge": "edge", "symmetric": "symmetric", "mirror": "reflect", "wrap": "wrap"}
 LETTERS = "mnop", "ijst"
 
 
-class Library(NamedTuple):
-    """How a program begins, what makes an array, its dtype for real and complex numbers, and the lines that make y."""
-
-    head: str
-    array: str
-    dtypes: tuple[str, str]
-    lines: Callable[[Call], Iterator[str]]
-
-
-def write(name: str, call: Call) -> Iterator[str]:
-    """The program: imports, arrays, y."""
-    library = LIBRARIES[name]
-    yield library.head
-    if name == "numpy" and not _is_line(call):
-        yield "from numpy.lib.stride_tricks import sliding_window_view"
-    if name != "jax":
-        yield ""
-    dtype = library.dtypes[call.is_complex]
-    yield from array_lines(call, library.array, f", dtype={dtype})" if dtype else ")")
-    yield from library.lines(call)
-    yield "print(y)"
+Writer = Callable[[Call], Iterator[str]]
 
 
 def array_lines(call: Call, make: str, end: str, number: Numbers = python_number) -> Iterator[str]:
     """x, w and the bias."""
-    for name, values in (("x", call.x), ("w", call.w), ("b", call.bias)):
-        if values is not None:
-            start = f"{name} = {make}"
-            yield start + nested_text(values, number, len(start)) + end
+    for name, values in call.arrays():
+        start = f"{name} = {make}"
+        yield start + nested_text(values, number, len(start)) + end
+
+
+def _program(head: str, array: str, dtypes: tuple[str, str], lines: Writer) -> Writer:
+    """How it begins, what makes an array, its dtype for real and for complex numbers, and the lines that make y."""
+
+    def write(call: Call) -> Iterator[str]:
+        yield head
+        yield ""
+        dtype = dtypes[call.is_complex]
+        yield from array_lines(call, array, f", dtype={dtype})" if dtype else ")")
+        yield from lines(call)
+        yield "print(y)"
+
+    return write
 
 
 # ------------------------------------------------------------------------------ the steps
-
-
-def _is_line(call: Call) -> bool:
-    return call.ndim == 1 and not call.is_layer
 
 
 def _dilate(call: Call, taps: str = "w", indent: str = "") -> Iterator[str]:
@@ -62,7 +47,7 @@ def _dilate(call: Call, taps: str = "w", indent: str = "") -> Iterator[str]:
 
 def _pad(call: Call, library: str = "np", lead: int = 0) -> Iterator[str]:
     """p: x with what stands outside it, and without what no window reads."""
-    steps, n_axes, source = pad_steps(call), lead + call.ndim, "x"
+    steps, n_axes, source = call.pad_steps(), lead + call.ndim, "x"
     groups: list[tuple[str, list[tuple[int, int]]]] = []
     for pad in steps:
         widths = [(0, 0)] * n_axes
@@ -80,10 +65,6 @@ def _pad(call: Call, library: str = "np", lead: int = 0) -> Iterator[str]:
     crops = {pad.axis: f"{-pad.low if pad.low < 0 else ''}:{pad.high if pad.high < 0 else ''}" for pad in steps}
     if set(crops.values()) - {":"}:
         yield f"p = {source}[{', '.join([':'] * lead + [crops.get(i, ':') for i in range(call.ndim)])}]"
-
-
-def _padded(call: Call) -> str:
-    return "p" if pad_steps(call) else "x"
 
 
 def _flipped(call: Call) -> str:
@@ -112,12 +93,12 @@ def _verb(call: Call, library: str, refuses: bool) -> Iterator[str]:
         yield f'y = {library}.{verb}(x, {taps}, "{call.mode}"){step}'
         return
     yield from _pad(call)
-    yield f'y = {library}.{verb}({_padded(call)}, {taps}, "valid"){step}'
+    yield f'y = {library}.{verb}({call.padded}, {taps}, "valid"){step}'
 
 
 def _numpy(call: Call) -> Iterator[str]:
     """np.convolve or np.correlate along one axis; else views of all windows and one sum of products."""
-    if _is_line(call):
+    if call.is_line:
         yield from _verb(call, "np", True)
         return
     lead = int(call.is_layer)
@@ -125,7 +106,7 @@ def _numpy(call: Call) -> Iterator[str]:
     axes = f", axis={tuple(range(1, 1 + call.ndim))}" if call.is_layer else ""
     spans = ", ".join(map(str, call.spans)) + ("," if call.ndim == 1 else "")
     view = slices((*call.strides, *call.dilations), lead)
-    yield f"windows = sliding_window_view({_padded(call)}, ({spans}){axes}){view}"
+    yield f"windows = np.lib.stride_tricks.sliding_window_view({call.padded}, ({spans}){axes}){view}"
     m, j = LETTERS[0][: call.ndim], LETTERS[1][: call.ndim]
     if not call.is_layer:
         yield f'y = np.einsum("{m}{j},{j}->{m}", windows, w{_flipped(call)})'
@@ -151,7 +132,7 @@ def _scipy(call: Call) -> Iterator[str]:
     yield f"for k in range({call.filters}):"
     yield f"    for c in range({call.channels}):"
     yield from _dilate(call, taps, " " * 8)
-    source = f"{_padded(call)}[{call.channel}], {'v' if call.is_dilated else taps}"
+    source = f"{call.padded}[{call.channel}], {'v' if call.is_dilated else taps}"
     yield f'        y[k] += signal.correlate({source}, "valid"){slices(call.strides)}'
     yield from _bias(call)
 
@@ -172,9 +153,9 @@ def _torch(call: Call) -> Iterator[str]:
         yield f"y = F.conv{call.ndim}d({source}, w{', b' if call.bias is not None else ''}{settings}{groups})[0]"
         return
     source = "x"
-    for pad in pad_steps(call):
+    for pad in call.pad_steps():
         if pad.rule in PAD_MODES:
-            yield f"p = {source}.index_select({pad.axis}, torch.tensor({copied(call, pad)}))"
+            yield f"p = {source}.index_select({pad.axis}, torch.tensor({call.copied(pad)}))"
         else:
             # F.pad counts axes from the last one.
             widths = (0, 0) * (call.ndim - 1 - pad.axis) + (pad.low, pad.high)
@@ -203,7 +184,7 @@ def _jax(call: Call) -> Iterator[str]:
         yield from _pad(call, "jnp")
     note = "  # lax does not flip, so flip first" if call.flips else ""
     yield f"v = w{_flipped(call)}[None, None]{note}"
-    yield from _lax(call, f"{'x' if zeros else _padded(call)}[None, None]", "v", pads, "[0, 0]")
+    yield from _lax(call, f"{'x' if zeros else call.padded}[None, None]", "v", pads, "[0, 0]")
 
 
 def _lax(call: Call, x: str, w: str, pads: list[tuple[int, int]], end: str) -> Iterator[str]:
@@ -214,17 +195,14 @@ def _lax(call: Call, x: str, w: str, pads: list[tuple[int, int]], end: str) -> I
     yield f"){end}"
 
 
-LIBRARIES = {
-    "numpy": Library("import numpy as np", "np.array(", ("", ""), _numpy),
-    "scipy": Library("import numpy as np\nfrom scipy import signal", "np.array(", ("", ""), _scipy),
-    "pytorch": Library(
+PROGRAMS = {
+    "numpy": _program("import numpy as np", "np.array(", ("", ""), _numpy),
+    "scipy": _program("import numpy as np\nfrom scipy import signal", "np.array(", ("", ""), _scipy),
+    "pytorch": _program(
         "import torch\nimport torch.nn.functional as F", "torch.tensor(", ("torch.float64", "torch.complex128"), _torch
     ),
-    "jax": Library(
+    "jax": _program(
         'import jax\nimport jax.numpy as jnp\n\njax.config.update("jax_enable_x64", True)', "jnp.array(",
         ("float", "complex"), _jax,
     ),
 }  # fmt: skip
-
-#: The writer of each library.
-WRITERS = {name: partial(write, name) for name in LIBRARIES}

@@ -9,24 +9,3 @@
 Nothing is computed here that a renderer would have to be trusted for: values come from the
 trace, and what is counted is counted in front of the reader.
 """
-
-from __future__ import annotations
-
-from .columns import draw_col2im, draw_im2col
-from .matrix import draw_matrix
-from .ruler import draw_compare, draw_ruler
-from .scatter import draw_scatter
-from .steps import draw_flip, draw_step, draw_steps, is_drawable
-
-__all__ = [
-    "draw_col2im",
-    "draw_compare",
-    "draw_flip",
-    "draw_im2col",
-    "draw_matrix",
-    "draw_ruler",
-    "draw_scatter",
-    "draw_step",
-    "draw_steps",
-    "is_drawable",
-]

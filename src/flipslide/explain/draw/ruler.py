@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...show import Cell, Frame, Scene
-from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width, text_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
+from ...show.scene import text_width
 from ..trace import Length, Trace
 from .common import middle_of, reach_of, show
-
-__all__ = ["draw_compare", "draw_ruler"]
 
 MAX_CELLS, MAX_WINDOWS = 40, 24
 ROW = 24.0
@@ -58,7 +57,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
         x.cell(0, i, Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding"))
         x.under(0, i, str(i), -12)
         if not used:
-            canvas.label(x.x(i + 0.5), x.y(0.5), "×", "faint", 15, "middle")
+            x.word(0, i, "×", "faint")
     for m in range(now + 1):
         w = x._replace(top=x.y(1) + 12 + m * ROW, height=18)
         canvas.label(16, w.top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)
@@ -79,7 +78,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
 
 def draw_compare(traces: Sequence[Trace]) -> tuple[Frame, ...]:
     """Traces of one call in several modes, shortest first, each y under the ruler of the longest."""
-    if any(trace.ndim != 1 or trace.operation == "layer" or not trace.is_whole or not trace.steps for trace in traces):
+    if not traces or any(not trace.is_whole or not trace.steps for trace in traces):
         return ()
     low, high = (f(reach_of(trace)[0][end] for trace in traces) for end, f in enumerate((min, max)))
     if high - low > MAX_CELLS:

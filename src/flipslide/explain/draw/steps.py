@@ -11,8 +11,6 @@ from .layer import draw_layer, is_layer_drawable
 from .line import draw_line
 from .plane import draw_plane
 
-__all__ = ["draw_flip", "draw_step", "draw_steps", "is_drawable"]
-
 #: The longest axis, with its padding, that still makes a legible picture.
 MAX_DRAWN = {1: 32, 2: 16}
 

@@ -52,7 +52,9 @@ async function readPicture(source) {
 }
 
 function planesOf({ rows, columns, pixels }) {
-  return [0, 1, 2].map((channel) => Float32Array.from({ length: rows * columns }, (_, i) => pixels[4 * i + channel]));
+  const planes = [0, 1, 2].map(() => new Float32Array(rows * columns));
+  for (let i = 0; i < rows * columns; ++i) for (let channel = 0; channel < 3; ++channel) planes[channel][i] = pixels[4 * i + channel];
+  return planes;
 }
 
 // ------------------------------------------------------------------------------- results
@@ -60,11 +62,11 @@ function planesOf({ rows, columns, pixels }) {
 function filtered(own) {
   const { rows, columns } = own.picture;
   const taps = own.kernel.map((text) => toFloat(parse(text)));
+  const planes = planesOf(own.picture);
   const began = performance.now();
-  const planes = planesOf(own.picture).map((plane) => convolvePlane(plane, rows, columns, taps, own.size, own.size));
+  own.results = planes.map((plane) => convolvePlane(plane, rows, columns, taps, own.size, own.size));
   own.milliseconds = performance.now() - began;
-  own.results = planes;
-  return planes;
+  return own.results;
 }
 
 function paint(canvas, { rows, columns }, pixels) {
@@ -73,13 +75,18 @@ function paint(canvas, { rows, columns }, pixels) {
   canvas.getContext("2d").putImageData(new ImageData(pixels, columns, rows), 0, 0);
 }
 
-function toPixels(planes, show) {
-  const pixels = new Uint8ClampedArray(planes[0].length * 4);
+// Rounded and clipped to bytes, and how many pixels were clipped.
+export function toPixels(planes, show) {
+  const pixels = new Uint8ClampedArray(planes[0].length * 4).fill(255);
   let clipped = 0;
   for (let i = 0; i < planes[0].length; ++i) {
-    const values = planes.map((plane) => show(plane[i]));
-    if (values.some((value) => value < 0 || value > 255)) ++clipped;
-    pixels.set([...values, 255], 4 * i);
+    let beyond = 0;
+    for (let channel = 0; channel < 3; ++channel) {
+      const value = show(planes[channel][i]);
+      pixels[4 * i + channel] = value;
+      if (value < 0 || value > 255) beyond = 1;
+    }
+    clipped += beyond;
   }
   return [pixels, clipped];
 }
