@@ -58,7 +58,7 @@ def draw_layer(trace: Trace, pose: Pose) -> Scene:
         _draw_channel(canvas, window, c, lefts[0], place, sizes)
         if c in seen:
             _draw_window(canvas, window, (k, c), tuple(m), (lefts, place), sizes)
-    _draw_sums(canvas, trace, step, lefts, pitch, sizes)
+    _draw_sums(canvas, step, lefts, pitch, sizes)
     _draw_outputs(canvas, trace, step, lefts[4], sizes)
     return canvas.scene(pose.title(trace), pose.sentence(trace))
 
@@ -109,7 +109,7 @@ def _draw_window(
     canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
 
 
-def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
+def _draw_sums(canvas: Canvas, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
     """The sum of each channel, the bias, and what they make."""
     left, middles = lefts[3] + 24, []
     seen = sorted({term.position[0] for term in step.terms})
