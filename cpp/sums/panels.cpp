@@ -21,7 +21,7 @@ constexpr Index kNearChannels = 32;
 constexpr Index kMostChannels = 256;
 // Fewer output channels do not pay for packing.
 constexpr Index kFewestChannels = 16, kFewestStrided = 64, kFewestTerms = 16, kFewestInputs = 16, kMostTaps = 25;
-// Input channels ahead of the one that is copied: each lies on a page of its own, which no processor foresees.
+// Input channels ahead of the one that is copied: their samples are prefetched.
 constexpr Index kAhead = 8;
 constexpr Index kTasks = 16;
 // Elements of a batch with fewer panels are joined.
