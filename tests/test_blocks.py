@@ -110,6 +110,9 @@ def test_a_file_in_the_other_byte_order_is_never_turned_as_a_whole(tmp_path: Pat
     assert len(read) > 5
     assert max(read) <= 40_000
     np.testing.assert_array_equal(y, fs.convolve(np.array(x), w, "same", boundary="mirror"))
+    many, n_blocks = np.ones((40, 30), np.float32), len(read)
+    np.testing.assert_array_equal(fs.convolve(x, many), fs.convolve(np.array(x), many))
+    assert len(read) == n_blocks  # which would overlap more than they hold
 
 
 def test_anything_with_slices() -> None:

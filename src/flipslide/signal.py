@@ -534,7 +534,7 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     if are_asked_for(x, options.boundary):
         present: Array = _sum_present(correlated, x, w, out, Rules(), options)
         return present
-    if _is_swapped_file(x, options):
+    if _is_swapped_file(x, w, options):
         turned: Array = _sum_in_blocks(correlated, x, w, out, options, {"memory": SWAPPED_MEMORY})
         return turned
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
@@ -559,11 +559,12 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
 SWAPPED_MEMORY = 64_000_000
 
 
-def _is_swapped_file(x: Any, options: SignalOptions) -> bool:
-    """Whether x is a file whose numbers must be turned, so that all of it would be copied at once."""
+def _is_swapped_file(x: Any, w: Any, options: SignalOptions) -> bool:
+    """Whether x is a file that would be copied to turn its bytes, and w is small beside the blocks that it may take."""
     if not isinstance(x, np.memmap) or x.dtype.isnative or x.nbytes <= SWAPPED_MEMORY:
         return False
     is_plain = isinstance(options.boundary, str) and options.boundary in BOUNDARIES
+    is_plain = is_plain and 32 * enter(w, "w").size * x.itemsize <= SWAPPED_MEMORY
     return is_plain and options.axes != () and not is_upsampled(options.upsample)
 
 
