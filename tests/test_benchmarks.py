@@ -266,6 +266,8 @@ def test_every_step_happens_in_some_call() -> None:
         missing = {step for step, happens in happen.items() if not happens}
         if method == "direct" and name.startswith("complex"):
             missing -= {"product", "load"}  # whose rows share nothing
+        if method == "gemm" and not name.startswith("float"):
+            missing -= {"run", "packed", "panel"}  # panels are for floats
         if name == "float32":
             missing -= {"whole"}
         assert not missing, (method, name, missing)

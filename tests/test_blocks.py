@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flipslide as fs
+from flipslide import blocks, signal
 from flipslide.blocks import choose_sizes, cut_axis, list_blocks, read_memory
 from flipslide.errors import DtypeError, ParameterError, ShapeError
 from flipslide.spec import Axis, ConvSpec
@@ -95,6 +96,23 @@ def test_files_and_progress(tmp_path: Path) -> None:
     assert len(told) > 4
     wanted = fs.convolve(np.array(x), w, "same")
     np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, atol=2.0**-17 * np.abs(w).sum() * np.abs(x).max())
+
+
+def test_a_file_in_the_other_byte_order_is_never_turned_as_a_whole(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(signal, "SWAPPED_MEMORY", 40_000)
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.dtype(np.float32).newbyteorder("S"), (300, 200))
+    x[:] = np.random.default_rng(0).integers(-9, 9, x.shape)
+    w, read = np.float32([[1, 2, 3], [4, 5, -6]]), []
+    plain = blocks._read
+    monkeypatch.setattr(blocks, "_read", lambda *given: read.append(plain(*given).nbytes) or plain(*given))
+    y = fs.convolve(x, w, "same", boundary="mirror")
+    assert y.dtype == np.dtype(np.float32)
+    assert len(read) > 5
+    assert max(read) <= 40_000
+    np.testing.assert_array_equal(y, fs.convolve(np.array(x), w, "same", boundary="mirror"))
+    many, n_blocks = np.ones((40, 30), np.float32), len(read)
+    np.testing.assert_array_equal(fs.convolve(x, many), fs.convolve(np.array(x), many))
+    assert len(read) == n_blocks  # which would overlap more than they hold
 
 
 def test_anything_with_slices() -> None:

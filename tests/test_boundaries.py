@@ -218,8 +218,53 @@ def test_missing_samples_know_sides() -> None:
     np.testing.assert_allclose(y, [1, 2, 4, 8 / 3])
     y = fs.convolve(x, w, "same", boundary=("renormalize", "edge"), nan="omit")
     np.testing.assert_allclose(y, [1, 2, 4, 13 / 3])
-    with pytest.raises(ParameterError, match="counts with samples that may be missing"):
-        fs.convolve(x, w, boundary="smooth", nan="omit")
+
+
+COUNTING = ("odd_mirror", "odd_symmetric", "antisymmetric", "smooth", "line")
+
+
+def quotient_of_terms(
+    x: np.ndarray, w: np.ndarray, there: np.ndarray, rules: tuple[str, str], correlate: bool
+) -> np.ndarray:
+    """Σ w·x̃ / Σ w of mode "full", over the samples x̃ all of whose terms are there."""
+    y = []
+    for m in range(len(x) + len(w) - 1):
+        top = weight = 0.0
+        for j, tap in enumerate(w):
+            i = m + j - len(w) + 1 if correlate else m - j
+            rule = rules[0] if i < 0 else rules[1]
+            is_outside = not 0 <= i < len(x)
+            if is_outside and rule == "renormalize":
+                continue
+            terms = list(extend_terms(i, len(x), rule)) if is_outside else [(i, 1)]
+            if all(there[at] for at, _ in terms):
+                top, weight = top + tap * sum(float(c) * x[at] for at, c in terms), weight + tap
+        y.append(top / weight if weight else np.nan)
+    return np.array(y)
+
+
+@pytest.mark.parametrize("correlate", [False, True])
+@pytest.mark.parametrize("rule", COUNTING)
+def test_a_sample_outside_is_missing_where_one_of_its_terms_is(rule: str, correlate: bool) -> None:
+    rng = np.random.default_rng(12)
+    verb = fs.correlate if correlate else fs.convolve
+    for other in (rule, "zero", "wrap", "renormalize"):
+        for part in (0.0, 0.3, 0.7):
+            x, w, there = rng.normal(size=7), rng.random(4) + 0.1, rng.random(7) >= part
+            wanted = quotient_of_terms(x, w, there, (rule, other), correlate)
+            masked = verb(x, w, "full", boundary=(rule, other), mask=~there)
+            np.testing.assert_allclose(masked, wanted, rtol=1e-10, atol=1e-10)
+            omitted = verb(np.where(there, x, np.nan), w, "full", boundary=(rule, other), nan="omit")
+            np.testing.assert_allclose(omitted, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("rule", ["odd_mirror", "odd_symmetric"])
+def test_odd_rules_do_not_look_at_the_far_end(rule: str) -> None:
+    for hole in (0, 5):
+        x = np.arange(6.0)
+        x[hole] = np.inf
+        y = fs.convolve(x, [1.0, 1, 1], "same", boundary=rule)
+        assert np.isfinite(y[2:] if hole == 0 else y[:4]).all()
 
 
 @pytest.mark.parametrize("boundary", ["smoth", ("edge", "zero", "wrap"), (("edge", "zero", "wrap"),), "reflect"])
@@ -241,3 +286,10 @@ def test_verbs_that_repeat_samples_only_say_so(verb: Any) -> None:
         with pytest.raises(FlipslideError, match=r"extend x first with fs\.pad"):
             verb(np.arange(9.0), [1.0, 2.0], boundary=boundary)
     assert set(BOUNDARIES).isdisjoint(AFFINE)
+
+
+def test_more_axes_than_can_be_convolved_are_an_error() -> None:
+    x = np.ones((1,) * 64)
+    for verb in (fs.convolve, fs.correlate, fs.nn.conv):
+        with pytest.raises(FlipslideError, match="64 axes"):
+            verb(x, x)

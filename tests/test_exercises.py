@@ -145,6 +145,12 @@ def test_an_exercise_is_solved_by_keys_alone(tmp_path: Path) -> None:
 # -------------------------------------------------------------------------------- sheets
 
 
+@needs_node
+def test_the_page_prints_the_same_sheet() -> None:
+    made = run_node("console.log(JSON.stringify(sheet.sheetOf(...given).map((q) => [q.text, q.answer])));", [7, 10])
+    assert made == [[question.text, list(question.answer)] for question in Worksheet(7, 10).questions]
+
+
 def test_a_sheet_keeps_its_answers_for_the_end() -> None:
     sheet = Worksheet(7, 8)
     asked, key = str(sheet).split("\nKey\n")

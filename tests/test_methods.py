@@ -584,3 +584,34 @@ def test_strict_accuracy_admits_no_transform() -> None:
     strict = fs.plan(loud.shape, w, loud.dtype, accuracy="strict")
     assert strict.method == "direct"
     np.testing.assert_allclose(strict(loud)[1000:], np.convolve(loud, w)[1000:], rtol=1e-6, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize(
+    ("batch", "channels", "filters", "groups", "size", "taps", "words"),
+    [
+        (1, 40, 70, 1, (23, 31), (1, 1), {}),
+        (3, 34, 34, 2, (40, 37), (1, 1), {"padding": (1, 2)}),
+        (5, 300, 50, 1, (7, 7), (1, 1), {}),
+        (1, 33, 65, 1, (29, 27), (3, 3), {"stride": 2, "padding": 1}),
+        (2, 16, 64, 1, (27, 20), (2, 3), {"stride": (1, 3), "padding": (4, 0), "dilation": (2, 1)}),
+        (2, 20, 66, 1, (500,), (7,), {"stride": 4, "padding": 9}),
+    ],
+)  # fmt: skip
+def test_layers_by_panels(
+    dtype: str, layout: str, batch: int, channels: int, filters: int, groups: int, size: Any, taps: Any, words: Any
+) -> None:
+    rng = np.random.default_rng(filters)
+    x = rng.standard_normal((batch, channels, *size)).astype(dtype)[..., ::-1]
+    w = rng.standard_normal((filters, channels // groups, *taps)).astype(dtype)
+    bias = rng.standard_normal(filters).astype(dtype)
+    words = {**words, "groups": groups, "layout": layout}
+    given = np.moveaxis(x, 1, -1) if layout == "channels_last" else x
+    assert "panel" in str(fs.nn.plan(given.shape, w.shape, dtype, method="gemm", **words))
+    y = fs.nn.conv(given, w, bias, method="gemm", threads=1, **words)
+    wide = [array.astype("float64") for array in (given, w, bias)]
+    exact = fs.nn.conv(*wide, method="direct", **words)
+    bound = fs.nn.conv(*map(np.abs, wide), method="direct", **words)
+    assert np.all(np.abs(y - exact) <= (w[0].size + 3) * np.finfo(dtype).eps * bound)
+    np.testing.assert_array_equal(y, fs.nn.conv(given, w, bias, method="gemm", threads=2, **words))

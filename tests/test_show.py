@@ -551,10 +551,7 @@ def test_a_moving_picture_shows_itself() -> None:
     assert pickle.loads(pickle.dumps(moving)) == moving
 
 
-@given(
-    st.lists(st.floats(-100, 100), min_size=1, max_size=60),
-    st.floats(0.01, 5),
-)
+@given(st.lists(st.integers(-9, 9).map(lambda tenths: tenths / 10), min_size=1, max_size=60), st.floats(0.1, 2))
 def test_a_thinned_line_passes_every_point(heights: list[float], reach: float) -> None:
     places = [(float(x), y) for x, y in enumerate(heights)]
     kept = thin(places, reach)

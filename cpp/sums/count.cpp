@@ -157,6 +157,22 @@ Counts count_gemm(const Question& q, const Schedule& s) {
   return counts;
 }
 
+Counts count_gemm(const Question& q, const Panels& panels) {
+  enum { kRun = kLoad + 2, kPacked, kPanel };
+  const PanelCounts steps = count_panels(panels);
+  Counts counts;
+  counts.call[kCall] = 1;
+  counts.call[kTaps] = as_double(q.n_groups * q.n_out);
+  counts.work[kTile] = as_double(panels.n_tasks());
+  counts.work[kOutput] = q.outputs;
+  counts.work[kFar] = q.is_far() ? q.outputs : 0;
+  counts.work[kRun] = steps.runs;
+  counts.work[kPacked] = steps.packed;
+  counts.work[kPanel] = steps.products;
+  counts.tasks = as_double(panels.n_tasks());
+  return counts;
+}
+
 // A pass for each axis; terms of a sum of products share what is loaded and stored.
 Counts count_separable(const Question& q, const Schedule& s) {
   enum { kTap = kPassFar + 1, kTerm, kTermTap };

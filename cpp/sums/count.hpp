@@ -2,13 +2,14 @@
 #pragma once
 
 #include "../planner/counts.hpp"
+#include "panels.hpp"
 #include "schedule.hpp"
 
 namespace flipslide {
 
 // The order of the steps in the counts below, and in the method's prices.
 inline constexpr const char kDirectSteps[] = "call taps tile row output far copied product load alone wide";
-inline constexpr const char kGemmSteps[] = "call taps tile row output far copied product load wide";
+inline constexpr const char kGemmSteps[] = "call taps tile row output far copied product load wide run packed panel";
 inline constexpr const char kSeparableSteps[] = "call row pass far tap term term_tap";
 inline constexpr const char kBoxSteps[] = "call row pass far along across beyond";
 
@@ -18,6 +19,7 @@ Schedule factor_schedule(const Question& q, Index rank);
 
 Counts count_direct(const Question& q, const Schedule& s);
 Counts count_gemm(const Question& q, const Schedule& s);
+Counts count_gemm(const Question& q, const Panels& panels);
 Counts count_separable(const Question& q, const Schedule& s);
 Counts count_box(const Question& q, const Schedule& s);
 

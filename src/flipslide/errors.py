@@ -73,6 +73,8 @@ _SYNONYMS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("zeros", "pad", "none"), "'zero'"),
         **dict.fromkeys(("linear-ramp", "linear"), "'ramp' of fs.pad"),
         **dict.fromkeys(("antireflect", "odd-reflect"), "'odd_mirror'"),
+        **{word: f"mode={word!r}" for word in ("same", "full", "valid")},
+        "causal": "center=0 with mode='same'",
         **{word: f"{word!r} of fs.pad" for word in ("mean", "median", "minimum", "maximum", "empty", "smooth", "line")},
     },
     "mode": {

@@ -265,23 +265,36 @@ def _risen(values: Array, period: Array, x: Array) -> Array:
         return np.asarray(np.where(_along(period, x) != 0, values + _along(2 * period, x) * (x[-1] - x[0]), values))
 
 
+def _from_the_near_end(x: Array, i: Array) -> tuple[Array, Array]:
+    """Samples and indices turned around before the first one, so that a sample at the far end takes no part there."""
+    return (x[::-1], len(x) - 1 - i) if i[0] < 0 else (x, i)
+
+
+def _turned(x: Array, places: Array) -> Array:
+    """As far above the last sample as those at some places are below it; NaN without a word for infinities."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(2 * x[-1] - x[places])
+
+
 def _odd_mirror(x: Array, i: Array, one: Side) -> Array:
     """Odd about both edges: after a whole period 2(n − 1) the rise is twice that from the first to the last."""
     if one.n == 1:
         return x[np.zeros_like(i)]
+    x, i = _from_the_near_end(x, i)
     period, place = np.divmod(i, 2 * (one.n - 1))
     is_turned = _along(place >= one.n, x) != 0
     straight = x[np.minimum(place, one.n - 1)]
-    turned = 2 * x[-1] - x[_mirrored(place, one.n)]
+    turned = _turned(x, _mirrored(place, one.n))
     return _risen(np.where(is_turned, turned, straight), period, x)
 
 
 def _odd_symmetric(x: Array, i: Array, one: Side) -> Array:
     """Odd about the edges, each of which is repeated: 2a − a, 2a − b, …"""
+    x, i = _from_the_near_end(x, i)
     period, place = np.divmod(i, 2 * one.n)
     is_turned = _along(place >= one.n, x) != 0
     straight = x[np.minimum(place, one.n - 1)]
-    turned = 2 * x[-1] - x[_doubled(place, one.n)]
+    turned = _turned(x, _doubled(place, one.n))
     return _risen(np.where(is_turned, turned, straight), period, x)
 
 

@@ -25,8 +25,10 @@ import numpy as np
 from .arrays import Array, arithmetic_of, check_out, enter, out_dtype
 from .carried import axes_of, bare, is_labelled, leave, mask_of, with_mask
 from .errors import DtypeError, ParameterError, ShapeError, UnknownKeywordError, unknown_word
-from .geometry import AFFINE, is_sequence, listed, normalize_axes, split_sides
-from .options import SignalOptions
+from .extension import write_out
+from .geometry import AFFINE, Sides, is_sequence, listed, normalize_axes, split_sides
+from .options import SignalOptions, frozen
+from .spec import Extension
 from .storing import store
 
 __all__ = ["RENORMALIZE", "MissingWords", "Rules", "are_asked_for", "convolve_present", "read_rules"]
@@ -128,7 +130,9 @@ def _renormalizes(words: Any) -> bool:
 # --------------------------------------------------------------------------------- the call
 
 
-def convolve_present(total: Total, x: Any, w: Any, options: SignalOptions, rules: Rules, out: Any) -> Any:
+def convolve_present(
+    total: Total, correlated: bool, x: Any, w: Any, options: SignalOptions, rules: Rules, out: Any
+) -> Any:
     """The sum over what is there, in the kind of array that x is."""
     options = options._replace(axes=axes_of(x, options.axes))
     if options.rounding is not None and options.dtype is None:
@@ -136,6 +140,9 @@ def convolve_present(total: Total, x: Any, w: Any, options: SignalOptions, rules
     rules.check(_renormalizes(listed(options.boundary)))
     present, taps = _enter(x, rules), enter(w, "w")
     words = _boundary_words(options, present.x, taps)
+    if _counts_with_missing(present, words):
+        present, options = _written_out(present, taps, options, words, correlated)
+        words = _boundary_words(options, present.x, taps)
     if present.hidden is None and not _renormalizes(words):
         y, nothing = total(present.x, taps, options), None
     else:
@@ -208,6 +215,47 @@ def _spelled(words: Words, other: Mapping[str, str]) -> Words:
     return tuple(pairs)
 
 
+# --------------------------------------------------------------- rules that count with samples
+
+
+def _counts_with_missing(present: Present, words: Words) -> bool:
+    """Whether samples outside are sums of samples, some of which may not be there."""
+    is_whole = present.hidden is None and present.spread is None and not _renormalizes(words)
+    return not is_whole and any(word in AFFINE for pair in words for word in pair)
+
+
+def _written_out(
+    present: Present, w: Array, options: SignalOptions, words: Words, correlated: bool
+) -> tuple[Present, SignalOptions]:
+    """The same call on samples that stand around x already: one is there where all that it is a sum of are."""
+    spelled = _spelled(words, {RENORMALIZE: "zero"})
+    spec = frozen(options._replace(boundary=spelled)).spec(present.x.shape, w.shape, correlated)
+    samples = present.x.astype(np.float64) if present.x.dtype.kind in "biu" else present.x
+    samples = write_out(samples, spec.extensions)
+    hidden, spread = (_mask_around(mask, spec.extensions) for mask in (present.hidden, present.spread))
+    gone = _any_of(hidden, spread)
+    made = Present(samples if gone is None else np.where(gone, 0, samples), hidden, spread, present.is_masked)
+    is_written = [isinstance(axis.boundary, Sides) for axis in spec.axes]
+    left = tuple(map(_still_outside, words, is_written))
+    fills = split_sides(options.fill_value, len(words), "fill_value", lambda fill, _: fill)
+    fills = tuple((0, 0) if done else fill for done, fill in zip(is_written, fills, strict=True))
+    windows = tuple((axis.start, axis.y) for axis in spec.written_out().axes)
+    return made, options._replace(mode=windows, center=None, boundary=left, fill_value=fills)
+
+
+def _still_outside(pair: tuple[str, str], is_written: bool) -> tuple[str, str]:
+    before, after = (word if word == RENORMALIZE or not is_written else "zero" for word in pair)
+    return before, after
+
+
+def _mask_around(mask: Array | None, extensions: tuple[Extension, ...]) -> Array | None:
+    """Where a number that is no number takes part."""
+    if mask is None:
+        return None
+    plain = tuple(one._replace(sides=one.sides._replace(fills=(0, 0))) for one in extensions)
+    return np.isnan(write_out(np.where(mask, np.nan, 0.0), plain))
+
+
 # --------------------------------------------------------------------------------- the sums
 
 
@@ -225,10 +273,6 @@ def _sum_of(
     total: Total, present: Present, w: Array, options: SignalOptions, words: Words, rules: Rules
 ) -> tuple[Array, Array | None]:
     """The sum, and where it has too little to go by."""
-    for word in (word for pair in words for word in pair if word in AFFINE):
-        raise ParameterError(
-            f"boundary={word!r} counts with samples that may be missing; use a rule that repeats them, or 'renormalize'"
-        )
     dtype, stored = _dtypes(present.x, w, options)
     options = options._replace(rounding=None)
     x = present.x if dtype is None else present.x.astype(dtype)

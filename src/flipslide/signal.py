@@ -39,7 +39,7 @@ from .execute import (
     run_spec,
 )
 from .extension import write_out, written_in
-from .geometry import Sides, extend_terms, is_sequence, layer_axes, read_shape
+from .geometry import BOUNDARIES, Sides, extend_terms, is_sequence, layer_axes, read_shape
 from .missing import MissingWords, Rules, are_asked_for, convolve_present, read_rules
 from .options import Mode, Overflow, Rounding, SignalOptions, SignalWords, frozen
 from .plan import Plan, choose, forgetters
@@ -534,6 +534,9 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     if are_asked_for(x, options.boundary):
         present: Array = _sum_present(correlated, x, w, out, Rules(), options)
         return present
+    if _is_swapped_file(x, w, options):
+        turned: Array = _sum_in_blocks(correlated, x, w, out, options, {"memory": SWAPPED_MEMORY})
+        return turned
     plain_x, plain_w = enter(x, "x"), enter(w, "w")
     if plain_x is not x or plain_w is not w:
         options = options._replace(axes=axes_of(x, options.axes))
@@ -550,6 +553,19 @@ def _call(correlated: bool, x: Any, w: Any, bias: None, given: tuple[Any, ...], 
     program, n_threads, extensions = _program_for(correlated, (x.shape, w.shape), dtypes, options, into)
     result: Array = program(_extended(x, program.x_dtype, extensions), w, bias, out, n_threads)
     return result
+
+
+#: Bytes that a mapped file in the other byte order may take at once; a larger one is turned block by block.
+SWAPPED_MEMORY = 64_000_000
+
+
+def _is_swapped_file(x: Any, w: Any, options: SignalOptions) -> bool:
+    """Whether x is a file that would be copied to turn its bytes, and w is small beside the blocks that it may take."""
+    if not isinstance(x, np.memmap) or x.dtype.isnative or x.nbytes <= SWAPPED_MEMORY:
+        return False
+    is_plain = isinstance(options.boundary, str) and options.boundary in BOUNDARIES
+    is_plain = is_plain and 32 * enter(w, "w").size * x.itemsize <= SWAPPED_MEMORY
+    return is_plain and options.axes != () and not is_upsampled(options.upsample)
 
 
 def _prepare(correlated: bool, x: Array, w: Array, given: tuple[Any, ...]) -> CoreCall | None:
@@ -681,7 +697,7 @@ def _sum_present(correlated: bool, x: Any, w: Any, out: Any, rules: Rules, optio
     def total(x: Array, w: Array, options: SignalOptions) -> Array:
         return verb(x, w, None, None, *options)
 
-    return convolve_present(total, x, w, options, rules, out)
+    return convolve_present(total, correlated, x, w, options, rules, out)
 
 
 def _as_key(options: SignalOptions) -> tuple[SignalOptions, Any]:

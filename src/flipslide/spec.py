@@ -48,6 +48,9 @@ __all__ = ["LAYOUTS", "Axis", "ConvSpec", "Extension", "Loop", "Shape", "check_g
 
 Shape = tuple[int, ...]
 
+#: Of an array that is convolved.
+MOST_DIMS = 60
+
 LAYOUTS = ("channels_first", "channels_last")
 
 
@@ -482,6 +485,7 @@ def loop_kind(loop: Loop) -> str:
 
 def check_layer(x_shape: Shape, w_shape: Shape, layout: str, w_axes: str = "K, C/groups") -> None:
     """Whether the arrays of a layer have the axes that they need."""
+    _check_dims(x_shape)
     if layout not in LAYOUTS:
         raise unknown_word("layout", layout, LAYOUTS)
     if len(x_shape) < 3 or len(w_shape) != len(x_shape):
@@ -522,11 +526,18 @@ def _check_extension(spec: ConvSpec) -> None:
                 raise ShapeError(f"boundary={word!r} cannot extend an axis of x that has no samples")
 
 
+def _check_dims(x_shape: Shape) -> None:
+    """NumPy has 64, and some steps need a few besides."""
+    if len(x_shape) > MOST_DIMS:
+        raise ShapeError(f"x has {len(x_shape)} axes, and at most {MOST_DIMS} can be convolved; reshape x")
+
+
 def _place_axes(x_shape: Shape, w_shape: Shape, axes: Any) -> tuple[Shape, Shape]:
     """Which dims of x and of w are convolved."""
     x_ndim, w_ndim = len(x_shape), len(w_shape)
     if x_ndim == 0 or w_ndim == 0:
         raise ShapeError(f"x and w need at least one axis; x has shape {x_shape} and w has shape {w_shape}")
+    _check_dims(x_shape)
     if axes is None:
         if w_ndim > x_ndim:
             raise ShapeError(

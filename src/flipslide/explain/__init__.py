@@ -14,37 +14,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import explain, explain_layer
-    from .explanation import Explanation
+    from .explanation import Explanation, explain, explain_layer
     from .functions import FunctionsReport, explain_functions
     from .shape import ShapeReport, explain_shape
     from .trace import Trace
 
-__all__ = [
-    "Explanation",
-    "FunctionsReport",
-    "ShapeReport",
-    "Trace",
-    "explain",
-    "explain_functions",
-    "explain_layer",
-    "explain_shape",
-]
-
 # Loaded when they are first used: `flipslide shape` counts without NumPy.
 _HOMES = {
-    "Explanation": "explanation",
-    "FunctionsReport": "functions",
-    "ShapeReport": "shape",
-    "Trace": "trace",
-    "explain": "api",
-    "explain_functions": "functions",
-    "explain_layer": "api",
-    "explain_shape": "shape",
+    "explanation": ("Explanation", "explain", "explain_layer"),
+    "functions": ("FunctionsReport", "explain_functions"),
+    "shape": ("ShapeReport", "explain_shape"),
+    "trace": ("Trace",),
 }
+
+__all__ = [
+    "Explanation", "FunctionsReport", "ShapeReport", "Trace", "explain", "explain_functions", "explain_layer",
+    "explain_shape",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("." + _HOMES[name], __name__), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f".{home}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -146,7 +146,7 @@ def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
     """One output in full: its sentence, and each product with where it comes from."""
     yield Text(step_sentence(trace, step))
     if trace.operation != "layer":
-        yield _terms_table("", step.terms, trace)
+        yield _terms_table(step.terms)
         yield from _legend(trace._replace(steps=(step,)))
         return
     for (channel, terms), partial in zip(by_channel(step), step.partials, strict=True):
@@ -156,7 +156,7 @@ def step_blocks(trace: Trace, step: Step) -> Iterator[Block]:
         yield Text("· is a zero of the padding.")
 
 
-def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
+def _terms_table(terms: tuple[Term, ...]) -> Table:
     rows = tuple(
         (
             f"w[{index_text(term.w)}]",
@@ -167,7 +167,7 @@ def _terms_table(caption: str, terms: tuple[Term, ...], trace: Trace) -> Table:
         )
         for term in terms
     )
-    return Table(caption, ("tap", "", "meets", "", "product"), rows, "lrlrr")
+    return Table("", ("tap", "", "meets", "", "product"), rows, "lrlrr")
 
 
 def _term_grids(trace: Trace, terms: tuple[Term, ...]) -> Iterator[Grid]:

@@ -143,13 +143,11 @@ class FunctionsReport(Shown):
         return [float(self.result.times[place]) for place in places]
 
     def _pictures(self) -> Iterator[Frame]:
-        stops = self._stops(N_FRAMES)
-        low = min(_support(self.f)[0], stops[0], self._reach(stops[0])[0])
-        high = max(_support(self.f)[1], stops[-1], self._reach(stops[-1])[1])
+        stops, (first, last), (begin, end) = self._stops(N_FRAMES), _support(self.g), _support(self.f)
+        low, high = min(begin, stops[0], stops[0] - last), max(end, stops[-1], stops[-1] - first)
         for t in stops:
-            yield self._picture(
-                t, low, high, f"t = {_brief(t)}: the area under f(τ)·g(t − τ) is {_brief(self.value(t))}."
-            )
+            area = f"t = {_brief(t)}: the area under f(τ)·g(t − τ) is {_brief(self.value(t))}."
+            yield self._picture(t, low, high, area)
         peak = float(self.result.times[int(np.argmax(np.abs(self.result.values)))])
         largest = f"It is largest, {_brief(self.value(peak))}, at t = {_brief(peak)}."
         yield self._picture(peak, low, high, largest, math.inf, 2.5)
@@ -158,23 +156,16 @@ class FunctionsReport(Shown):
         self, t: float, low: float, high: float, sentence: str, until: float | None = None, seconds: float = 0.5
     ) -> Frame:
         """Both panels at one t; the result is drawn up to there, or further."""
-        panels = (self._above(t), self._below(t, t + self.result.dt / 2 if until is None else until))
+        until = t + self.result.dt / 2 if until is None else until
+        product = _curve(self.product(t), "gradient-ink", "gradient")
+        above = product, _curve(self.f, "x-ink"), _curve(self.flipped(t), "w-ink")
+        below = _curve(self.result, "grid"), _curve(self.result, "y-ink", until=until)
+        panels = (
+            Panel("f, and g mirrored and moved to t", above, t),
+            Panel("f * g: the area, as t moves", below, t, (t, self.value(t))),
+        )
         scene = draw_plot(panels, "Convolution of functions", sentence, low, high, "τ, t")
         return Frame(scene, sentence, seconds)
-
-    def _above(self, t: float) -> Panel:
-        product = _curve(self.product(t), "gradient-ink", "gradient")
-        return Panel(
-            "f, and g mirrored and moved to t", (product, _curve(self.f, "x-ink"), _curve(self.flipped(t), "w-ink")), t
-        )
-
-    def _below(self, t: float, until: float) -> Panel:
-        curves = (_curve(self.result, "grid"), _curve(self.result, "y-ink", until=until))
-        return Panel("f * g: the area, as t moves", curves, t, (t, self.value(t)))
-
-    def _reach(self, t: float) -> tuple[float, float]:
-        first, last = _support(self.g)
-        return t - last, t - first
 
 
 def _brief(value: float) -> str:
@@ -188,18 +179,15 @@ def _is_cut(curve: Sampled) -> bool:
 
 
 def _overlap(product: Sampled) -> str:
-    at = np.flatnonzero(product.values)
-    if not len(at):
-        return "nowhere"
-    return f"{_brief(product.times[at[0]])} … {_brief(product.times[at[-1]])}"
+    times = product.times[product.values != 0]
+    return f"{_brief(times[0])} … {_brief(times[-1])}" if len(times) else "nowhere"
 
 
 def _support(curve: Sampled) -> tuple[float, float]:
     """Where the curve is more than a thousandth of its largest value."""
     size = np.abs(curve.values)
-    at = np.flatnonzero(size > 1e-3 * size.max())
-    times = curve.times
-    return (float(times[at[0]]), float(times[at[-1]])) if len(at) else (float(times[0]), float(times[-1]))
+    times = curve.times[size > 1e-3 * size.max()] if size.any() else curve.times
+    return float(times[0]), float(times[-1])
 
 
 def _curve(curve: Sampled, ink: str, fill: str = "", until: float = math.inf) -> Curve:

@@ -96,20 +96,13 @@ def _show_length(name: str, length: Length, note: str) -> Iterator[str]:
 def _show_steps(trace: Trace) -> Lines:
     if not trace.steps:
         return []
-    for layout in (_table, _narrow_table):
-        lines = layout(trace)
+    windows = _align([[cell_text(term) for term in step.terms] for step in trace.steps])
+    column = "window of x", *(_join_window(row, trace) for row in windows)
+    for shown in ([column], []):
+        lines = _lines_of(trace, *shown)
         if max(map(len, lines)) <= WIDTH:
             return lines
     return _blocks(trace)
-
-
-def _table(trace: Trace) -> Lines:
-    windows = _align([[cell_text(term) for term in step.terms] for step in trace.steps])
-    return _lines_of(trace, ("window of x", *(_join_window(row, trace) for row in windows)))
-
-
-def _narrow_table(trace: Trace) -> Lines:
-    return _lines_of(trace)
 
 
 def _lines_of(trace: Trace, *windows: tuple[str, ...]) -> Lines:

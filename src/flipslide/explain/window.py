@@ -189,10 +189,15 @@ def stamps_of(window: Window) -> list[Stamp]:
 
 def add_stamps(window: Window, stamps: list[Stamp]) -> Array:
     """All copies added on the ruler, which begins span − 1 before the first output."""
-    full = zeros(tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True)))
-    for stamp in stamps:
-        at = tuple(slice(f, f + n) for f, n in zip(stamp.first, stamp.copy.shape, strict=True))
-        full[at] = full[at] + stamp.copy
+    shape = tuple(n + axis.span - 1 for n, axis in zip(window.extended.shape[1:], window.axes, strict=True))
+    return _add_copies(((stamp.first, stamp.copy) for stamp in stamps), shape)
+
+
+def _add_copies(copies: Iterable[tuple[Shape, Array]], shape: Shape) -> Array:
+    full = zeros(shape)
+    for first, copy in copies:
+        at = tuple(slice(f, f + n) for f, n in zip(first, copy.shape, strict=True))
+        full[at] = full[at] + copy
     return full
 
 
@@ -206,11 +211,8 @@ def kept_of(window: Window) -> tuple[slice, ...]:
 
 def full_sums(x: Array, w: Array) -> Array:
     """Every overlap of x with w, as a convolution; w is dilated already."""
-    full = zeros(tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True)))
-    for place in indices(x.shape):
-        at = tuple(slice(i, i + k) for i, k in zip(place, w.shape, strict=True))
-        full[at] = full[at] + x[place] * w
-    return full
+    shape = tuple(n + k - 1 for n, k in zip(x.shape, w.shape, strict=True))
+    return _add_copies(((place, x[place] * w) for place in indices(x.shape)), shape)
 
 
 def dy_of(trace: Trace, window: Window) -> Array:

@@ -25,7 +25,7 @@ from typing import Any
 from ..arrays import enter, freeze
 from ..errors import ShapeError, unknown_word
 from ..geometry import to_int
-from ..show import FORMATS, Document, Shown
+from ..show import FORMATS, Shown
 from ..spec import ConvSpec
 from .computation import Computation, GraphEdge, GraphNode
 from .document import make_document
@@ -36,17 +36,9 @@ from .subgraph import View
 from .text import render_text
 
 __all__ = [
-    "Edge",
-    "Graph",
-    "GraphEdge",
-    "GraphNode",
-    "Node",
-    "correlates",
-    "enter_layer",
-    "graph",
-    "graph_layer",
+    "Edge", "Graph", "GraphEdge", "GraphNode", "Node", "correlates", "enter_layer", "graph", "graph_layer",
     "settings_of",
-]
+]  # fmt: skip
 
 MAX_PRODUCTS = 512
 OPERATIONS = {"convolve": False, "correlate": True}
@@ -60,8 +52,9 @@ class Graph(Computation, Shown):
     before. It prints, draws and saves itself: `svg()`, `html()`, `to_dot()`, `to_mermaid()`.
     """
 
-    def document(self) -> Document:
-        return make_document(self)
+    document = make_document
+    to_dot, to_mermaid, to_json = to_dot, to_mermaid, to_json
+    __str__ = render_text
 
     def focus(self, label: str) -> Shown:
         """The part of the graph that one node takes part in: what y0 is made of, what w1 feeds.
@@ -76,14 +69,6 @@ class Graph(Computation, Shown):
         """The gradients written as what they are: two convolutions again."""
         return Fold(self)
 
-    def to_dot(self) -> str:
-        """The graph in Graphviz's language."""
-        return to_dot(self)
-
-    def to_mermaid(self) -> str:
-        """The graph in Mermaid's language, which Markdown on many sites draws."""
-        return to_mermaid(self)
-
     @property
     def formats(self) -> tuple[str, ...]:
         return (*FORMATS, "dot", "mmd")
@@ -92,12 +77,6 @@ class Graph(Computation, Shown):
         if kind in ("dot", "mmd"):
             return self.to_dot() if kind == "dot" else self.to_mermaid()
         return super().render(kind, theme, speed, width)
-
-    def to_json(self, indent: int | None = None) -> str:
-        return to_json(self, indent)
-
-    def __str__(self) -> str:
-        return render_text(self)
 
 
 def graph(

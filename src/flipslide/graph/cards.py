@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..show.canvas import Canvas
+from ..show.canvas import Canvas, lay_out
 from ..show.numbers import number_text
 from ..show.scene import Label, Rect, text_width
 from .nodes import Node
@@ -37,27 +37,28 @@ def ids(nodes: Iterable[Node]) -> frozenset[int]:
     return frozenset(map(id, nodes))
 
 
-class Cards:
-    """How wide the three cells of a node must be in each column, and how one is drawn."""
+class Column:
+    """Nodes under one another: how wide their three cells must be, where they begin, and how one is drawn."""
 
-    def __init__(self, nodes: Iterable[Node], names: dict[int, str] | None = None) -> None:
-        nodes, self.names = list(nodes), names or {}
+    def __init__(self, nodes: Iterable[Node], left: float = 0) -> None:
+        nodes, self.left = list(nodes), left
         # Bold letters, and fonts that are wider than Roboto where it is missing.
-        self.name = 1.12 * max((text_width(self.name_of(node), 13) for node in nodes), default=0) + 14
+        self.name = 1.12 * max((text_width(_name_of(node), 13) for node in nodes), default=0) + 14
         numbers = [number_text(number) for node in nodes for number in (node.value, node.grad)]
         self.number = max([30.0, *(text_width(text, 14) + 12 for text in numbers)])
         self.width = self.name + 2 * self.number
 
-    def name_of(self, node: Node) -> str:
-        return self.names.get(id(node)) or ("+" if node.kind == "+" else node.label)
+    @property
+    def right(self) -> float:
+        return self.left + self.width
 
-    def draw(self, canvas: Canvas, left: float, middle: float, node: Node, state: State, strong: bool = False) -> None:
-        top = middle - HEIGHT / 2
+    def draw(self, canvas: Canvas, middle: float, node: Node, state: State, strong: bool = False) -> None:
+        left, top = self.left, middle - HEIGHT / 2
         value = number_text(node.value) if id(node) in state.values else ""
         known = id(node) in state.grads and node.grad is not None
         edges = left, left + self.name, left + self.name + self.number
         fills = "blank", FILLS.get(node.kind, "blank"), "gradient" if known else "blank"
-        texts = self.name_of(node), value, number_text(node.grad) if known else "·"
+        texts = _name_of(node), value, number_text(node.grad) if known else "·"
         inks = INKS.get(node.kind, "ink"), "ink", "ink" if known else "faint"
         widths = self.name, self.number, self.number
         for x, width, fill, text, ink, size in zip(edges, widths, fills, texts, inks, (13, 14, 14), strict=True):
@@ -66,6 +67,18 @@ class Cards:
         if strong:
             canvas.outline(left, top, self.width, HEIGHT, "gradient-ink" if state.back else "window")
         canvas.reach(left + self.width, top + HEIGHT)
+
+
+def _name_of(node: Node) -> str:
+    return "+" if node.kind == "+" else node.label
+
+
+def place_columns(start: float, gaps: Iterable[float], columns: Iterable[Iterable[Node]]) -> list[Column]:
+    """Columns side by side, with these gaps in front of them."""
+    placed = [Column(nodes) for nodes in columns]
+    for column, left in zip(placed, lay_out(start, gaps, [column.width for column in placed]), strict=True):
+        column.left = left
+    return placed
 
 
 def draw_edge(canvas: Canvas, start: Point, end: Point, kind: str, hot: bool, back: bool, elbow: float = 0) -> None:

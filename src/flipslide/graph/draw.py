@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..show import Frame, Scene
-from ..show.canvas import Canvas, lay_out
+from ..show.canvas import Canvas
 from ..show.numbers import join_sum, number_text
 from ..show.scene import Label, text_width
-from .cards import ELBOW, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
+from .cards import ELBOW, INKS, PITCH, State, draw_chip, draw_edge, draw_legend, ids, place_columns
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
@@ -26,12 +26,10 @@ class Layout:
 
     def __init__(self, graph: Computation) -> None:
         self.graph = graph
-        leaves, products, sums, ys, (loss,) = graph.layers()
-        columns = [leaves, products, sums, ys, [loss]]
-        self.cards = [Cards(column) for column in columns]
-        self.sum_width = max((text_width(line, 12) for node in leaves for line in _sum_lines(node)), default=0.0)
-        gaps = (self.sum_width + 28 if self.sum_width else 16, 190, 70, 40, 76)
-        self.lefts = lay_out(0.0, gaps, [cards.width for cards in self.cards])
+        leaves, _, sums, ys, (loss,) = graph.layers()
+        sum_width = max((text_width(line, 12) for node in leaves for line in _sum_lines(node)), default=0.0)
+        gaps = (sum_width + 28 if sum_width else 16, 190, 70, 40, 76)
+        self.columns = place_columns(0.0, gaps, graph.layers())
         self.middles: dict[int, float] = {}
         self._stack_products(74.0)
         self._spread([n for n in leaves if n.kind in ("w", "fill")], [n for n in leaves if n.kind == "x"])
@@ -68,17 +66,15 @@ class Layout:
 
     def draw(self, state: State, title: str, sentence: str) -> Scene:
         canvas = Canvas()
-        for name, left, cards in zip(
-            ("x and w", "products ×", "sums +", "y", "L"), self.lefts, self.cards, strict=True
-        ):
-            canvas.add(Label(left + cards.width / 2, 38, name, "faint", 13))
+        for name, column in zip(("x and w", "products ×", "sums +", "y", "L"), self.columns, strict=True):
+            canvas.add(Label(column.left + column.width / 2, 38, name, "faint", 13))
         draw_legend(canvas)
         for hot in (False, True):
             self._draw_edges(canvas, state, hot)
         self._draw_locals(canvas, state)
-        for layer, left, cards in zip(self.graph.layers(), self.lefts, self.cards, strict=True):
+        for layer, column in zip(self.graph.layers(), self.columns, strict=True):
             for node in layer:
-                cards.draw(canvas, left, self.middles[id(node)], node, state, id(node) in state.sums)
+                column.draw(canvas, self.middles[id(node)], node, state, id(node) in state.sums)
         self._draw_sums(canvas, state)
         return canvas.scene(title, sentence)
 
@@ -90,11 +86,10 @@ class Layout:
                     yield edge.node, node, column, n, number_text(edge.local)
 
     def _ends(self, source: Node, target: Node, column: int, n: int) -> tuple[tuple[float, float], tuple[float, float]]:
-        from_column = 0 if source.kind in ("x", "w", "b", "fill") else column - 1
-        start = self.lefts[from_column] + self.cards[from_column].width, self.middles[id(source)]
+        start = self.columns[column - 1 if source.parents else 0].right, self.middles[id(source)]
         # A product has two ports, so that the numbers on its edges stand apart.
         port = (-7.5, 7.5)[n] if target.kind == "×" else 0.0
-        return start, (self.lefts[column], self.middles[id(target)] + port)
+        return start, (self.columns[column].left, self.middles[id(target)] + port)
 
     def _draw_edges(self, canvas: Canvas, state: State, hot: bool) -> None:
         for source, target, column, n, _ in self._edges():
@@ -102,7 +97,7 @@ class Layout:
                 start, end = self._ends(source, target, column, n)
                 elbow = ELBOW if target.kind == "×" else 0
                 if source.kind == "b":
-                    passed = self.lefts[1] + self.cards[1].width + 10, start[1]
+                    passed = self.columns[1].right + 10, start[1]
                     draw_edge(canvas, start, passed, "b", hot, False) if not hot else canvas.wire(
                         *start, *passed, "gradient-ink" if state.back else "w-ink", 2.2
                     )
@@ -111,16 +106,12 @@ class Layout:
 
     def _draw_locals(self, canvas: Canvas, state: State) -> None:
         for source, target, column, n, local in self._edges():
-            known = id(target) in state.values and target.kind in ("×", "L")
-            if known:
-                _, (x, y) = self._ends(source, target, column, n)
-                hot = (id(source), id(target)) in state.hot
+            if id(target) in state.values and target.kind in ("×", "L"):
+                (x0, y0), (x, y) = self._ends(source, target, column, n)
                 if target.kind == "L":
-                    (x0, y0), (x1, y1) = self._ends(source, target, column, n)
-                    x, y = (x0 + x1) / 2 + 8, (y0 + y1) / 2
-                draw_chip(
-                    canvas, x - 10, y, local, "gradient-ink" if hot and state.back else INKS.get(source.kind, "ink")
-                )
+                    x, y = (x0 + x) / 2 + 8, (y0 + y) / 2
+                is_back = state.back and (id(source), id(target)) in state.hot
+                draw_chip(canvas, x - 10, y, local, "gradient-ink" if is_back else INKS.get(source.kind, "ink"))
 
     def _draw_sums(self, canvas: Canvas, state: State) -> None:
         for node in self.graph.layers()[0]:
@@ -128,7 +119,7 @@ class Layout:
             for n, line in enumerate(lines):
                 middle = self.middles[id(node)] + 15 * (n - (len(lines) - 1) / 2)
                 strong = id(node) in state.sums
-                canvas.add(Label(self.lefts[0] - 8, middle, line, "gradient-ink", 12, "end", bold=strong))
+                canvas.add(Label(self.columns[0].left - 8, middle, line, "gradient-ink", 12, "end", bold=strong))
 
 
 def _sum_lines(node: Node) -> list[str]:

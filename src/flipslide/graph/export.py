@@ -3,55 +3,50 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from ..show.numbers import number_text
 from .computation import Computation
-from .nodes import Node
 
 SCHEMA = "flipslide-graph/1"
 _FILLS = {"x": "#d3e8f7", "w": "#fde8bb", "b": "#fde8bb", "y": "#c9eee1", "L": "#c9eee1"}
 
 
 def to_dot(graph: Computation) -> str:
-    """`digraph`, leaves on the left; an edge's label is the derivative along it."""
-    names = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
-    lines = ["digraph convolution {", "  rankdir=LR;", '  node [shape=box, style="filled,rounded", fillcolor=white];']
-    for node in graph.nodes:
-        fill = f', fillcolor="{_FILLS[node.kind]}"' if node.kind in _FILLS else ""
-        lines.append(f'  {names[id(node)]} [label="{node.label}\\n{_worth(node)}"{fill}];')
-    for node in graph.nodes:
-        for edge in node.parents:
-            local = number_text(edge.local)
-            lines.append(f'  {names[id(edge.node)]} -> {names[id(node)]} [label="{local}"];')
-    return "\n".join([*lines, "}"]) + "\n"
+    """The graph in Graphviz's language, leaves on the left; an edge's label is the derivative along it."""
+    head = ["digraph convolution {", "  rankdir=LR;", '  node [shape=box, style="filled,rounded", fillcolor=white];']
+    fills = {kind: f', fillcolor="{fill}"' for kind, fill in _FILLS.items()}
+    lines = _lines(graph, '  {name} [label="{label}\\n{worth}"{fill}];', '  {a} -> {b} [label="{local}"];', fills)
+    return "\n".join([*head, *lines, "}"]) + "\n"
 
 
 def to_mermaid(graph: Computation) -> str:
-    """`flowchart LR` with the same nodes and labels."""
-    names = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
-    lines = ["flowchart LR"]
-    for node in graph.nodes:
-        lines.append(f'  {names[id(node)]}["{node.label}<br/>{_worth(node)}"]')
-    for node in graph.nodes:
-        for edge in node.parents:
-            lines.append(f'  {names[id(edge.node)]} -->|"{number_text(edge.local)}"| {names[id(node)]}')
+    """The graph in Mermaid's language, which Markdown on many sites draws."""
+    lines = ["flowchart LR", *_lines(graph, '  {name}["{label}<br/>{worth}"]', '  {a} -->|"{local}"| {b}', {})]
+    names = _names(graph)
     for kind, fill in _FILLS.items():
-        members = ",".join(names[id(node)] for node in graph.nodes if node.kind == kind)
-        if members:
-            lines.append(
-                f"  style {members} fill:{fill}" if "," not in members else f"  class {members} {_class(kind)}"
-            )
-            lines += [f"  classDef {_class(kind)} fill:{fill}"] if "," in members else []
+        members = [names[id(node)] for node in graph.nodes if node.kind == kind]
+        if len(members) == 1:
+            lines.append(f"  style {members[0]} fill:{fill}")
+        elif members:
+            name = f"kind{kind.upper()}"
+            lines += [f"  class {','.join(members)} {name}", f"  classDef {name} fill:{fill}"]
     return "\n".join(lines) + "\n"
 
 
-def _class(kind: str) -> str:
-    return f"kind{kind.upper()}"
+def _names(graph: Computation) -> dict[int, str]:
+    return {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
 
 
-def _worth(node: Node) -> str:
-    """value / gradient; a dot where there is no gradient yet."""
-    return f"{number_text(node.value)} / {number_text(node.grad)}"
+def _lines(graph: Computation, node: str, edge: str, fills: dict[str, str]) -> Iterator[str]:
+    """All nodes, then all edges, by a template for each; a node's worth is value / gradient."""
+    names = _names(graph)
+    for one in graph.nodes:
+        worth = f"{number_text(one.value)} / {number_text(one.grad)}"
+        yield node.format(name=names[id(one)], label=one.label, worth=worth, fill=fills.get(one.kind, ""))
+    for one in graph.nodes:
+        for parent in one.parents:
+            yield edge.format(a=names[id(parent.node)], b=names[id(one)], local=number_text(parent.local))
 
 
 def to_json(graph: Computation, indent: int | None = None) -> str:

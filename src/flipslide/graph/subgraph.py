@@ -6,10 +6,10 @@ import math
 
 from ..errors import ParameterError
 from ..show import Document, Frame, Frames, Scene, Shown, Text
-from ..show.canvas import Canvas, lay_out
+from ..show.canvas import Canvas
 from ..show.numbers import number_text
 from ..show.scene import text_width
-from .cards import ELBOW, HEIGHT, INKS, PITCH, Cards, State, draw_chip, draw_edge, draw_legend, ids
+from .cards import ELBOW, HEIGHT, INKS, PITCH, Column, State, draw_chip, draw_edge, draw_legend, ids, place_columns
 from .computation import Computation
 from .nodes import Node
 from .text import spell_gradient, spell_loss, spell_output
@@ -100,35 +100,36 @@ def _draw_output(graph: Computation, output: tuple[Node, list[Node], Node], sent
         return _draw_many(graph, parts, [total, y], sentence)
     state, canvas = _state(graph, False), Canvas()
     leaves = [edge.node for node in factors for edge in node.parents]
-    cards = [Cards([*leaves, *(n for n in parts if n.kind == "b")]), Cards(factors), Cards([total]), Cards([y])]
-    lefts = lay_out(16.0, (0, 100, 70, 44), [column.width for column in cards])
+    groups = [*leaves, *(n for n in parts if n.kind == "b")], factors, [total], [y]
+    columns = place_columns(16.0, (0, 100, 70, 44), groups)
     draw_legend(canvas)
     middles, top = [], 54.0
     for node in parts:
-        middles.append(_draw_term(canvas, node, top, cards, lefts, state))
+        middles.append(_draw_term(canvas, node, top, columns, state))
         top += 34 * max(len(node.parents), 1) + GAP
     middle = (min(middles) + max(middles)) / 2 if middles else top
     for at, node in zip(middles, parts, strict=True):
-        start = lefts[1] + cards[1].width if node.parents else lefts[0] + cards[0].width
-        draw_edge(canvas, (start, at), (lefts[2], middle), "+", True, False)
-    draw_edge(canvas, (lefts[2] + cards[2].width, middle), (lefts[3], middle), "+", True, False)
-    cards[2].draw(canvas, lefts[2], middle, total, state)
-    cards[3].draw(canvas, lefts[3], middle, y, state, True)
+        start = columns[1 if node.parents else 0].right, at
+        draw_edge(canvas, start, (columns[2].left, middle), "+", True, False)
+    draw_edge(canvas, (columns[2].right, middle), (columns[3].left, middle), "+", True, False)
+    columns[2].draw(canvas, middle, total, state)
+    columns[3].draw(canvas, middle, y, state, True)
     return canvas.scene(f"What {y.label} is made of", sentence)
 
 
-def _draw_term(canvas: Canvas, node: Node, top: float, cards: list[Cards], lefts: list[float], state: State) -> float:
+def _draw_term(canvas: Canvas, node: Node, top: float, columns: list[Column], state: State) -> float:
     """A product beside its two factors, or the bias; gives the height of its middle."""
+    leaves, products, *_ = columns
     if not node.parents:
-        cards[0].draw(canvas, lefts[0], top, node, state)
+        leaves.draw(canvas, top, node, state)
         return top
     middle = top + (len(node.parents) - 1) * 17
     for n, edge in enumerate(node.parents):
         at, port, kind = top + n * 34, middle + (-7.5, 7.5)[n], edge.node.kind
-        draw_edge(canvas, (lefts[0] + cards[0].width, at), (lefts[1], port), kind, True, False, ELBOW)
-        draw_chip(canvas, lefts[1] - 14, port, number_text(edge.local), INKS[kind])
-        cards[0].draw(canvas, lefts[0], at, edge.node, state)
-    cards[1].draw(canvas, lefts[1], middle, node, state)
+        draw_edge(canvas, (leaves.right, at), (products.left, port), kind, True, False, ELBOW)
+        draw_chip(canvas, products.left - 14, port, number_text(edge.local), INKS[kind])
+        leaves.draw(canvas, at, edge.node, state)
+    products.draw(canvas, middle, node, state)
     return middle
 
 
@@ -141,19 +142,18 @@ def _draw_leaf(graph: Computation, leaf: Node, sentence: str) -> Scene:
     if len(targets) > MAX_ROWS + 3:
         return _draw_many(graph, targets, [leaf], sentence)
     draw_legend(canvas)
-    cards = Cards([leaf]), Cards(targets)
-    left, right = 16.0, 16.0 + cards[0].width + 190
+    left, right = place_columns(16.0, (0, 190), ([leaf], targets))
+    center = 54.0 + (max(len(targets), 1) - 1) * PITCH / 2
     for n, node in enumerate(targets):
         middle = 54.0 + n * PITCH
-        center = 54.0 + (len(targets) - 1) * PITCH / 2
         edge = next(edge for edge in node.parents if edge.node is leaf)
         hot = graph.has_gradients
         text = edge.spell(node.grad) if hot else number_text(edge.local)
         elbow = text_width(text, 11) + 30
-        draw_edge(canvas, (left + cards[0].width, center), (right, middle), leaf.kind, True, hot, elbow)
-        draw_chip(canvas, right - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
-        cards[1].draw(canvas, right, middle, node, state)
-    cards[0].draw(canvas, left, 54.0 + (max(len(targets), 1) - 1) * PITCH / 2, leaf, state, True)
+        draw_edge(canvas, (left.right, center), (right.left, middle), leaf.kind, True, hot, elbow)
+        draw_chip(canvas, right.left - 12, middle, text, "gradient-ink" if hot else INKS[leaf.kind])
+        right.draw(canvas, middle, node, state)
+    left.draw(canvas, center, leaf, state, True)
     return canvas.scene(f"What comes down to {leaf.label}", sentence)
 
 
@@ -161,26 +161,27 @@ def _draw_many(graph: Computation, nodes: list[Node], ends: list[Node], sentence
     """Many terms in columns, a rail beside each column that leads to their sum."""
     state, canvas = _state(graph, ends[0].kind in ("x", "w", "b")), Canvas()
     draw_legend(canvas)
-    cards, goal = Cards(nodes), Cards(ends)
+    terms, goal = Column(nodes, 16.0), Column(ends)
     columns = _columns_of(graph, nodes)
-    left, bottom = 16.0, 54.0 + max(map(len, columns)) * ROW + 4
+    bottom = 54.0 + max(map(len, columns)) * ROW + 4
     ink = "gradient-ink" if state.back else "faint"
-    rails = [left + cards.width + 12 + n * (cards.width + 32) for n in range(len(columns))]
+    rails = [terms.right + 12 + n * (terms.width + 32) for n in range(len(columns))]
     for rail, column in zip(rails, columns, strict=True):
+        terms.left = rail - 12 - terms.width
         for n, node in enumerate(column):
             middle = 54.0 + n * ROW
-            cards.draw(canvas, rail - 12 - cards.width, middle, node, state)
+            terms.draw(canvas, middle, node, state)
             canvas.wire(rail - 12, middle, rail, middle, ink, 1.5)
         canvas.wire(rail, 54.0, rail, bottom, ink, 1.5)
     canvas.wire(rails[0], bottom, rails[-1], bottom, ink, 1.5)
     total = goal.width * len(ends) + 40 * (len(ends) - 1)
-    x, top = max(rails[-1] - total, 16.0), bottom + 36
-    canvas.arrow(x + goal.width / 2, bottom, x + goal.width / 2, top - HEIGHT / 2 - 2, ink, 2)
+    goal.left, top = max(rails[-1] - total, 16.0), bottom + 36
+    canvas.arrow(goal.left + goal.width / 2, bottom, goal.left + goal.width / 2, top - HEIGHT / 2 - 2, ink, 2)
     for n, node in enumerate(ends):
-        at = x + n * (goal.width + 40)
         if n:
-            canvas.arrow(at - 40, top, at - 2, top, ink, 2)
-        goal.draw(canvas, at, top, node, state, n == len(ends) - 1)
+            canvas.arrow(goal.right, top, goal.right + 38, top, ink, 2)
+            goal.left = goal.right + 40
+        goal.draw(canvas, top, node, state, n == len(ends) - 1)
     return canvas.scene(f"{ends[-1].label} and its {len(nodes)} terms", sentence)
 
 
@@ -204,14 +205,14 @@ def _draw_loss(graph: Computation, sentence: str) -> Scene:
     state, canvas = _state(graph, False), Canvas()
     draw_legend(canvas)
     ys, loss = graph.layers()[-2], graph.layers()[-1][0]
-    cards, goal = Cards(ys), Cards([loss])
     if len(ys) > MAX_ROWS + 3:
         return _draw_many(graph, ys, [loss], sentence)
-    right, center = 16.0 + cards.width + 110, 54.0 + (max(len(ys), 1) - 1) * PITCH / 2
+    left, right = place_columns(16.0, (0, 110), (ys, [loss]))
+    center = 54.0 + (max(len(ys), 1) - 1) * PITCH / 2
     for n, (y, edge) in enumerate(zip(ys, loss.parents, strict=True)):
         middle = 54.0 + n * PITCH
-        draw_edge(canvas, (16.0 + cards.width, middle), (right, center), "y", True, False)
-        draw_chip(canvas, 16.0 + cards.width + 40, middle + (center - middle) * 0.25, number_text(edge.local))
-        cards.draw(canvas, 16.0, middle, y, state)
-    goal.draw(canvas, right, center, loss, state, True)
+        draw_edge(canvas, (left.right, middle), (right.left, center), "y", True, False)
+        draw_chip(canvas, left.right + 40, middle + (center - middle) * 0.25, number_text(edge.local))
+        left.draw(canvas, middle, y, state)
+    right.draw(canvas, center, loss, state, True)
     return canvas.scene("What L is made of", sentence)

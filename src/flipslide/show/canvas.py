@@ -62,11 +62,12 @@ class Canvas:
         self.reach(left + width, top + height)
 
     def grid(
-        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint"
-    ) -> Sheet:
+        self, left: float, top: float, grid: Grid, width: float = 38, height: float = HEIGHT, ink: str = "faint",
+        above: float = 13,
+    ) -> Sheet:  # fmt: skip
         """A matrix with its name above, and where its cells lie."""
         if grid.title:
-            self.label(left, top - 13, grid.title, ink, 13, bold=ink != "faint")
+            self.label(left, top - above, grid.title, ink, 13, bold=ink != "faint")
         sheet = Sheet(self, left, top, width, height)
         for i, row in enumerate(grid.rows):
             sheet.row(i, row)
@@ -124,9 +125,12 @@ class Sheet(NamedTuple):
         """One cell."""
         self.canvas.cell(self.x(column), self.y(row), cell, self.width, self.height, motion)
 
-    def word(self, row: float, column: float, text: str, ink: str = "ink", motion: Motion | None = None) -> None:
+    def word(
+        self, row: float, column: float, text: str, ink: str = "ink", motion: Motion | None = None,
+        *, size: float = 15, bold: bool = False,
+    ) -> None:  # fmt: skip
         """Words in the middle of a place."""
-        self.canvas.label(self.x(column + 0.5), self.y(row + 0.5), text, ink, 15, "middle", motion=motion)
+        self.canvas.label(self.x(column + 0.5), self.y(row + 0.5), text, ink, size, "middle", bold, motion)
 
     def numbers(self, rows: range, columns: range) -> None:
         """The indices of a matrix, above its columns and before its rows."""

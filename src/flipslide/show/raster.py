@@ -117,8 +117,9 @@ def _cut(scene: Scene, placed: Sequence[tuple[Bounds, Item]], theme: str, box: B
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="{view}" {LETTERS}>{body}</svg>'
 
 
-def _meets(a: Sequence[float], b: Sequence[float]) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _meets(a: Sequence[float], b: Sequence[float], gap: float = 0) -> bool:
+    """Whether two boxes overlap, or are no farther apart than a gap."""
+    return a[0] - gap < b[2] and b[0] < a[2] + gap and a[1] - gap < b[3] and b[1] < a[3] + gap
 
 
 def _changed(before: Scene, after: Scene, zoom: float) -> list[Box]:
@@ -127,15 +128,11 @@ def _changed(before: Scene, after: Scene, zoom: float) -> list[Box]:
     boxes: list[Sequence[float]] = []
     for item in [*(old - new), *(new - old)]:
         box = bounds_of(item)
-        near = [other for other in boxes if _meets(_wider(box), other)]
+        near = [other for other in boxes if _meets(box, other, NEAR)]
         boxes = [other for other in boxes if other not in near]
         boxes.append(_around([box, *near]))
     limits = after.width, after.height
     return [_pixels(box, limits, zoom) for box in boxes]
-
-
-def _wider(box: Sequence[float]) -> tuple[float, ...]:
-    return (box[0] - NEAR, box[1] - NEAR, box[2] + NEAR, box[3] + NEAR)
 
 
 def _around(boxes: Sequence[Sequence[float]]) -> tuple[float, ...]:

@@ -26,8 +26,6 @@ def _program(head: str, array: str, dtypes: tuple[str, str], lines: Writer) -> W
 
     def write(call: Call) -> Iterator[str]:
         yield head
-        if lines is _numpy and not call.is_line:
-            yield "from numpy.lib.stride_tricks import sliding_window_view"
         yield ""
         dtype = dtypes[call.is_complex]
         yield from array_lines(call, array, f", dtype={dtype})" if dtype else ")")
@@ -108,7 +106,7 @@ def _numpy(call: Call) -> Iterator[str]:
     axes = f", axis={tuple(range(1, 1 + call.ndim))}" if call.is_layer else ""
     spans = ", ".join(map(str, call.spans)) + ("," if call.ndim == 1 else "")
     view = slices((*call.strides, *call.dilations), lead)
-    yield f"windows = sliding_window_view({call.padded}, ({spans}){axes}){view}"
+    yield f"windows = np.lib.stride_tricks.sliding_window_view({call.padded}, ({spans}){axes}){view}"
     m, j = LETTERS[0][: call.ndim], LETTERS[1][: call.ndim]
     if not call.is_layer:
         yield f'y = np.einsum("{m}{j},{j}->{m}", windows, w{_flipped(call)})'

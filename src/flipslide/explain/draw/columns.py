@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...arrays import Array
-from ...show import Cell, Frame, Grid, Scene
+from ...show import Cell, Frame, Scene
 from ...show.canvas import Canvas, Sheet, cell_width
 from ...show.numbers import index_text
 from ...show.scene import text_width
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Window, columns_of, indices, window_of, zeros
-from .common import plane_of, show
+from .common import grid_over, plane_of, show
 
 MAX_ROWS, MAX_COLUMNS, MAX_FILTERS = 36, 16, 4
 CELL, GAP, TOP = 26.0, 10.0, 48.0
@@ -113,16 +113,10 @@ def _draw_x(canvas: Canvas, columns: Columns, n: int) -> float:
     top, right = TOP, 16.0
     for c, channel in enumerate(columns.window.extended):
         plane, name = plane_of(channel), f"x, channel {c}" if columns.window.x.shape[0] > 1 else "x"
-        columns.frame(canvas.grid(16, top, _grid(name, plane, plane, "x"), columns.width, CELL, "x-ink"), n)
+        columns.frame(canvas.grid(16, top, grid_over(name, plane, plane, "x"), columns.width, CELL, "x-ink"), n)
         right = max(right, 16 + plane.shape[1] * columns.width, 16 + text_width("x, channel 0", 13))
         top += plane.shape[0] * CELL + 34
     return right
-
-
-def _grid(name: str, array: Array, x: Array, role: str) -> Grid:
-    """Numbers over x̃, hatched where x̃ has a zero of the padding."""
-    pairs = (zip(row, beside, strict=True) for row, beside in zip(plane_of(array), plane_of(x), strict=True))
-    return Grid(name, tuple(tuple(Cell(show(v), "padding" if x is None else role) for v, x in row) for row in pairs))
 
 
 # ---------------------------------------------------------------------------------- col2im
@@ -151,7 +145,7 @@ def _draw_col2im(columns: Columns, n: int, total: Any, counts: Any, sentence: st
     width = max(columns.width, cell_width([show(v) for v in total.flat], 30))
     left, top = 16.0, TOP
     for name, array, role in (("x", x, "x"), ("added back", total, "gradient"), ("how often", counts, "y")):
-        columns.frame(canvas.grid(left, top, _grid(name, array, x, role), width, CELL, f"{role}-ink"), n)
+        columns.frame(canvas.grid(left, top, grid_over(name, array, x, role), width, CELL, f"{role}-ink"), n)
         if x.ndim == 1:
             top += CELL + 38
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...graph.exact import shape_of
+from ...show import Cell, Grid
 from ...show.numbers import index_text, number_text
 from ..sentences import cell_text, step_sentence
 from ..trace import Step, Term, Trace
@@ -50,6 +51,12 @@ def outside_text(term: Term | None) -> str:
 def plane_of(array: Any) -> Any:
     """An array of one axis or two as a matrix."""
     return array.reshape((1, *array.shape)[-2:])
+
+
+def grid_over(name: str, array: Any, x: Any, role: str) -> Grid:
+    """Numbers over x̃, hatched where `x` has nothing: a zero of the padding, or no sample of its own."""
+    pairs = (zip(row, beside, strict=True) for row, beside in zip(plane_of(array), plane_of(x), strict=True))
+    return Grid(name, tuple(tuple(Cell(show(v), "padding" if x is None else role) for v, x in row) for row in pairs))
 
 
 def middle_of(step: Step) -> float:

@@ -7,13 +7,16 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ...show import Cell, Grid, Scene
+import numpy as np
+
+from ...show import Cell, Grid, Scene, grid_of
 from ...show.canvas import Canvas, Sheet, cell_width, lay_out
 from ...show.numbers import index_text
 from ...show.scene import Motion, text_width
+from ...spec import Shape
 from ..trace import Step, Trace
 from ..window import Window, indices, window_of
-from .common import Pose, numbers_in, plane_of, show
+from .common import Pose, grid_over, numbers_in, plane_of, show
 
 MAX_CHANNELS = 6
 HEIGHT, GAP, TOP = 28.0, 36.0, 62.0
@@ -39,7 +42,9 @@ def is_layer_drawable(trace: Trace) -> bool:
 def draw_layer(trace: Trace, pose: Pose) -> Scene:
     """One output of one filter."""
     window, canvas, step = window_of(trace), Canvas(), pose.step
-    sizes = _sizes(window, cell_width(numbers_in(trace), 28))
+    shapes = window.extended.shape[1:], window.taps, window.outputs
+    x, taps, y = ((1, *shape)[-2:] for shape in shapes)
+    sizes = Sizes(x, taps, y, cell_width(numbers_in(trace), 28))
     k, *m = step.y
     pitch = max(sizes.x[0], sizes.taps[0]) * HEIGHT + GAP
     lefts = _lefts(sizes)
@@ -53,14 +58,9 @@ def draw_layer(trace: Trace, pose: Pose) -> Scene:
         _draw_channel(canvas, window, c, lefts[0], place, sizes)
         if c in seen:
             _draw_window(canvas, window, (k, c), tuple(m), (lefts, place), sizes)
-    _draw_sums(canvas, trace, step, lefts, pitch, sizes)
+    _draw_sums(canvas, step, lefts, pitch, sizes)
     _draw_outputs(canvas, trace, step, lefts[4], sizes)
     return canvas.scene(pose.title(trace), pose.sentence(trace))
-
-
-def _sizes(window: Window, width: float) -> Sizes:
-    x, taps, y = ((1, *shape)[-2:] for shape in (window.extended.shape[1:], window.taps, window.outputs))
-    return Sizes(x, taps, y, width)
 
 
 def _lefts(sizes: Sizes) -> list[float]:
@@ -71,31 +71,13 @@ def _lefts(sizes: Sizes) -> list[float]:
 
 
 def _draw_channel(canvas: Canvas, window: Window, c: int, left: float, top: float, sizes: Sizes) -> None:
-    inside = plane_of(window.sources)
-    rows = tuple(
-        tuple(
-            Cell(show(value), "x" if isinstance(inside[i, j], tuple) and _is_own(window, (i, j)) else "padding")
-            for j, value in enumerate(row)
-        )
-        for i, row in enumerate(plane_of(window.extended[c]))
-    )
-    canvas.grid(left, top, Grid(f"channel {c}", rows), sizes.width, HEIGHT)
-
-
-def _is_own(window: Window, place: tuple[int, int]) -> bool:
-    """Whether that place of x̃ is x itself and not a copy."""
-    return all(
-        axis.before <= i < axis.before + axis.n for i, axis in zip(place[-len(window.axes) :], window.axes, strict=True)
-    )
+    own = np.full(window.sources.shape, None, dtype=object)  # None where x̃ is not x itself
+    own[tuple(slice(max(axis.before, 0), max(axis.before + axis.n, 0)) for axis in window.axes)] = True
+    canvas.grid(left, top, grid_over(f"channel {c}", window.extended[c], own, "x"), sizes.width, HEIGHT)
 
 
 def _draw_window(
-    canvas: Canvas,
-    window: Window,
-    at: tuple[int, int],
-    m: tuple[int, ...],
-    where: tuple[list[float], float],
-    sizes: Sizes,
+    canvas: Canvas, window: Window, at: tuple[int, int], m: Shape, where: tuple[list[float], float], sizes: Sizes
 ) -> None:
     """The window over one channel, the taps that lie there, and the products."""
     (lefts, top), (k, c) = where, at
@@ -114,8 +96,7 @@ def _draw_window(
     ]
     # The slices of the filter stand as high as the middle of the channel that they belong to.
     drop = (max(sizes.x[0], sizes.taps[0]) - sizes.taps[0]) * HEIGHT / 2
-    grid = tuple(tuple(Cell(show(tap), "w") for tap in row) for row in taps)
-    canvas.grid(lefts[1], top + drop, Grid("", grid), sizes.width, HEIGHT)
+    canvas.grid(lefts[1], top + drop, grid_of("", taps, "w"), sizes.width, HEIGHT)
     products = Sheet(canvas, lefts[2], top + drop, sizes.width, HEIGHT)
     for i, j in indices(sizes.taps):
         padded = samples[i, j] is None
@@ -128,7 +109,7 @@ def _draw_window(
     canvas.label(lefts[2] - 20, middle, "=", "faint", 15)
 
 
-def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
+def _draw_sums(canvas: Canvas, step: Step, lefts: list[float], pitch: float, sizes: Sizes) -> None:
     """The sum of each channel, the bias, and what they make."""
     left, middles = lefts[3] + 24, []
     seen = sorted({term.position[0] for term in step.terms})
@@ -150,14 +131,10 @@ def _draw_sums(canvas: Canvas, trace: Trace, step: Step, lefts: list[float], pit
     rail = left + 52 + 14
     for middle in middles:
         canvas.wire(left + 52, middle, rail, middle, "faint", 1.5)
-    canvas.wire(rail, min(middles[0], _target(step, sizes)), rail, middles[-1], "faint", 1.5)
-    target = _target(step, sizes)
+    # As high as the output that is being made.
+    target = TOP + step.y[0] * (sizes.y[0] * HEIGHT + GAP) + ((0, *step.y[1:])[-2] + 0.5) * HEIGHT
+    canvas.wire(rail, min(middles[0], target), rail, middles[-1], "faint", 1.5)
     canvas.arrow(rail, target, lefts[4] - 4, target, "window", 2)
-
-
-def _target(step: Step, sizes: Sizes) -> float:
-    """How high the output stands that is being made."""
-    return TOP + step.y[0] * (sizes.y[0] * HEIGHT + GAP) + ((0, *step.y[1:])[-2] + 0.5) * HEIGHT
 
 
 def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left: float, sizes: Sizes) -> None:
@@ -174,7 +151,7 @@ def _draw_outputs(canvas: Canvas, trace: Trace, step: Step, left: float, sizes: 
             i, j = (0, *step.y[1:])[-2:]
             y.frame(i, j, key="result", phase=2)
             motion = Motion(f"sum {index_text(step.y)}", 2, dx=-60)
-            canvas.label(y.x(j + 0.5), y.y(i + 0.5), show(step.value), "ink", 15, "middle", True, motion)
+            y.word(i, j, show(step.value), motion=motion, bold=True)
 
 
 def _output_cell(values: dict[Any, Any], at: tuple[int, ...], step: Step) -> Cell:

@@ -33,8 +33,7 @@ def draw_line(trace: Trace, pose: Pose) -> Scene:
     if pose.slides:
         _draw_products(pose.step, products, w)
         first, last = pose.step.terms[0].position[0], pose.step.terms[-1].position[0]
-        outer = x.x(first) - 3, x.top - 3, (last - first + 1) * width + 6, 2.7 * HEIGHT + 6
-        canvas.outline(*outer, key="window")
+        x.frame(0, first, 2.7, last - first + 1, 3, key="window")
     canvas.reach(x.x(high), y.y(1))
     return canvas.scene(pose.title(trace), pose.sentence(trace))
 
@@ -52,9 +51,8 @@ def _draw_samples(trace: Trace, low: int, high: int, x: Sheet) -> None:
 
 def _draw_taps(pose: Pose, w: Sheet) -> None:
     """The taps where they lie; while w is flipped they change places on a wheel about its middle."""
-    terms = pose.step.terms
+    terms, middle = pose.step.terms, middle_of(pose.step)
     places = [term.position[0] for term in terms]
-    middle = (places[0] + places[-1]) / 2
     for term, place in zip(terms, places if all(pose.turned) else places[::-1], strict=True):
         # A wheel that is flat enough to stay between x and the products.
         lift = 0.7 * w.height * (place - middle) / max(places[-1] - middle, 1) if pose.turns else 0.0
@@ -86,4 +84,4 @@ def _draw_outputs(trace: Trace, pose: Pose, y: Sheet) -> None:
         y.canvas.arrow(y.x(middle + 0.5), y.y(-0.42), y.x(middle + 0.5), y.top - 5, motion=arrow)
         y.frame(0, middle, key="result", phase=2)
         sum_ = Motion(f"sum {name}", 2, dy=-1.5 * y.height)
-        y.canvas.label(y.x(middle + 0.5), y.y(0.5), show(pose.step.value), "ink", 15, "middle", True, sum_)
+        y.word(0, middle, show(pose.step.value), motion=sum_, bold=True)

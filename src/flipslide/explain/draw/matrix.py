@@ -42,10 +42,8 @@ def _draw(rows: Array, x: list[Any], values: list[Any], now: int, sentence: str)
     for i, row in enumerate(rows):
         for j, tap in enumerate(row):
             matrix.cell(i, j, Cell("", "blank" if tap is None else "w"))
-            canvas.label(
-                matrix.x(j + 0.5), matrix.y(i + 0.5), show(tap), "faint" if tap is None else "ink", 14, "middle"
-            )
-    canvas.outline(14, matrix.y(now) - 2, n_columns * width + 4, HEIGHT + 4, key="row")
+            matrix.word(i, j, show(tap), "faint" if tap is None else "ink", size=14)
+    matrix.frame(now, 0, 1, n_columns, 2, key="row")
     column = Sheet(canvas, matrix.x(n_columns) + 30, x_top, width, HEIGHT)
     canvas.label(column.left - 18, 44 + height / 2, "·", "faint", 20)
     column.title(0, "x", "x-ink")

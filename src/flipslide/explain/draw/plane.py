@@ -21,46 +21,33 @@ def draw_plane(trace: Trace, pose: Pose) -> Scene:
     """x with the window and the taps in its cells, the taps, the products, y."""
     canvas, width, step = Canvas(), cell_width(numbers_in(trace)), pose.step
     (low0, high0), (low1, high1) = reach_of(trace)
-    x = _grid(canvas, LEFT, TOP, Grid("x", _rows_of_x(trace)), width, "x-ink", 27)
+    # Names stand above the numbers of the columns.
+    x = canvas.grid(LEFT, TOP, Grid("x", _rows_of_x(trace)), width, ink="x-ink", above=27)
     x.numbers(range(low0, high0), range(low1, high1))
     rows, columns = (length.taps for length in trace.lengths)
     left = x.x(high1 - low1) + 40.0
     name = window_name(trace) if all(pose.turned) else "w" if not any(pose.turned) else "flipping w"
-    w = _title(canvas, left, TOP, name, width, "w-ink")
+    w = canvas.grid(left, TOP, Grid(name, ()), width, ink="w-ink")
     _draw_taps(pose, w, (rows, columns))
-    products = _title(canvas, left, w.y(rows) + GAP, "products", width, "faint")
-    grid = left + max(columns * width, 90) + 62, TOP, Grid("y", _rows_of_y(trace, pose)), width, "y-ink", 27
-    y = _grid(canvas, *grid)
+    products = canvas.grid(left, w.y(rows) + GAP, Grid("products", ()), width)
+    right = left + max(columns * width, 90) + 62
+    y = canvas.grid(right, TOP, Grid("y", _rows_of_y(trace, pose)), width, ink="y-ink", above=27)
     shape = len(trace.y), len(trace.y[0]) if trace.y else 0
     y.numbers(*(range(first, first + n) for first, n in zip(trace.y_origin, shape, strict=True)))
     if pose.slides:
         (a0, a1), (b0, b1) = step.terms[0].position, step.terms[-1].position
         x.frame(a0 - low0, a1 - low1, b0 - a0 + 1, b1 - a1 + 1, 2, key="window")
         for n, term in enumerate(step.terms if rows * columns <= MAX_NOTES else ()):
-            i, j = term.position[0] - low0, term.position[1] - low1
-            tap = Label(
-                x.x(j + 0.5), x.y(i + 1) - 6, f"×{show(term.b)}", "w-ink", 10, bold=True, motion=Motion(f"tap {n}")
-            )
-            canvas.add(tap)
+            at = x.x(term.position[1] - low1 + 0.5), x.y(term.position[0] - low0 + 1) - 6
+            canvas.add(Label(*at, f"×{show(term.b)}", "w-ink", 10, bold=True, motion=Motion(f"tap {n}")))
         _draw_products(pose, products, columns)
-        at = step.y[0] - trace.y_origin[0], step.y[1] - trace.y_origin[1]
-        y.frame(*at, key="result", phase=2)
-        middle = products.x(columns / 2) - y.x(at[1] + 0.5), products.y(rows / 2) - y.y(at[0] + 0.5)
+        i, j = step.y[0] - trace.y_origin[0], step.y[1] - trace.y_origin[1]
+        y.frame(i, j, key="result", phase=2)
+        middle = products.x(columns / 2) - y.x(j + 0.5), products.y(rows / 2) - y.y(i + 0.5)
         motion = Motion(f"sum {index_text(step.y)}", 2, *middle)
-        canvas.label(y.x(at[1] + 0.5), y.y(at[0] + 0.5), show(step.value), "ink", 15, "middle", True, motion)
+        y.word(i, j, show(step.value), motion=motion, bold=True)
     canvas.reach(0, products.y(rows))
     return canvas.scene(pose.title(trace), pose.sentence(trace))
-
-
-def _grid(canvas: Canvas, left: float, top: float, grid: Grid, width: float, ink: str, above: float) -> Sheet:
-    """A matrix with room for the numbers of its columns under its name."""
-    canvas.label(left, top - above, grid.title, ink, 13, bold=True)
-    return canvas.grid(left, top, grid._replace(title=""), width)
-
-
-def _title(canvas: Canvas, left: float, top: float, name: str, width: float, ink: str) -> Sheet:
-    canvas.label(left, top - 13, name, ink, 13, bold=ink != "faint")
-    return Sheet(canvas, left, top, width)
 
 
 def _draw_taps(pose: Pose, w: Sheet, shape: tuple[int, int]) -> None:
@@ -98,14 +85,7 @@ def _rows_of_x(trace: Trace) -> Rows:
     """x and its padding."""
     outside = {term.position: term for other in trace.steps for term in other.terms if term.source != "sample"}
     rows, columns = (range(low, high) for low, high in reach_of(trace))
-    samples = {
-        (i, j): value
-        for i, row in enumerate(trace.x, trace.x_origin[0])
-        for j, value in enumerate(row, trace.x_origin[1])
-    }
-
-    def cell(at: tuple[int, int]) -> Cell:
-        text = show(samples[at]) if at in samples else outside_text(outside.get(at))
-        return Cell(text, "x" if at in samples else "padding")
-
-    return tuple(tuple(cell((i, j)) for j in columns) for i in rows)
+    cells = {(i, j): Cell(outside_text(outside.get((i, j))), "padding") for i in rows for j in columns}
+    for i, row in enumerate(trace.x, trace.x_origin[0]):
+        cells |= {(i, j): Cell(show(value), "x") for j, value in enumerate(row, trace.x_origin[1])}
+    return tuple(tuple(cells[i, j] for j in columns) for i in rows)

@@ -57,7 +57,7 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
         x.cell(0, i, Cell("" if inside or not used else "0", ("x" if used else "blank") if inside else "padding"))
         x.under(0, i, str(i), -12)
         if not used:
-            canvas.label(x.x(i + 0.5), x.y(0.5), "×", "faint", 15, "middle")
+            x.word(0, i, "×", "faint")
     for m in range(now + 1):
         w = x._replace(top=x.y(1) + 12 + m * ROW, height=18)
         canvas.label(16, w.top + ROW / 2 - 2, f"window {m}", "w-ink" if m == now else "faint", 13, bold=m == now)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...show import Cell, Frame, Grid, Scene
+from ...show import Cell, Frame, Scene
 from ...show.canvas import Canvas, Sheet, cell_width
 from ...show.numbers import index_text, join_sum, number_text, times_text
 from ...show.scene import text_width
 from ...spec import Shape
 from ..trace import Trace
 from ..window import Stamp, Window, add_stamps, indices, stamps_of, window_of
-from .common import MAX_STEPS, show
+from .common import MAX_STEPS, grid_over, show
 
 MAX_RULER = {1: 32, 2: 12}
 ROW = 34.0
@@ -139,8 +139,7 @@ def _draw_plane(scatter: Scatter, n: int, sentence: str, done: bool = False) -> 
         ("the stamp", stamp.copy, "w", 70),
         ("sum of the stamps", scatter.total(n), "y", 0),
     ):
-        rows = tuple(tuple(Cell(show(v), "padding" if v is None else role) for v in row) for row in array)
-        sheets.append(canvas.grid(left, 48, Grid(name, rows), width, 32.0, f"{role}-ink"))
+        sheets.append(canvas.grid(left, 48, grid_over(name, array, array, role), width, 32.0, f"{role}-ink"))
         left += max(array.shape[1] * width, least) + 44
     x, _, total = sheets
     if not done:

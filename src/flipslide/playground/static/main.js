@@ -167,6 +167,9 @@ addEventListener("message", ({ source, data }) => {
 });
 if (around) new ResizeObserver(() => around.postMessage({ height: document.documentElement.offsetHeight }, "*")).observe(document.documentElement);
 
+// On paper the key of a sheet stands on a page of its own.
+addEventListener("beforeprint", () => document.querySelectorAll("details.key").forEach((key) => { key.open = true; }));
+
 const app = new App(document.querySelector("main"), document.querySelector("#menu"));
 addEventListener("hashchange", () => {
   app.history.push(app.read());

@@ -3,44 +3,13 @@
 import { action, choice, h } from "./dom.js";
 import { LEVEL_NAMES, check, hint, makeQuestion } from "./exercises.js";
 import { LEVELS } from "./levels.js";
-import { shapeOf } from "./number.js";
+import { arrays, nameOf, perRow } from "./parts.js";
+import { sheetRoom } from "./sheet.js";
 import { toAddress, START } from "./state.js";
 
-const PLACES = { signal: [["x", "x", "x"], ["w", "w", "w"]], layer: [["x", "x", "x"], ["w", "w", "w"], ["bias", "bias", "w"]], gradient: [["x", "x", "x"], ["w", "w", "w"], ["dy", "dy", "gradient"]], size: [], col2im: [["x", "C", "x"]] };
 const MOST_SEED = 99999;
 
-// ------------------------------------------------------------------------------- numbers
-
-const text = (value) => String(value).replace("-", "−");
-
-function table(title, rows, role) {
-  return h("figure", { class: "grid-figure" }, h("figcaption", null, title), h("table", { class: "plain", "aria-label": title }, h("tbody", null, rows.map((row) => h("tr", null, row.map((value) => h("td", { class: role }, text(value))))))));
-}
-
-function planes(nested) {
-  const depth = shapeOf(nested).length;
-  if (depth === 1) return [[nested]];
-  return depth === 2 ? [nested] : nested.flatMap(planes);
-}
-
-function arrays(call) {
-  return PLACES[call.kind].flatMap(([name, title, role]) => {
-    const nested = name === "dy" ? call.dy.slice(0, call.x.length - call.w.length + 1) : call[name];
-    const all = planes(nested);
-    return all.map((rows, c) => table(all.length > 1 ? `${title}, channel ${c}` : title, rows, role));
-  });
-}
-
 // ------------------------------------------------------------------------------- answers
-
-// As a picture has a picture for an answer, so many cells stand in a row.
-function perRow({ call, answer }) {
-  const plane = call.kind === "signal" && shapeOf(call.x).length === 2;
-  if (plane) return shapeOf(call.x)[1] - shapeOf(call.w)[1] + 1;
-  return call.kind === "layer" ? 2 : answer.length;
-}
-
-const nameOf = ({ call }) => ({ gradient: call.ask, size: "results", col2im: "row" })[call.kind] ?? "y";
 
 function readCell(written) {
   const plain = written.trim().replace("−", "-");
@@ -116,6 +85,10 @@ function stageLink({ call }) {
 }
 
 export function quizRoom(app) {
+  return app.state.sheet ? sheetRoom(app) : oneRoom(app);
+}
+
+function oneRoom(app) {
   const quiz = quizOf(app);
   const { question } = quiz;
   const go = (seed) => {
@@ -133,6 +106,7 @@ export function quizRoom(app) {
     h("p", { class: "line", role: "status", key: "verdict" }, quiz.say),
     quiz.hints.length ? h("ul", { class: "hints" }, quiz.hints.map((line) => h("li", null, line))) : null,
     h("div", { class: "controls" }, action("Check", () => judge(app, quiz)), action("Hint", () => askHint(app, quiz)), stageLink(question)),
-    h("p", { class: "faint" }, "Each number is checked when you leave its cell. The address of the page is this exercise. To print some of them: flipslide worksheet --seed 7 -n 10 -o sheet.pdf"),
+    h("p", { class: "faint" }, "Each number is checked when you leave its cell. The address of the page is this exercise."),
+    h("div", { class: "controls screen-only" }, action("A sheet to print", () => app.change({ sheet: 10 }))),
   ];
 }

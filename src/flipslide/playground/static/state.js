@@ -33,6 +33,8 @@ export const START = {
   target: null,
   level: "flip",
   seed: 1,
+  // So many exercises at once, to be printed; 0 is one to be solved here.
+  sheet: 0,
   view: "bricks",
   lx: LX,
   lw: LW,
@@ -132,7 +134,7 @@ function fitsKernel({ kernel }) {
 // -------------------------------------------------------------------------------- undo
 
 // Where the window stands is not worth a step back.
-const PASSING = ["at", "lat", "tab", "view", "room", "time", "mix", "frequency", "circle", "bare"];
+const PASSING = ["at", "lat", "tab", "view", "room", "time", "mix", "frequency", "circle", "bare", "sheet"];
 const lasting = (state) => JSON.stringify(Object.entries(state).filter(([name]) => !PASSING.includes(name)));
 
 export class History {
