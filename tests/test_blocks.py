@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -163,3 +165,50 @@ def test_what_cannot_be_is_an_error() -> None:
         fs.convolve(x, w, memory=4000, nan="omit")
     with pytest.raises(ParameterError, match="boundaries"):
         fs.convolve(x, w, memory=4000, boundary="odd_mirror")
+
+
+def test_blocks_lie_in_one_piece_while_little_is_read_twice() -> None:
+    spec = ConvSpec.of((256, 1024, 1024), (3, 3, 3), mode="same")
+    assert choose_sizes(spec, (4, 4), 512_000_000)[1:] == (1024, 1024)
+    few = choose_sizes(ConvSpec.of((16, 4096, 4096), (9, 3, 3), mode="same"), (4, 4), 64_000_000)
+    assert few[0] == 16  # 9 taps of 8 planes would be read twice
+    assert few[2] == 4096
+    chunked = choose_sizes(spec, (4, 4), 1_000_000, (16, 64, 64))
+    assert all(size >= 16 or dim for dim, size in enumerate(chunked))
+
+
+def test_a_result_over_the_samples_is_refused(tmp_path: Path) -> None:
+    x = np.arange(1000.0)
+    with pytest.raises(ParameterError, match="out lies over x"):
+        fs.convolve(x, [1, 2, 3], "same", out=x, memory=3000)
+    np.save(tmp_path / "x.npy", x)
+    maps = [np.load(tmp_path / "x.npy", mmap_mode="r+") for _ in range(2)]
+    with pytest.raises(ParameterError, match="out lies over x"):
+        fs.convolve(maps[0], [1, 2, 3], "same", out=maps[1], memory=3000)
+
+
+def test_nothing_to_sum_has_no_blocks() -> None:
+    assert fs.convolve(np.zeros((0, 5)), [[1.0, 2.0]], "same", memory=1000).shape == (0, 5)
+
+
+#: Not ru_maxrss, which begins with the size of the process that started this one.
+_PEAK = """
+import sys
+import numpy as np
+import flipslide as fs
+x = np.load(sys.argv[1], mmap_mode="r")
+y = np.lib.format.open_memmap(sys.argv[2], "w+", np.float32, x.shape)
+fs.convolve(x, np.ones((3, 3, 3), np.float32), "same", out=y, memory="64MB")
+print(next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="pages of a file that are let go are Linux's")
+def test_memory_keeps_its_promise(tmp_path: Path) -> None:
+    x = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float32, (128, 1024, 1024))
+    x[::16] = 1
+    del x
+    args = [sys.executable, "-c", _PEAK, str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
+    done = subprocess.run(args, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 64_000_000 + (64 << 20)

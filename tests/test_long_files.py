@@ -208,16 +208,17 @@ def test_short_files_are_read_whole(tmp_path: Path) -> None:
 
 
 _PEAK = """
-import resource, sys
+import sys
 from flipslide.cli import main
 try:
     main(sys.argv[1:])
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.tif"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
     if name == "x.tif":
@@ -232,5 +233,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
     args = [sys.executable, "-c", _PEAK, "apply", str(tmp_path / name), "-k", kernel, "-q", "-j", "2"]
     done = subprocess.run([*args, "-o", f"{tmp_path}/y{name[1:]}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 400
+    assert int(done.stdout) < 250
     assert (tmp_path / f"y{name[1:]}").stat().st_size > 100e6 or name == "x.flac"

@@ -32,6 +32,12 @@ UNITS |= {"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40, "K": 1
 #: A box, its outputs, and what a method may take besides: twice as much as both (docs/explain/accuracy.md).
 SHARES = 3
 
+#: Of what a block reads, the part beyond its edges that costs less than pieces that do not lie together.
+MOST_OVERLAP = 0.125
+
+#: Bytes of a mapped file that are touched before its pages go.
+AT_ONCE = 1 << 24
+
 #: Rules that look no further from an edge than an output does.
 RULES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
 
@@ -119,21 +125,26 @@ def choose_sizes(
 ) -> Shape:
     """The sizes of blocks that take no more than `memory`, along the dimensions of y.
 
-    A dimension is halved where that makes the boxes of x overlap least, the first of equals: its blocks lie in one
-    piece. Sizes are multiples of y's chunks as far as there is room.
+    The first dimension is halved, whose blocks lie in one piece, until more than MOST_OVERLAP of what is read would be
+    read twice; then the next, and where all are so small, the one that makes the boxes of x overlap least. Sizes are
+    multiples of y's chunks, and no chunk is cut, as far as there is room.
     """
     sizes = list(spec.y_shape)
     axes = {axis.y_dim: axis for axis in spec.axes}
     while _bytes(spec, axes, sizes, item_bytes) * SHARES > memory:
-        costs = [
-            (_overlap(axes.get(dim), _halved(size, dim, chunks)), dim) for dim, size in enumerate(sizes) if size > 1
-        ]
+        costs = [(*_cost(axes.get(dim), size, dim, chunks), dim) for dim, size in enumerate(sizes) if size > 1]
         if not costs:
             least = _bytes(spec, axes, sizes, item_bytes) * SHARES
             raise ParameterError(f"memory={memory} is too little for one output, which takes {least} bytes")
-        _, dim = min(costs)
+        *_, dim = min(costs)
         sizes[dim] = _halved(sizes[dim], dim, chunks)
     return tuple(sizes)
+
+
+def _cost(axis: Axis | None, size: int, dim: int, chunks: Sequence[int] | None) -> tuple[bool, float]:
+    """Whether halving cuts a chunk, and how much of x is then read for each sample that is needed."""
+    half = _halved(size, dim, chunks)
+    return chunks is not None and half < chunks[dim], max(1 + MOST_OVERLAP, _overlap(axis, half))
 
 
 def choose_slabs(spec: ConvSpec, item_bytes: tuple[int, int], memory: int, splits: int) -> Shape:
@@ -215,6 +226,7 @@ def run_blocks(
     x_dtype = np.dtype(x.dtype)
     y_dtype = words["dtype"] if words.get("rounding") else arithmetic_of(x_dtype, w.dtype, words["dtype"]).y
     y = _result(out, spec.y_shape, np.dtype(y_dtype))
+    _check_apart(x, y)
     sizes = choose_sizes(
         spec, (x_dtype.itemsize, np.dtype(y_dtype).itemsize), read_memory(memory), getattr(y, "chunks", None)
     )
@@ -222,11 +234,28 @@ def run_blocks(
     total = count_blocks(spec, sizes)
     tell(0, total)
     for done, block in enumerate(list_blocks(spec, sizes), 1):
-        y[_places(spec, block)] = sum_block(verb, x, w, spec, block, words)
+        places = _places(spec, block)
+        if _takes(y, y_dtype) and _lies_together(y[places]):
+            sum_block(verb, x, w, spec, block, words | {"out": y[places]})
+        else:
+            _put(y, places, sum_block(verb, x, w, spec, block, words))
         _forget_pages(x)
         _forget_pages(y)
         tell(done, total)
     return y
+
+
+def _check_apart(x: Any, y: Any) -> None:
+    """An error for a result that would lie over samples which later blocks look at."""
+    is_shared = isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and np.may_share_memory(x, y)
+    names = getattr(x, "filename", None), getattr(y, "filename", None)
+    if y is x or is_shared or (None not in names and str(names[0]) == str(names[1])):
+        raise ParameterError("out lies over x, which is read block by block; use another array or file for out")
+
+
+def _takes(y: Any, dtype: Any) -> bool:
+    """Whether a block can be summed where it will lie."""
+    return isinstance(y, np.ndarray) and y.dtype == dtype and y.dtype.isnative
 
 
 def _result(out: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
@@ -270,13 +299,43 @@ def sum_block(
 def _read(x: Any, box: list[slice], reads: list[tuple[int, tuple[tuple[int, int], ...]]]) -> Array:
     """The box, with the pieces of each axis put together."""
     if not reads:
-        return np.asarray(x[tuple(box)])
+        samples = x[tuple(box)]
+        return np.asarray(samples if _lies_together(samples) else _copied(samples))
     (dim, pieces), rest = reads[0], reads[1:]
     parts = []
     for low, high in pieces:
         box[dim] = slice(low, high)
         parts.append(_read(x, box, rest))
     return parts[0] if len(parts) == 1 else np.concatenate(parts, dim)
+
+
+def _lies_together(box: Any) -> bool:
+    """Whether a box of a mapped file is one piece of it; of other boxes the system maps far more than they are."""
+    return not isinstance(box, np.memmap) or box.flags.c_contiguous
+
+
+def _put(y: Any, places: tuple[slice, ...], block: Array) -> None:
+    """Write the block; into a mapped file little by little."""
+    for part in _parts(block, y):
+        first, *rest = places
+        y[(slice(first.start + part.start, first.start + part.stop), *rest)] = block[part]
+        _forget_pages(y)
+
+
+def _copied(box: Array) -> Array:
+    """The box read little by little."""
+    copy = np.empty(box.shape, box.dtype)
+    for part in _parts(copy, box):
+        copy[part] = box[part]
+        _forget_pages(box)
+    return copy
+
+
+def _parts(block: Array, array: Any) -> Iterator[slice]:
+    """Ranges of the first dimension, of a mapped file no more than AT_ONCE each."""
+    n = len(block) if block.ndim else 0
+    step = max(1, AT_ONCE * n // max(block.nbytes, 1)) if isinstance(array, np.memmap) else max(n, 1)
+    return (slice(at, min(n, at + step)) for at in range(0, n, step))
 
 
 def _forget_pages(array: Any) -> None:
