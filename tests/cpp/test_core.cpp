@@ -346,21 +346,23 @@ Trial shared_problem(Chance& chance, FsType type, FsCompute compute) {
   return problem;
 }
 
-// A layer of 3 x 3 taps, of more channels than a vector has lanes.
-Trial square_problem(Chance& chance, FsType type, FsCompute compute) {
+// A layer of 3 x 3 taps, or of one tap and as many channels as go into panels: of more than a vector has lanes.
+Trial square_problem(Chance& chance, FsType type, FsCompute compute, Index n_taps) {
+  const Index fewest = n_taps == 1 ? 16 : 1, most = n_taps == 1 ? 40 : 20;
   Trial problem{};
   problem.types = {type, type, type, compute, false, false};
   problem.has_bias = chance.one_in(2);
   problem.plain = chance.one_in(2);
   add_loop(problem, chance.between(1, 3), true, false, true);
   add_loop(problem, chance.between(1, 2), true, true, true);
-  add_loop(problem, chance.between(1, 20), false, true, true);
-  add_loop(problem, chance.between(1, 20), true, true, false);
+  add_loop(problem, chance.between(fewest, most), false, true, true);
+  add_loop(problem, chance.between(fewest, most), true, true, false);
   for (int a = 0; a < 2; ++a) {
     Axis axis = small_axis(chance);
-    axis.w = 3;
+    axis.w = n_taps;
     axis.y = chance.between(1, 11);
-    axis.stride = axis.up = 1;
+    axis.stride = n_taps == 1 ? chance.between(1, 2) : 1;
+    axis.up = 1;
     axis.dilation = chance.one_in(2) ? 1 : -1;
     add_axis(problem, axis);
   }
@@ -669,7 +671,7 @@ int main(int argc, char** argv) {
   for (int i = 0; i < n_long; ++i) try_one(random_problem(chance, true));
   for (int i = 0; i < n_long; ++i)
     for (const auto& [type, compute] : {std::pair(FS_T_F16, FS_F32), {FS_T_F32, FS_F32}, {FS_T_F64, FS_F64}})
-      try_one(square_problem(chance, type, compute));
+      for (const Index n_taps : {1, 3}) try_one(square_problem(chance, type, compute, n_taps));
   if (argc <= 2) {
     try_one(shared_problem(chance, FS_T_F32, FS_F32));
     try_one(shared_problem(chance, FS_T_I64, FS_I64));
