@@ -145,7 +145,8 @@ def test_factors_are_kept_too(kind: str, k: int) -> None:
     for seed in range(4):
         x = numbers((200, 300), "float32", seed)
         assert_same_bits(fs.convolve(x, w, "same"), unshared(x, w, mode="same"))
-    assert _core.kept_bytes() > 0
+    if k > 7:  # or a direct sum may be fastest, which needs no factors
+        assert _core.kept_bytes() > 0
 
 
 def test_banks_and_groups_of_taps() -> None:
