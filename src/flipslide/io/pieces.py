@@ -139,14 +139,14 @@ def _open_wav(path: str) -> Content | None:
 class _Pages(Lazy):
     """The pages of a TIFF; the one that was read last is kept."""
 
-    def __init__(self, series: Any, file: Any) -> None:
+    def __init__(self, series: Any, file: Any, handle: BinaryIO) -> None:
         super().__init__(series.shape, series.dtype)
-        self._series, self._file = series, file
+        self._series, self._file, self._handle = series, file, handle
         self._inner = series.keyframe.ndim
         self._kept: tuple[int, Array] = (-1, np.empty(0))
 
     def __del__(self) -> None:
-        self._file.close()
+        self._handle.close()
 
     def __getitem__(self, places: Any) -> Array:
         outer, inner = places[: -self._inner], places[-self._inner :]
@@ -175,21 +175,18 @@ class _Mapped(Lazy):
 
 
 def _open_tiff(path: str) -> Content | None:
-    module = tiff.tifffile_module()
+    handle = open(path, "rb")  # noqa: SIM115
     try:
-        file = module.TiffFile(path)
-    except (module.TiffFileError, OSError, ValueError):
-        return None  # whoever reads it whole says what is wrong
-    try:
-        content = _read_tiff(path, file)
-    except (module.TiffFileError, ReadError, IndexError, ValueError):
-        content = None
+        content = _read_tiff(path, handle)
+    except Exception:  # noqa: BLE001
+        content = None  # whoever reads it whole says what is wrong
     if content is None or not isinstance(content.array, _Pages):
-        file.close()
+        handle.close()
     return content
 
 
-def _read_tiff(path: str, file: Any) -> Content | None:
+def _read_tiff(path: str, handle: BinaryIO) -> Content | None:
+    file = tiff.tifffile_module().TiffFile(handle)
     series = file.series[0]
     tiff.check_pages(series, os.path.getsize(path))
     is_plain = len(file.series) == 1 and int(series.keyframe.tags.valueof(274, 1)) == 1
@@ -197,7 +194,7 @@ def _read_tiff(path: str, file: Any) -> Content | None:
     is_paged = len(series.pages) * int(np.prod(series.keyframe.shape)) == int(np.prod(series.shape, dtype=object))
     if not is_plain or not (is_contiguous or is_paged):
         return None
-    lazy: Any = _Mapped(path, series, file.byteorder) if is_contiguous else _Pages(series, file)
+    lazy: Any = _Mapped(path, series, file.byteorder) if is_contiguous else _Pages(series, file, handle)
     return Content(lazy, "image", tiff.details_of(lazy, series, file))
 
 

@@ -57,13 +57,13 @@ def decode_tiff(data: bytes) -> Content:
         if len(file.series) != 1:
             raise ReadError(f"the TIFF holds {len(file.series)} pictures of different kinds; split it first")
         series = file.series[0]
-        check_size(int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize, len(data))
         check_pages(series, len(data))
         return _content(series.asarray(maxworkers=1), series, file)
 
 
 def check_pages(series: Any, size: int) -> None:
-    """Every strip and tile lies inside the file."""
+    """The file is as large as its pixels need, and every strip and tile lies inside."""
+    check_size(int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize, size)
     for page in series.pages:
         if page is None:
             raise ReadError("a page of the TIFF is missing")
