@@ -1,14 +1,32 @@
 #include "matrix.hpp"
 
+#include <algorithm>
+#include <functional>
+#include <numeric>
 #include <tuple>
 
 namespace flipslide {
 
+namespace {
+
+// In order. Points of a transform have small factors, so there are few.
+std::vector<Index> divisors_of(Index n) {
+  std::vector<Index> found{1};
+  for (Index p = 2, rest = n; rest > 1; ++p) {
+    if (p * p > rest) p = rest;
+    const std::size_t before = found.size();
+    for (Index power = p; rest % p == 0; rest /= p, power *= p)
+      for (std::size_t i = 0; i < before; ++i) found.push_back(found[i] * power);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// One axis as a matrix, as square as the factors allow.
 Grid split_rows(Index n, Index lanes) {
   Grid best{1, n};
   double best_cost = 1e300;
-  for (Index columns = 1; columns <= n; ++columns) {
-    if (n % columns) continue;
+  for (const Index columns : divisors_of(n)) {
     const double skew = std::abs(std::log2(static_cast<double>(columns * columns) / static_cast<double>(n)));
     const double cost = skew + (columns % lanes ? 4 : 0) + (n / columns % lanes ? 4 : 0);
     if (cost < best_cost) {
@@ -18,6 +36,13 @@ Grid split_rows(Index n, Index lanes) {
     if (columns > 4 * lanes && columns * columns > 16 * n) break;
   }
   return best;
+}
+
+}  // namespace
+
+Grid sides_of(const Index* tile, int n_axes, Index lanes) {
+  if (n_axes == 1) return split_rows(tile[0], lanes);
+  return {tile[n_axes - 1], std::accumulate(tile, tile + n_axes - 1, Index(1), std::multiplies<>())};
 }
 
 std::vector<Index> frequencies(const FsFft& fft) {

@@ -13,8 +13,8 @@ struct Grid {
   Index rows, columns;
 };
 
-// One axis as a matrix, as square as the factors allow.
-Grid split_rows(Index n, Index lanes);
+// The sides of a tile's matrix, in points: rows along, columns across. One axis is as square as its factors allow.
+Grid sides_of(const Index* tile, int n_axes, Index lanes);
 
 // e^(−2πi·m/n) for any m, from two short tables.
 class Roots {
@@ -56,7 +56,7 @@ std::vector<Index> frequencies(const FsFft& fft);
 class Split {
  public:
   Split(Index n, const FsButterflies& f, Index bytes, bool is_angled)
-      : grid(split_rows(n, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
+      : grid(sides_of(&n, 1, f.lanes)), n_(n), lanes_(f.lanes), is_angled_(is_angled), roots_(4 * n) {
     frequencies_ = frequencies(*fft_of(grid.rows, bytes, f.max_radix));
     const Index blocks = (grid.rows + lanes_ - 1) / lanes_;
     if (blocks * size() * bytes > kMostKept) return;
@@ -119,12 +119,26 @@ SharedSplit split_of(Index n, const FsButterflies& f, Index bytes, bool is_angle
 // Forgets those that are kept. Returns how many bytes they took.
 std::size_t release_splits();
 
-// How a tile becomes a matrix. In its first form it is [group across][along][re, im][lane]; a block of its
-// second form is a line [across][re, im][lane].
-struct Matrix {
-  Index along, across = 1;
-  Index groups, blocks;               // of lanes: across, along
-  Index point, group, line;           // elements from one to the next
+// In its first form a matrix is [group across][along][re, im][lane]; a block of its second form is a line
+// [across][re, im][lane]. Both sides are filled up to whole vectors.
+struct MatrixSize {
+  Index along, across;
+  Index groups, blocks;      // of lanes: across, along
+  Index point, group, line;  // elements from one to the next
+
+  MatrixSize(const Grid& sides, Index lanes)
+      : along(sides.rows),
+        across(sides.columns),
+        groups(ceil_div(across, lanes)),
+        blocks(ceil_div(along, lanes)),
+        point(2 * lanes),
+        group(blocks * lanes * point),
+        line(groups * lanes * point) {}
+  Index size() const { return groups * group; }
+};
+
+// How a tile becomes a matrix.
+struct Matrix : MatrixSize {
   int n_axes;                         // across
   Index n[kMaxAxes], step[kMaxAxes];  // in points across
   SharedFft kept[kMaxAxes], kept_along;
@@ -132,33 +146,25 @@ struct Matrix {
   const FsFft* along_fft;
   SharedSplit split;  // of a tile of one axis
 
-  Matrix(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled) {
+  Matrix(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled)
+      : MatrixSize(sides_of(tile.data(), static_cast<int>(tile.size()), f.lanes), f.lanes) {
     if (tile.size() == 1) {
       split = split_of(tile[0], f, bytes, is_angled);
       n_axes = 1;
-      n[0] = split->grid.columns;
-      along = split->grid.rows;
+      n[0] = across;
     } else {
       n_axes = static_cast<int>(tile.size()) - 1;
       std::copy(tile.begin(), tile.end() - 1, n);
-      along = tile.back();
     }
     for (int a = n_axes - 1; a >= 0; --a) {
-      step[a] = across;
-      across *= n[a];
+      step[a] = a == n_axes - 1 ? 1 : step[a + 1] * n[a + 1];
       kept[a] = fft_of(n[a], bytes, f.max_radix);
       fft[a] = kept[a].get();
     }
     kept_along = fft_of(along, bytes, f.max_radix, is_angled);
     along_fft = kept_along.get();
-    groups = (across + f.lanes - 1) / f.lanes;
-    blocks = (along + f.lanes - 1) / f.lanes;
-    point = 2 * f.lanes;
-    group = blocks * f.lanes * point;
-    line = groups * f.lanes * point;
   }
 
-  Index size() const { return groups * group; }
   // Along each axis across.
   void place(Index at, Index* index) const {
     for (int a = 0; a < n_axes; ++a) index[a] = at / step[a] % n[a];

@@ -5,8 +5,7 @@ namespace flipslide {
 
 namespace {
 
-// A tile's numbers in memory, row-major, in vectors of complex numbers. Rows of the outer axes are
-// one vector longer than needed: a step of a power of two would use few sets of the caches.
+// A tile's numbers in memory.
 struct Layout {
   int n_axes;
   Index n[kMaxAxes], step[kMaxAxes];  // points; elements between neighbours
@@ -16,16 +15,12 @@ struct Layout {
 
   Layout(const std::vector<Index>& tile, const FsButterflies& f, Index bytes, bool is_angled)
       : n_axes(static_cast<int>(tile.size())) {
-    const Index lanes = f.lanes;
-    Index at = 2 * lanes;
+    std::copy(tile.begin(), tile.end(), n);
+    size = lane_steps(n, n_axes, f.lanes, step);
     for (int a = n_axes - 1; a >= 0; --a) {
-      n[a] = tile[a];
       kept[a] = fft_of(n[a], bytes, f.max_radix, is_angled && a == n_axes - 1);
       fft[a] = kept[a].get();
-      step[a] = at;
-      at = at * n[a] + (a == 0 ? 0 : 2 * lanes);
     }
-    size = at;
   }
 };
 

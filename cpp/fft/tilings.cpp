@@ -158,37 +158,41 @@ double rows_bytes(const TileSetting& s) { return as_double(s.lanes * kStretch * 
 // For tiles that are done again.
 double taps_as_they_lie(const TileSetting& s) { return reserved(as_double(packed_bytes(s.q, false))); }
 
-// As overlap.cpp lays them out: rows of the outer axes are one vector longer.
+// Complex points along each axis.
+void fold(const TileSetting& s, const Tiling& t, Index* n) {
+  std::copy(t.tile, t.tile + s.n_axes, n);
+  n[s.n_axes - 1] /= s.unit;
+}
+
 Memory overlap_memory(const TileSetting& s, const Tiling& t) {
-  double numbers = as_double(2 * s.lanes);
-  for (int a = s.n_axes - 1; a >= 0; --a)
-    numbers =
-        numbers * as_double(a == s.n_axes - 1 ? t.tile[a] / s.unit : t.tile[a]) + (a == 0 ? 0 : as_double(2 * s.lanes));
-  const double taps = as_double(s.q.slides.back().overhang() + 1) * as_double((2 / s.unit) * s.item);
+  Index n[kMaxAxes], step[kMaxAxes];
+  fold(s, t, n);
+  const Index tile = lane_steps(n, s.n_axes, s.lanes, step), taps = (s.q.slides.back().overhang() + 1) * (2 / s.unit);
+  const auto bytes = [&](Index numbers) { return reserved(as_double(numbers * s.item)); };
   Memory memory;
-  memory.scratch = reserved(numbers * as_double(s.item)) * (s.out > 1 ? 2 : 1) + reserved(rows_bytes(s));
-  memory.shared = reserved(s.group * s.out * t.points * as_double(2 * s.item)) + reserved(taps) + taps_as_they_lie(s);
+  memory.scratch = bytes(tile) * (s.out > 1 ? 2 : 1) + reserved(rows_bytes(s));
+  memory.shared = reserved(s.group * s.out * t.points * as_double(2 * s.item)) + bytes(taps) + taps_as_they_lie(s);
   memory.holders = static_cast<Index>(s.group * std::ceil(t.blocks * s.batch / as_double(s.lanes)));
   return memory;
 }
 
-// A matrix whose both sides are filled up to whole vectors, as fft.cpp lays it out.
 Memory fft_memory(const TileSetting& s, const Tiling& t) {
-  const Index last = t.tile[s.n_axes - 1], points = static_cast<Index>(t.points), parts = 2 / s.unit;
+  Index n[kMaxAxes];
+  fold(s, t, n);
+  const MatrixSize matrix(sides_of(n, s.n_axes, s.lanes), s.lanes);
+  const Index last = t.tile[s.n_axes - 1], parts = 2 / s.unit;
   const bool is_split = s.n_axes == 1;
-  const Index along = is_split ? split_rows(points, s.lanes).rows : last / s.unit, across = points / along;
-  const Index line = ceil_div(across, s.lanes) * s.lanes * 2 * s.lanes, whole = ceil_div(along, s.lanes) * line;
   // Room beside a tile of one axis, where samples and outputs are converted.
   const Index staged = is_split && s.is_converted ? last * parts : 0;
   const Index taps = is_split ? (s.q.slides.back().overhang() + 1) * parts : (s.lanes + 1) * last * parts;
   const auto bytes = [&](Index numbers) { return reserved(as_double(numbers * s.item)); };
   const double tiles = s.group * t.blocks * s.batch;
   Memory memory;
-  memory.scratch = bytes(whole) * (s.out > 1 ? 2 : 1) + bytes(staged);
-  memory.shared =
-      reserved(s.group * s.out * as_double(whole * s.item)) + (is_split ? bytes(taps) : 0) + taps_as_they_lie(s);
+  memory.scratch = bytes(matrix.size()) * (s.out > 1 ? 2 : 1) + bytes(staged);
+  memory.shared = reserved(s.group * s.out * as_double(matrix.size() * s.item)) + (is_split ? bytes(taps) : 0) +
+                  taps_as_they_lie(s);
   memory.holders = tiles >= kUsualThreads ? static_cast<Index>(tiles) : 1;
-  memory.piece = bytes(line) + (is_split ? 0 : bytes(taps) + reserved(rows_bytes(s)));
+  memory.piece = bytes(matrix.line) + (is_split ? 0 : bytes(taps) + reserved(rows_bytes(s)));
   return memory;
 }
 

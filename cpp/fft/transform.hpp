@@ -51,6 +51,18 @@ inline constexpr double kOverlapWorthSharing = 2500, kFftWorthSharing = 16e3;
 // first samples; where those are zeros before x nothing is lost, so the tile may be shorter than the window by as many.
 Index whole_tile(Index overhang, const Axis& axis);
 
+// Where each lane has a tile, its numbers lie row-major, in vectors of complex numbers: how many elements there are
+// from neighbour to neighbour along each axis, and in all. Rows of the outer axes are one vector longer than needed: a
+// step of a power of two would use few sets of the caches.
+inline Index lane_steps(const Index* n, int n_axes, Index lanes, Index* step) {
+  Index at = 2 * lanes;
+  for (int a = n_axes - 1; a >= 0; --a) {
+    step[a] = at;
+    at = at * n[a] + (a == 0 ? 0 : 2 * lanes);
+  }
+  return at;
+}
+
 inline constexpr Index kStretch = 256;  // points of a row that are moved at once
 inline constexpr int kMaxLanes = 16;
 
