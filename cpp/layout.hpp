@@ -92,4 +92,10 @@ inline Index extend(Index i, Index n, Boundary boundary) {
 inline Index floor_div(Index a, Index b) { return a / b - (a % b < 0); }
 inline Index ceil_div(Index a, Index b) { return -floor_div(-a, b); }
 
+// n in blocks of `most` at most, all about as large and whole multiples of `unit`: what one has.
+inline Index even_block(Index n, Index most, Index unit) {
+  const Index each = ceil_div(n, ceil_div(n, most));
+  return ceil_div(each, unit) * unit;
+}
+
 }  // namespace flipslide

@@ -29,12 +29,6 @@ constexpr Index kPanelsAlone = 4;
 
 double as_double(Index n) { return static_cast<double>(n); }
 
-// All blocks about as large, whole multiples of `unit`.
-Index even_block(Index n, Index most, Index unit) {
-  const Index each = ceil_div(n, std::max<Index>(1, ceil_div(n, most)));
-  return std::max(unit, ceil_div(each, unit) * unit);
-}
-
 // ---------------------------------------------------------------------------- the plan
 
 class Planner {
@@ -44,7 +38,7 @@ class Planner {
   void make() {
     p.bytes = kComputeBytes[c.types.compute];
     if (!suits()) return;
-    for (const Slide& slide : c.slides) place(slide);
+    for (const Slide& slide : c.slides) p.axes.push_back(placed(slide, x, y, p.y_offset));
     merge_axes();
     for (const SumAxis& slide : p.axes) p.n_outputs *= slide.axis.y;
     const Index lanes = std::max<Index>(1, c.isa.butterflies[c.types.compute == FS_F64].lanes), most = kVectors * lanes;
@@ -77,30 +71,9 @@ class Planner {
            std::any_of(c.slides.begin(), c.slides.end(), skips);
   }
 
-  void place(const Slide& given) {
-    SumAxis slide{given.axis, x.stride(given.axis.x_dim), y.stride(given.axis.y_dim), given.overhang()};
-    if (given.y_reversed) {
-      p.y_offset += slide.y_stride * (slide.axis.y - 1);
-      slide.y_stride = -slide.y_stride;
-    }
-    p.axes.push_back(slide);
-  }
-
-  static bool is_trivial(const SumAxis& slide) {
-    const Axis& axis = slide.axis;
-    return axis.w == 1 && axis.stride == 1 && axis.start == 0 && axis.x == axis.y;
-  }
-
   void merge_axes() {
-    for (std::size_t a = p.axes.size() - 1; a-- > 0;) {
-      const SumAxis& outer = p.axes[a];
-      SumAxis& next = p.axes[a + 1];
-      if (!is_trivial(outer) || !is_trivial(next) || outer.x_stride != next.x_stride * next.axis.x ||
-          outer.y_stride != next.y_stride * next.axis.y)
-        continue;
-      next.axis.x = next.axis.y = outer.axis.x * next.axis.x;
-      p.axes.erase(p.axes.begin() + static_cast<Index>(a));
-    }
+    for (std::size_t a = p.axes.size() - 1; a-- > 0;)
+      if (p.axes[a + 1].takes_on(p.axes[a])) p.axes.erase(p.axes.begin() + static_cast<Index>(a));
   }
 
   // All outputs of a channel are one row.
@@ -407,9 +380,10 @@ PanelCounts count_panels(const Panels& p) {
 
 Memory memory_of(const Question& q, const Panels& p) {
   Memory memory;
-  const Index terms = p.inputs_per_pass * q.taps_per_channel, wide = p.panels_per_pass * p.width;
-  memory.shared = as_double(q.n_channels() * p.n_terms() * p.bytes + 64);
-  memory.scratch = as_double(wide * (terms + (p.y_in_place ? 0 : p.channels_per_task)) * p.bytes + 256);
+  const Index terms = p.inputs_per_pass * q.taps_per_channel, wide = p.panels_per_pass * p.width * p.bytes;
+  memory.shared = reserved(as_double(packed_bytes(q, false)));
+  memory.scratch =
+      reserved(as_double(wide * terms)) + (p.y_in_place ? 0 : reserved(as_double(wide * p.channels_per_task)));
   memory.holders = std::max<Index>(1, p.n_tasks());
   return memory;
 }

@@ -23,12 +23,6 @@ constexpr Index kTasks = 32;
 constexpr double kTaskProducts = 1e6;
 constexpr Index kSliceBytes = 8 << 20;
 
-// All blocks about as large, whole multiples of `unit`.
-Index even_block(Index n, Index most, Index unit) {
-  const Index each = ceil_div(n, ceil_div(n, most));
-  return ceil_div(each, unit) * unit;
-}
-
 // ---------------------------------------------------------------------------- the plan
 
 class Planner {

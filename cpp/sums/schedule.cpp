@@ -100,14 +100,7 @@ class Scheduler {
   }
 
   void place_axes() {
-    for (const Slide& given : p.slides) {
-      SumAxis slide{given.axis, x.stride(given.axis.x_dim), y.stride(given.axis.y_dim), given.overhang()};
-      if (given.y_reversed) {
-        s.y_offset += slide.y_stride * (slide.axis.y - 1);
-        slide.y_stride = -slide.y_stride;
-      }
-      s.axes[s.n_axes++] = slide;
-    }
+    for (const Slide& slide : p.slides) s.axes[s.n_axes++] = placed(slide, x, y, s.y_offset);
   }
 
   // Channels that lie last (a photograph's red, green and blue, one kernel for all) are one longer
@@ -144,19 +137,10 @@ class Scheduler {
     s.batch_loops.pop_back();
   }
 
-  static bool is_trivial(const SumAxis& slide) {
-    const Axis& axis = slide.axis;
-    return axis.w == 1 && axis.stride == 1 && axis.start == 0 && axis.up == 1 && axis.x == axis.y;
-  }
-
   // Neighbouring axes along which nothing slides are one longer axis (a 1 x 1 layer is one row).
   void merge_trivial_axes() {
     for (int a = s.n_axes - 2; a >= 0; --a) {
-      SumAxis &outer = s.axes[a], &next = s.axes[a + 1];
-      if (!is_trivial(outer) || !is_trivial(next) || outer.x_stride != next.x_stride * next.axis.x ||
-          outer.y_stride != next.y_stride * next.axis.y)
-        continue;
-      next.axis.x = next.axis.y = outer.axis.x * next.axis.x;
+      if (!s.axes[a + 1].takes_on(s.axes[a])) continue;
       std::copy(s.axes + a + 1, s.axes + s.n_axes, s.axes + a);
       --s.n_axes;
     }
@@ -279,7 +263,7 @@ class Scheduler {
   // Rows of outputs that share what they load are so many at once: all tiles but the last one have whole blocks.
   Index whole_blocks(int a, Index extent, Index most) const {
     if (!s.shares_rows || s.taps.go_axis_by_axis || a != s.n_axes - 2 || extent <= kRowsOfOutputs) return extent;
-    return std::min(most, (extent + kRowsOfOutputs - 1) / kRowsOfOutputs * kRowsOfOutputs);
+    return std::min(most, ceil_div(extent, kRowsOfOutputs) * kRowsOfOutputs);
   }
 
   // Row by row a tile is a band along the first long axis, as long as the threads permit and as wide as its line buffer
@@ -378,6 +362,15 @@ Index Schedule::channels_per_pass() const {
 Index Schedule::rows_of_outputs() const { return kRowsOfOutputs; }
 
 Index Schedule::rows_into_buffer() const { return kRowsIntoBuffer; }
+
+SumAxis placed(const Slide& slide, const View& x, const View& y, Index& y_offset) {
+  SumAxis made{slide.axis, x.stride(slide.axis.x_dim), y.stride(slide.axis.y_dim), slide.overhang()};
+  if (slide.y_reversed) {
+    y_offset += made.y_stride * (made.axis.y - 1);
+    made.y_stride = -made.y_stride;
+  }
+  return made;
+}
 
 void find_interior(const SumAxis& slide, Index& low, Index& high) {
   const Axis& axis = slide.axis;

@@ -18,7 +18,23 @@ struct SumAxis {
   Index x_stride, y_stride;  // bytes
   Index overhang;
   Index interleave = 1;
+
+  // Whether nothing slides along it.
+  bool is_trivial() const {
+    return axis.w == 1 && axis.stride == 1 && axis.start == 0 && axis.up == 1 && axis.x == axis.y;
+  }
+  // Becomes one longer axis with the next outer one, where both are trivial and lie in one row.
+  bool takes_on(const SumAxis& outer) {
+    if (!outer.is_trivial() || !is_trivial() || outer.x_stride != x_stride * axis.x ||
+        outer.y_stride != y_stride * axis.y)
+      return false;
+    axis.x = axis.y = outer.axis.x * axis.x;
+    return true;
+  }
 };
+
+// Where the samples and outputs of an axis lie; `y_offset` goes on to the first output where they come in reverse.
+SumAxis placed(const Slide& slide, const View& x, const View& y, Index& y_offset);
 
 // Where a tile finds its samples: where they lie; in a window that is packed with its boundary; in rows that wait in a
 // line buffer, so that no row is packed, or summed along the other axes, for two tiles.
