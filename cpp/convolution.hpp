@@ -106,6 +106,9 @@ struct Method {
               std::uint64_t reach);
   // Where the steps of small calls are noted; null: nowhere.
   std::shared_ptr<ReplayBook> (*open_replays)(const Problem&);
+
+  // Whether its tiles are chosen among many; of others `estimate` lists the few there are.
+  bool takes_any_tile() const { return transforms && least; }
 };
 
 struct Convolution : Problem {

@@ -1,7 +1,6 @@
 // The core for a page: convolution along one or two axes of numbers that lie in memory one after another. Memory is
 // asked for with fs_alloc; what is wrong comes back as a number, because nothing can be thrown here.
 #include <cstdlib>
-#include <string_view>
 
 #include "../fft/radices.hpp"
 #include "../methods/methods.hpp"
@@ -49,9 +48,6 @@ const Method* find_method(int number) {
                                                                     : nullptr;
 }
 
-// The tiles of winograd pay for themselves over many channels, and a plane has one.
-bool is_for_layers(const Method& method) { return std::string_view(method.name) == "winograd"; }
-
 }  // namespace
 
 FS_EXPORT void* fs_alloc(int bytes) {
@@ -65,11 +61,13 @@ FS_EXPORT const char* fs_method_name(int number) {
 }
 
 // y[m] = sum_j w[j] x~[start + m - j] along each axis. `sizes` and the rest have three and one number for each: x, w,
-// y; start. Methods that hold for some taps or for layers only, and transforms of integers, are refused.
+// y; start. Methods that hold for some taps only or that have tiles of their own, and transforms of integers, are
+// refused.
 FS_EXPORT int fs_convolve(int number, int compute, int n_axes, const int* sizes, const int* starts, int boundary,
                           std::byte* x, std::byte* w, std::byte* y) {
   const Method* method = find_method(number);
-  if (!method || method->separates != Separate::never || is_for_layers(*method)) return kNoMethod;
+  if (!method || method->separates != Separate::never) return kNoMethod;
+  if (method->transforms && !method->takes_any_tile()) return kNoMethod;
   if (compute < 0 || compute >= FS_N_COMPUTE || (method->transforms && compute >= FS_I32)) return kNoType;
   if (n_axes < 1 || n_axes > kMostAxes || boundary < 0 || boundary > static_cast<int>(Boundary::wrap)) return kNoAxes;
   Spec spec;

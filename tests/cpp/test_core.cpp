@@ -536,9 +536,6 @@ bool is_right(const Types& types, Number computed, const Sum& sum, long double a
   return std::abs(computed - sum.value) <= bound + allowed + std::ldexp(1.0L, -24) * (types.y == FS_T_F16);
 }
 
-// Whether a method's tiles are chosen among many: of others it lists the few there are.
-bool takes_any_tile(const Method& method) { return method.least != nullptr; }
-
 // What tiles may add to that: three transforms' roundings of sum |w| times the norm of a tile, or gamma sum |w| times
 // the largest sample.
 long double tile_error(const Trial& problem, const Method& method, const std::vector<Index>& tile) {
@@ -549,7 +546,7 @@ long double tile_error(const Trial& problem, const Method& method, const std::ve
   for (const Loop& loop : problem.spec.loops) taps *= static_cast<long double>(loop.y_dim < 0 ? loop.size : 1);
   for (const Index n : tile) points *= static_cast<long double>(n);
   const long double x = std::max(largest(problem.types.x), std::abs(problem.fill));
-  if (!takes_any_tile(method))
+  if (!method.takes_any_tile())
     return method.gamma(Problem(problem.spec, problem.types, {}), tile) * taps * largest(problem.types.w) * x;
   const long double u = roundoff(problem.types.compute == FS_F32 ? FS_T_F32 : FS_T_F64);
   return (21 * std::log2(points) + 8) * u * taps * largest(problem.types.w) * x *
@@ -647,7 +644,7 @@ int check(Chance& chance, const Trial& problem) {
     if (method->separates != Separate::never || !method->refuses(question).empty()) continue;
     if (!method->transforms) {
       n_failed += check_method(problem, *method, x, w, blank, bias, sums);
-    } else if (!takes_any_tile(*method)) {
+    } else if (!method->takes_any_tile()) {
       for (const Estimate& estimate : method->estimate(question, {}, 10))
         n_failed += check_method(problem, *method, x, w, blank, bias, sums, estimate.tile);
     } else if (!any.empty()) {
