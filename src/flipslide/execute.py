@@ -85,7 +85,7 @@ class Program:
         if out is not None:
             check_out(out, self.y_shape, self.result_dtype)
         in_place = out is not None and out.dtype == self.y_dtype and not overlaps(out, (x, w, bias))
-        y = self._sum(x, w, bias, out if in_place else self.new_result(), threads)
+        y = self._sum(x, w, bias, out if in_place else new_result(self.y_shape, self.y_dtype), threads)
         if in_place or (out is None and self.result_dtype == self.y_dtype):
             return y
         stored = np.empty(self.y_shape, self.result_dtype) if out is None else out
@@ -141,9 +141,6 @@ class Program:
         total = self.plan.arithmetic.sum
         bias_dtype = total if total.kind in "fc" else None
         return CoreCall(self._runner, self.y_shape, self.y_dtype, self.plan.exchanged, n_threads, bias_dtype)
-
-    def new_result(self) -> Array:
-        return new_result(self.y_shape, self.y_dtype)
 
     def _other(self) -> Program:
         """The direct sum, as the call was given: an infinite tap would spoil a whole spectrum.

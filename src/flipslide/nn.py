@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from .accuracies import read_accuracy
-from .arrays import Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
+from .arrays import Arithmetic, Array, arithmetic_of, check_out, enter, freeze, narrow, out_dtype, widen
 from .carried import own_dtype
 from .errors import DtypeError, ParameterError, ShapeError
 from .execute import CoreCall, Program, bind, count_threads, program_of, read_threads, remember, run_spec
@@ -165,7 +165,7 @@ def conv_transpose(
         raise ShapeError(
             f"x has shape {x.shape}, the layer that is transposed gives {expected}; w is (C, K/groups, *taps)"
         )
-    numbers = arithmetic_of(x.dtype, w.dtype, options.dtype, options.overflow, options.rounding, out_dtype(out))
+    numbers = _numbers_of((x.dtype, w.dtype), options, out_dtype(out))
     program = layer_program(spec, numbers, read_threads(threads), options.method, options.accuracy)
     return _run_layer(program, channels, x, w, bias, channels.groups * w.shape[1], out, threads)
 
@@ -361,12 +361,12 @@ def _settled(options: LayerOptions) -> LayerOptions:
 @lru_cache(maxsize=1024)
 def _program(shapes: tuple[Shape, Shape], dtypes: tuple[Any, Any], options: LayerOptions, into: Any = None) -> Program:
     """Everything about a call that does not depend on the values in its arrays; `into` is the dtype of `out`."""
-    return _program_of(options.spec(*shapes), dtypes, options, into)
+    spec, numbers = options.spec(*shapes), _numbers_of(dtypes, options, into)
+    return program_of(choose(spec, numbers, read_threads(options.threads), options.method, options.accuracy))
 
 
-def _program_of(spec: ConvSpec, dtypes: tuple[Any, Any], options: LayerOptions, into: Any) -> Program:
-    arithmetic = arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
-    return program_of(choose(spec, arithmetic, read_threads(options.threads), options.method, options.accuracy))
+def _numbers_of(dtypes: tuple[Any, Any], options: LayerOptions, into: Any) -> Arithmetic:
+    return arithmetic_of(*dtypes, options.dtype, options.overflow, options.rounding, into)
 
 
 forgetters.append(_program.cache_clear)
