@@ -240,26 +240,19 @@ def _check_rate(content: Content, about: dict[str, Any]) -> None:
 
 def _convolve(content: Content, taps: Array, job: Any, advance: Callable[[int, int], None]) -> Array:
     """The result before it is rounded: arrays in NumPy's promotion, files in float64 or exact integers."""
-    from .blocks import run
+    from .blocks import run, wide_dtype
 
     if content.kind == "table":
         return run(content.array, taps, job, advance)
 
     def widen(array: Array) -> Array:
-        return _widened(array, taps)
+        return array.astype(wide_dtype(array, taps))
 
     if content.details.get("alpha") is None:
         return run(widen(content.array), taps, job, advance)
     from .colours import convolve_colours
 
     return convolve_colours(content.array, taps, job, content.details, widen, advance)
-
-
-def _widened(array: Array, taps: Array) -> Array:
-    """Integers as int64 where the taps are integers too, all else as float64."""
-    import numpy as np
-
-    return array.astype(np.int64 if array.dtype.kind in "iu" and taps.dtype.kind in "biu" else np.float64)
 
 
 # ---------------------------------------------------------------------------------- writing

@@ -23,7 +23,7 @@ from flipslide.geometry import fit_count, ints_per_axis, mode_window, per_axis
 from flipslide.padding import pad
 from flipslide.signal import convolve, correlate
 
-__all__ = ["Job", "run"]
+__all__ = ["Job", "run", "wide_dtype"]
 
 #: Products in one block: some tenths of a second of direct work on one core, a guess that
 #: only decides how often the bar moves.
@@ -48,6 +48,11 @@ class Job(NamedTuple):
             mode=self.mode, axes=self.axes, boundary=self.boundary, fill_value=self.fill, threads=self.threads,
             center=self.center, stride=self.stride,
         )  # fmt: skip
+
+
+def wide_dtype(x: Any, taps: Array) -> Any:
+    """What a file's samples are summed in: int64 where they and the taps are integers, else float64."""
+    return np.int64 if x.dtype.kind in "iu" and taps.dtype.kind in "biu" else np.float64
 
 
 def run(x: Array, w: Array, job: Job, advance: Callable[[int, int], None]) -> Array:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flipslide.arrays import Array
     from flipslide.io import Content
 
-__all__ = ["SUBTYPES", "Level", "check_level", "full_scale", "level_options", "set_level"]
+__all__ = ["SUBTYPES", "Level", "check_level", "details_of", "full_scale", "level_options", "set_level", "times_of"]
 
 #: libsndfile's names of the depths.
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"}
@@ -63,14 +63,25 @@ def set_level(content: Content, result: Array, level: Level) -> tuple[Content, A
         return content, result
     if level.mix is not None:
         result = _mix(content.array, result, level)
-    result = result * 10 ** ((level.gain or 0) / 20)
-    subtype = SUBTYPES[level.bits] if level.bits else content.details["subtype"]
+    details = details_of(content, level, result.shape[1])
+    result = result * times_of(level.gain or 0)
     if level.normalize:
-        result = _to_peak(result, full_scale(subtype)) * 10 ** (min(level.gain or 0, 0) / 20)
-    details = {**content.details, "subtype": subtype}
-    if result.shape[1] != content.array.shape[1]:
-        details["speakers"] = None  # of other channels than these
+        result = _to_peak(result, full_scale(details["subtype"])) * times_of(min(level.gain or 0, 0))
     return content._replace(details=details), result
+
+
+def times_of(gain: float) -> float:
+    """How many times as large so many decibels are."""
+    return float(10 ** (gain / 20))
+
+
+def details_of(content: Content, level: Level, channels: int) -> dict[str, Any]:
+    """What the file of a result of so many channels says."""
+    subtype = SUBTYPES[level.bits] if level.bits else content.details["subtype"]
+    details = {**content.details, "subtype": subtype}
+    if channels != content.array.shape[1]:
+        details["speakers"] = None  # of other channels than these
+    return details
 
 
 def _mix(dry: Array, wet: Array, level: Level) -> Array:

@@ -17,7 +17,8 @@ from flipslide.io.audio import Quantizer
 from flipslide.signal import convolve, correlate
 from flipslide.spec import ConvSpec
 
-from .level import SUBTYPES, Level, full_scale
+from .blocks import wide_dtype
+from .level import Level, details_of, full_scale, times_of
 
 if TYPE_CHECKING:
     from .blocks import Job
@@ -42,11 +43,10 @@ def goes_by_pieces(content: Content, taps: Array, job: Job, extension: str) -> b
 
 
 class _Widened(Lazy):
-    """Integers as int64 where the taps are integers too, all else as float64."""
+    """Samples of the type that they are summed in."""
 
     def __init__(self, x: Any, taps: Array) -> None:
-        is_exact = x.dtype.kind in "iu" and taps.dtype.kind in "biu"
-        super().__init__(x.shape, np.int64 if is_exact else np.float64)
+        super().__init__(x.shape, wide_dtype(x, taps))
         self._x = x
 
     def __getitem__(self, places: Any) -> Array:
@@ -76,13 +76,12 @@ class Long(NamedTuple):
     def _sum(self) -> tuple[Pieces, tuple[int, ...], int]:
         """The sum piece by piece, its shape, and how many pieces there are."""
         job, x = self.job, _Widened(self.content.array, self.taps)
-        spec = ConvSpec.of(
-            x.shape, self.taps.shape, mode=job.mode, axes=job.axes, boundary=job.boundary, fill_value=job.fill,
-            center=job.center, stride=job.stride, correlate=not job.flip,
-        )  # fmt: skip
+        options = job.words()
+        threads = options.pop("threads")
+        spec = ConvSpec.of(x.shape, self.taps.shape, correlate=not job.flip, **options)
         splits = 1 if self.content.kind == "audio" else self.content.details["axes"][0] + 1
         sizes = choose_slabs(spec, (8, 8), BUDGET, splits)
-        words = dict(stride=job.stride, fill_value=job.fill, threads=job.threads)
+        words = dict(stride=job.stride, fill_value=job.fill, threads=threads)
         verb = convolve if job.flip else correlate
 
         def pieces() -> Iterator[Array]:
@@ -103,14 +102,11 @@ class Long(NamedTuple):
             scale = _peak(self._dry()) / (_peak(wet()) or 1.0) if level.normalize else 1.0
             passes += level.normalize
             frames, pieces = max(shape[0], content.array.shape[0]), self._mixed(wet, level.mix, scale)
-        factor = 10 ** ((level.gain or 0) / 20)
-        subtype = SUBTYPES[level.bits] if level.bits else content.details["subtype"]
+        factor, details = times_of(level.gain or 0), details_of(content, level, shape[1])
         if level.normalize:
             passes += 1
-            factor = full_scale(subtype) / (_peak(pieces()) or 1.0) * 10 ** (min(level.gain or 0, 0) / 20)
-        details = {**content.details, "subtype": subtype}
-        if shape[1] != content.array.shape[1]:
-            details["speakers"] = None  # of other channels than these
+            full = full_scale(details["subtype"])
+            factor = full / (_peak(pieces()) or 1.0) * times_of(min(level.gain or 0, 0))
         made = content._replace(array=_promise((frames, shape[1]), np.float64), details=details)
         return made, lambda: (factor * piece for piece in pieces()), passes
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import click
 
+from .level import SUBTYPES, times_of
 from .streams import check_output, note, read_taps, warn
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from flipslide.io.pcm import Layout, Wav
 
 __all__ = ["command"]
-
-#: libsndfile's names of the depths that --bits knows.
-BITS = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "float": "FLOAT"}
 
 RAW_NAMES = ("u8", "s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le", "f64be")
 
@@ -53,7 +51,7 @@ class Seconds(click.ParamType[float]):
 @click.option("--swap", "swaps", type=(Seconds(), str), multiple=True, metavar="TIME KERNEL",
               help="Go on with another kernel from there; may be repeated.")  # fmt: skip
 @click.option("--fade", type=Seconds(), default=0.02, show_default=True, help="How long a swap takes.")
-@click.option("--bits", type=click.Choice([*BITS]), help="Depth of the samples.  [default: as FILE]")
+@click.option("--bits", type=click.Choice([*SUBTYPES]), help="Depth of the samples.  [default: as FILE]")
 @click.option("--range", "policy", type=click.Choice(["clip", "error"]), default="clip", show_default=True,
               help="For results beyond full scale.")  # fmt: skip
 @click.option("--no-tail", is_flag=True, help="End with the last sample that comes in.")
@@ -86,8 +84,8 @@ def command(
     with _open(file) as source:
         wav = _read_wav(source, raw, rate, channels)
         stages = _read_stages(wav, kernel, swaps)
-        job = _Job(stages, 10 ** (gain / 20), mix, latency, chunk, round(fade * wav.rate), not no_tail)
-        target = _target(wav, job, BITS.get(bits or ""))
+        job = _Job(stages, times_of(gain), mix, latency, chunk, round(fade * wav.rate), not no_tail)
+        target = _target(wav, job, SUBTYPES.get(bits or ""))
         with _open_sink(output, target, policy, is_bare=raw is not None, force=force, like=file) as sink:
             _run(source, wav, job, sink)
         note(f"{sink.frames} samples of {target.channels} channels, {target.layout.subtype}", quiet)

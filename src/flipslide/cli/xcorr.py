@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -11,13 +10,7 @@ from .output import Output, output_options
 from .rows import show_rows, signal_of
 from .streams import check_output, read_content, write_bytes
 
-if TYPE_CHECKING:
-    from flipslide.xcorr import Correlation
-
 __all__ = ["command"]
-
-#: Bars of a plot in text.
-BARS = 41
 
 
 @click.command("xcorr", short_help="How much later one signal is than another.")
@@ -57,7 +50,9 @@ def command(
         rows = list(zip(r.lags.tolist(), r.values.tolist(), strict=True))
         write_bytes(where["output"], show_rows(["lag", "value"], rows, "csv").encode(), force=where["force"])
         return
-    output.write(_report_class()(r, rate, scale, plot))
+    from .report import Report
+
+    output.write(Report(r, rate, scale, plot))
 
 
 def _read_pair(a: str, b: str | None, channels: tuple[int, int] | None) -> tuple[Any, Any, float | None]:
@@ -70,74 +65,3 @@ def _read_pair(a: str, b: str | None, channels: tuple[int, int] | None) -> tuple
     if None not in rates and rates[0] != rates[1]:
         raise ParameterError(f"A has {rates[0]} samples a second, B {rates[1]}; resample one of them")
     return signal_of(first, own, "A"), signal_of(second, other, "B" if b else "A"), rates[0]
-
-
-@cache
-def _report_class() -> Any:
-    """Made when it is needed: drawings need NumPy, and --help does not."""
-    import numpy as np
-
-    from flipslide.show.document import Document, Frame, Frames, Table, Text
-    from flipslide.show.plot import Curve, Panel, draw_plot
-    from flipslide.show.shown import Shown
-
-    class Report(Shown):
-        """A correlation with its peak told and drawn."""
-
-        __slots__ = ("_bars", "_r", "_rate", "_scale")
-
-        def __init__(self, r: Correlation, rate: float | None, scale: str, bars: bool) -> None:
-            self._r, self._rate, self._scale, self._bars = r, rate, scale, bars
-
-        def _sentence(self) -> str:
-            peak = self._r.peak
-            seconds = f" ({peak.exact / self._rate * 1000:+.4g} ms)" if self._rate else ""
-            order = (
-                "later than B"
-                if peak.exact > 0
-                else "earlier than B"
-                if peak.exact < 0
-                else "neither later nor earlier"
-            )
-            return f"Peak {peak.value:.4g} at lag {peak.exact:+.2f}{seconds}: A is {order}."
-
-        def document(self) -> Document:
-            bound = float(self._r.bound()[self._r.lags == self._r.peak.lag][0])
-            said = f"95 % of unrelated white noise stays within ±{bound:.3g} there."
-            blocks: list[Any] = [Text(self._sentence() + " " + said)]
-            if self._bars:
-                blocks.append(self._table())
-            return Document("Cross-correlation", (*blocks, Frames("lags", (self._frame(),))))
-
-        def _table(self) -> Table:
-            middle = int(np.searchsorted(self._r.lags, self._r.peak.lag))
-            chosen = slice(max(0, middle - BARS // 2), middle + BARS // 2 + 1)
-            most = float(np.abs(self._r.values[chosen]).max()) or 1.0
-            rows = [
-                (f"{lag:+d}", f"{value:.4g}", ("█" if value > 0 else "░") * round(30 * abs(value) / most))
-                for lag, value in zip(self._r.lags[chosen].tolist(), self._r.values[chosen].tolist(), strict=True)
-            ]
-            return Table("Around the peak", ("lag", "value", ""), tuple(rows), "rrl")
-
-        def _frame(self) -> Frame:
-            lags, values = self._r.lags, self._r.values.astype(float)
-            places = _thin(values)
-            points = [(float(lags[i]), float(values[i])) for i in places]
-            bounds = [
-                Curve([(float(lags[i]), sign * float(self._r.bound()[i])) for i in places], "grid") for sign in (1, -1)
-            ]
-            curves = (*bounds, Curve(points, "y-ink", "", "y"))
-            dot = (float(self._r.peak.lag), float(self._r.peak.value))
-            title = "correlation" if self._scale == "none" else f"correlation, scale {self._scale}"
-            panel = Panel(title, curves, None, dot, 200.0)
-            scene = draw_plot((panel,), "Cross-correlation", self._sentence(), float(lags[0]), float(lags[-1]), "lag")
-            return Frame(scene, self._sentence())
-
-    def _thin(values: Any, columns: int = 600) -> list[int]:
-        """Of very many values, the least and the greatest of each column of the drawing."""
-        if len(values) <= 2 * columns:
-            return list(range(len(values)))
-        parts = np.array_split(np.arange(len(values)), columns)
-        return sorted({int(part[pick(values[part])]) for part in parts for pick in (np.argmin, np.argmax)})
-
-    return Report
