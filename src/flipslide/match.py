@@ -366,7 +366,7 @@ def _correlate(x: Array, taps: Array, dtype: Any, threads: int) -> Array:
         Axis(x.shape[i], taps.shape[i], x.shape[i] - taps.shape[i] + 1, 0, 1, 1, 1, "zero", i, i, i + 1)
         for i in range(1, n_axes + 1)
     )
-    loops = (Loop(taps.shape[0], -1, 0, 0), Loop(x.shape[0], 0, -1, 1))
+    loops: tuple[Loop, ...] = (Loop(taps.shape[0], -1, 0, 0), Loop(x.shape[0], 0, -1, 1))
     if x.shape[-1] == 1:
         x, taps = x[..., 0], taps[..., 0]
     else:
