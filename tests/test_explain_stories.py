@@ -183,6 +183,12 @@ def test_an_algorithm_is_drawn(name: str) -> None:
         assert {str(value) for value in np.ravel(call.y)} <= set(numbers)
 
 
+def test_stamps_stand_on_the_places_that_they_reach() -> None:
+    (frames,) = series(fs.explain([4, 8], [1, Fraction(1, 2), Fraction(1, 4)], "full").scatter())
+    assert labels(frames[-1])[:4] == ["0", "1", "2", "3"]
+    assert [item.fill for item in frames[-1].scene.items if isinstance(item, Rect)][-5:] == ["y"] * 4 + [""]
+
+
 def test_boundaries_are_drawn() -> None:
     frames = series(fs.explain(X, W).compare())[1]
     assert [frame.sentence.partition(",")[0] for frame in frames] == ["zero", "edge", "symmetric", "mirror", "wrap"]
