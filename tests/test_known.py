@@ -232,3 +232,15 @@ def test_negative_numbers_stay() -> None:
         below = fs.convolve(x, w, "full", method=method, boundary="constant", fill_value=-100)
         assert (y > 0).all()
         assert below[0] < 0
+
+
+def test_depthwise_layers() -> None:
+    rng = np.random.default_rng(2)
+    w = rng.normal(size=(64, 1, 3, 5)).astype("f4")
+    w = w - w[..., ::-1]
+    x = np.repeat(rng.normal(size=(2, 64, 40, 1)), 40, -1).astype("f4")
+    x[0, ..., 20:] += rng.normal(size=(64, 40, 20)).astype("f4")
+    y = fs.nn.conv(x, w, groups=64)
+    assert not y[1].any()
+    assert not y[0, ..., :16].any()
+    assert y[0, ..., 16:].all()

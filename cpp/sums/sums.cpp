@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "../thread/pool.hpp"
-#include "tiles.hpp"
+#include "planes.hpp"
 
 namespace flipslide {
 
@@ -56,10 +56,15 @@ void run_sums(const Convolution& c, const View& x, const PackedTaps& w, const vo
   const Schedule schedule = schedule_of(c, x, w, bias, y);
   parallel_for(schedule.n_tasks(), is_small(c) ? 1 : threads, [&](Index task) {
     const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
-    run_task(job, Do(job), task);
-    settle_task(job, task);
+    if (schedule.elements_per_task > 0) {
+      PlaneTask(job, task).run();
+    } else {
+      run_task(job, Do(job), task);
+      settle_task(job, task);
+    }
     workspace.trim();
   });
+  if (schedule.elements_per_task > 0) settle_all(c, x, w, bias, y, threads, false);
 }
 
 void run_region(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
