@@ -21,18 +21,15 @@ struct Rows {
 FS_INLINE Rows rows_of_block(int64_t r, int64_t n, int64_t most, bool may_repeat) {
   while (most > n) most /= 2;
   const int64_t left = n - r;
-  if (may_repeat && most >= kFewestRows && left < most && left > 2) {
-    while (most > 8 && most / 2 >= left) most /= 2;
-    return {n - most, most};
-  }
+  if (may_repeat && most >= kFewestRows && left < most && left > 2) return {n - most, most};
   while (most > left) most /= 2;
   return {r, most >= kFewestRows ? most : 0};
 }
 
-// Calls block(rows, x, y, n, accumulate, streams) for blocks of at most `most` rows of outputs, n vectors wide, and
+// Calls block(rows, x, y, n, accumulate, streams) for blocks of a stencil's rows of outputs, n vectors wide, and
 // sums what no block holds as plain runs.
 template <class T, class Block>
-static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block& block) {
+static void over_blocks(const FsTile& tile, int64_t k, const Block& block) {
   constexpr int64_t lanes = Vec<T>::lanes;
   // The last vector of a row may overlap the one before, unless it would add to y twice.
   const int64_t last = tile.length - lanes,
@@ -43,7 +40,8 @@ static void over_blocks(const FsTile& tile, int64_t k, int64_t most, const Block
   for (int64_t first = 0; first < tile.n_runs; first += tile.rows) {
     const FsRun* runs = tile.runs + first;
     int64_t r = 0;
-    for (Rows rows; (rows = rows_of_block(r, tile.rows, whole ? most : 0, may_repeat)).n; r = rows.first + rows.n) {
+    for (Rows rows; (rows = rows_of_block(r, tile.rows, whole ? kStencilRows : 0, may_repeat)).n;
+         r = rows.first + rows.n) {
       const T* x = (const T*)tile.x + runs[rows.first].x;
       T* y = (T*)tile.y + k * tile.y_channel + runs[rows.first].y;
       // Vectors of y that are lines of the cache, in all rows, are written whole.
@@ -67,11 +65,7 @@ FS_NOINLINE static void stencil_over_runs(const FsTile& tile, int64_t k) {
   Stencil<T> s{tile.row_x, tile.row_y, tile.taps, strip_of<T, 1, 1>(tile, k).w, n_planes, tile.tap_columns, 0, 0, 0};
   s.set_rows_of_taps(tile.tap_rows);
   const T bias = bias_of<T>(tile, k);
-  // Few rows of taps need many rows of outputs for few loads; else fewer rows are easier on the caches, above all where
-  // they lie in the same set of the first level.
-  const bool collide = tile.row_y * (int64_t)sizeof(T) % 2048 == 0;
-  const int64_t most = tile.tap_rows <= 3 && !collide ? kStencilRows : kShapes.stencil_rows_of_many;
-  over_blocks<T>(tile, k, most, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
+  over_blocks<T>(tile, k, [&](int64_t rows, const T* x, T* y, int64_t n, bool accumulate, bool streams) {
     stencil<T>(rows, s, x, y, n, accumulate, streams, bias);
   });
 }
