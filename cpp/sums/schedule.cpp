@@ -1,5 +1,7 @@
 #include "schedule.hpp"
 
+#include "usual.hpp"
+
 namespace flipslide {
 
 namespace {
@@ -80,6 +82,21 @@ class Scheduler {
     s.n_channel_blocks = (p.n_out + s.channel_block - 1) / s.channel_block;
   }
 
+  // The schedule for x and y, from what was made for arrays that lie as usual.
+  void move_to(const View& own_x, const View& own_y) {
+    s.takes_x = lays_axes_alike(own_x, y);
+    s.takes_y = lays_axes_alike(x, own_y);
+    if (!s.takes_x || !s.takes_y) return;
+    Schedule laid = bare();
+    Scheduler there(laid, own_x, own_y, region);
+    p.has_outputs() ? there.lay_axes() : there.place_axes();
+    std::copy(laid.axes, laid.axes + laid.n_axes, s.axes);
+    s.y_offset = laid.y_offset;
+    if (!p.has_outputs()) return;
+    s.x_in_place = Scheduler(s, own_x, own_y, region).x_can_be_read_in_place();
+    s.y_in_place = s.y_in_place && Scheduler(s, own_x, own_y, region).y_can_be_written_in_place();
+  }
+
  private:
   Schedule& s;
   const Problem& p;
@@ -144,6 +161,24 @@ class Scheduler {
       std::copy(s.axes + a + 1, s.axes + s.n_axes, s.axes + a);
       --s.n_axes;
     }
+  }
+
+  Schedule bare() const {
+    Schedule made{s.problem, s.microkernel, s.is_replayed};
+    made.parts = s.parts;
+    made.taps = s.taps;
+    return made;
+  }
+
+  // Whether the same axes are one in arrays that lie otherwise.
+  bool lays_axes_alike(const View& other_x, const View& other_y) const {
+    if (!p.has_outputs()) return true;
+    Schedule laid = bare();
+    Scheduler(laid, other_x, other_y, region).lay_axes();
+    bool alike = laid.n_axes == s.n_axes && laid.n_batch == s.n_batch;
+    for (int a = 0; a < s.n_axes; ++a)
+      alike = alike && laid.axes[a].axis.x == s.axes[a].axis.x && laid.axes[a].interleave == s.axes[a].interleave;
+    return alike;
   }
 
   // ---- what the arrays allow
@@ -381,7 +416,14 @@ void find_interior(const SumAxis& slide, Index& low, Index& high) {
 Schedule make_schedule(const Problem& problem, const FsMicrokernel& microkernel, bool is_replayed, const View& x,
                        const View& y, const TapsFacts& taps, bool has_bias, const Region* region) {
   Schedule schedule{&problem, &microkernel, is_replayed};
-  Scheduler(schedule, x, y, region).make(taps, has_bias);
+  if (x_lies_usually(problem, x) && y_lies_usually(problem, y)) {
+    Scheduler(schedule, x, y, region).make(taps, has_bias);
+    return schedule;
+  }
+  const Lying lying_x(x, x_item_bytes(problem)), lying_y(y, y_item_bytes(problem));
+  Scheduler usual(schedule, lying_x.usual, lying_y.usual, region);
+  usual.make(taps, has_bias);
+  usual.move_to(lying_x.own, lying_y.own);
   return schedule;
 }
 
