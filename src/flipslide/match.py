@@ -405,7 +405,7 @@ def _score_real(x: Array, taps: Array, score: str, threads: int) -> Array:
     result = np.dtype(np.float32 if is_short else np.float64)
     if x.dtype.kind == "f" and x.dtype.itemsize > 8:
         x = x.astype(np.float64)
-    w = taps.astype(np.float64)
+    w = taps.astype(np.float64, order="C")  # NumPy adds in the order in which numbers lie
     centred = w - w.mean(axis=tuple(range(1, w.ndim)), keepdims=True)
     exact_first = score == "ssd" and x.dtype.kind in "biu"
     for sums in (np.float32, np.float64) if is_short and not exact_first else (np.float64,):
@@ -531,7 +531,7 @@ def _score_pairs(v: Array, w: Array, there: Array | None, score: str) -> Array:
 
 
 def _score_complex(x: Array, taps: Array, score: str, threads: int) -> Array:
-    x, w = x.astype(np.complex128, copy=False), taps.astype(np.complex128)
+    x, w = x.astype(np.complex128, copy=False), taps.astype(np.complex128, order="C")
     n, axes = math.prod(w.shape[1:]), tuple(range(1, w.ndim))
     means = w.mean(axis=axes).reshape(-1, *[1] * (w.ndim - 1))
     centred = w - means
