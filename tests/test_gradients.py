@@ -185,6 +185,53 @@ def test_weight_gradients_as_products_of_matrices(name: str, dtype: str) -> None
             assert np.array_equal(dw, wanted)
 
 
+#: Orders in which the axes (K, C, *taps) of taps may lie in memory, and the steps of a view of them.
+LIES = {
+    "as they come": ((0, 1, 2, 3), (1, 1)),
+    "channels last": ((0, 2, 3, 1), (1, 1)),
+    "filters last": ((2, 3, 1, 0), (1, 1)),
+    "transposed": ((1, 0, 3, 2), (1, 1)),
+    "backwards": ((0, 1, 2, 3), (-1, -1)),
+    "apart": ((0, 1, 2, 3), (2, -2)),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "float16"])
+@pytest.mark.parametrize(("filters", "channels", "taps"), [(70, 19, (3, 3)), (13, 37, (2, 5)), (5, 64, (1, 1))])
+def test_taps_are_packed_wherever_they_lie(
+    lie: str, dtype: str, filters: int, channels: int, taps: tuple[int, int]
+) -> None:
+    order, steps = LIES[lie]
+    rng = np.random.default_rng(filters)
+    plain = rng.integers(-8, 8, (filters, channels, *taps)).astype(dtype)
+    sizes = [size * abs(step) for size, step in zip(plain.shape, (1, 1, *steps), strict=True)]
+    room = np.zeros([sizes[dim] for dim in order], dtype).transpose(np.argsort(order))
+    w = room[:, :, :: steps[0], :: steps[1]]
+    w[...] = plain
+    x = rng.integers(-8, 8, (2, channels, 6, 7)).astype(dtype)
+    padded = np.pad(x.astype("int64"), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, taps, (2, 3))
+    y = np.tensordot(windows, plain.astype("int64"), ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(fs.nn.conv(x, w, padding=1, method="gemm"), y.astype(dtype))
+    dy = rng.integers(-8, 8, y.shape).astype(dtype)
+    grad = fs.nn.conv_input_grad(dy, w, x.shape, padding=1, method="gemm")
+    np.testing.assert_array_equal(grad, fs.nn.conv_input_grad(dy, plain, x.shape, padding=1, method="direct"))
+    wide = grad.astype("int64")
+    assert (wide * x.astype("int64")).sum() == (y * dy.astype("int64")).sum()
+
+
+@pytest.mark.parametrize("place", [0, 1, 4000, 8999])
+def test_one_tap_that_is_not_finite_is_noticed_when_taps_are_moved(place: int) -> None:
+    w = np.ones((40, 25, 3, 3), "float32")
+    w.reshape(-1)[place] = np.inf
+    y = fs.nn.conv(np.ones((1, 25, 3, 3), "float32"), w, padding=1, method="gemm")
+    k, _, i, j = np.unravel_index(place, w.shape)
+    inside = [abs(i - 1 + p - 1) <= 1 and abs(j - 1 + q - 1) <= 1 for p in range(3) for q in range(3)]
+    np.testing.assert_array_equal(np.isinf(y[0, k]).ravel(), inside)
+    assert np.isfinite(np.delete(y, k, 1)).all()
+
+
 def test_threads_do_not_change_the_bits_of_weight_gradients() -> None:
     rng = np.random.default_rng(3)
     x, dy = (rng.standard_normal((4, c, 40, 40)).astype(np.float32) for c in (16, 24))

@@ -71,6 +71,11 @@ SHOWN: dict[str, Callable[[], Shown]] = {
     "layer": _layer,
     "layer 1-D": lambda: fs.explain_layer([[1, 2, 3, 4], [0, 1, 0, 1]], [[[1, 2], [3, 4]]], [1], padding=1),
     "groups": lambda: fs.explain_layer(np.arange(20).reshape(4, 5), np.ones((4, 2, 3), int), groups=2),
+    "transposed": lambda: fs.explain_transposed([[1, 2, 3]], [[W]], stride=2, padding=1),
+    "transposed picture": lambda: fs.explain_transposed([X2[:2]], [[W2]], stride=2),
+    "pooling": lambda: fs.explain_pool([X2], 2),
+    "chain": lambda: fs.explain_shape(16, layers=[{"kernel": 3}, {"kernel": 3, "stride": 2}]),
+    "box": lambda: fs.explain([3, 1, 4, 1, 5, 9], [2, 2, 2]).box(),
     "step": lambda: fs.explain(X, W).step(1),
     "step of a layer": lambda: _layer().step((0, 1, 1)),
     "table": lambda: fs.explain(X, W).table(),
@@ -396,7 +401,7 @@ def test_html_moves_only_where_there_is_something_to_step_through(shown: Shown) 
     assert shown.html().count('class="fs-figure fs-frames"') == len(series)
 
 
-@pytest.mark.parametrize(("name", "most"), [("layer", 100_000), ("signal", 40_000)])
+@pytest.mark.parametrize(("name", "most"), [("layer", 80_000), ("im2col of a layer", 100_000), ("signal", 40_000)])
 def test_html_is_small(name: str, most: int) -> None:
     """A page, and what a notebook keeps of each cell."""
     assert len(SHOWN[name]().html().encode()) <= most

@@ -546,7 +546,10 @@ void TransformCall::check_shares(const Tile& tile, Index group, Index k, const s
   }
 }
 
-// In halves, where the samples that all outputs see do not decide, down to an eighth of a window.
+// In halves, where the samples that all outputs see do not decide, down to an eighth of a window or a few outputs: to
+// look at a window costs as much as to sum some outputs of it.
+constexpr Index kFewOutputs = 16;
+
 template <class T>
 void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& box, double least) const {
   // The samples that all of these outputs see, and those that one of them does.
@@ -557,7 +560,7 @@ void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& bo
     common.low[a] = box.high[a] - 1;
     common.high[a] = box.low[a] + overhang + 1;
     all.high[a] = box.high[a] + overhang;
-    const bool is_long = length > std::max<Index>(1, overhang / 8);
+    const bool is_long = length > std::clamp<Index>(overhang / 8, 1, kFewOutputs);
     if (is_long && (longest < 0 || length > box.high[longest] - box.low[longest])) longest = a;
   }
   const Row row{x_of(tile, group), 0};
@@ -591,6 +594,23 @@ void TransformCall::write_zeros(std::byte* y, const std::byte* bias, int a, cons
   }
 }
 
+// Of every `step`-th of n samples. Eight maxima of their own keep a processor's units busy.
+template <class T>
+T largest_magnitude(const T* at, Index n, Index step, Index parts) {
+  T most = 0;
+  if (step > 1) {
+    for (Index i = 0; i < n; i += step)
+      for (Index part = 0; part < parts; ++part) most = std::max(most, std::abs(at[i * parts + part]));
+    return most;
+  }
+  T lanes[8] = {};
+  const Index numbers = n * parts, whole = numbers / 8 * 8;
+  for (Index i = 0; i < whole; i += 8)
+    for (Index lane = 0; lane < 8; ++lane) lanes[lane] = std::max(lanes[lane], std::abs(at[i + lane]));
+  for (Index i = whole; i < numbers; ++i) lanes[0] = std::max(lanes[0], std::abs(at[i]));
+  return *std::max_element(lanes, lanes + 8);
+}
+
 template <class T>
 bool TransformCall::has_sample(const Tile& tile, const Row& row, int a, const Box& box, double least) const {
   const Index step = axis(a).dilation;
@@ -605,10 +625,7 @@ bool TransformCall::has_sample(const Tile& tile, const Row& row, int a, const Bo
   for (Index q = box.low[a]; q < box.high[a]; q += next) {
     const Index n = std::min(piece, box.high[a] - q);
     const T* at = stretch(row, axis(a).start + tile.low[a] + q, n, some);
-    T most = 0;
-    for (Index i = 0; i < n; i += step)
-      for (Index part = 0; part < parts_; ++part) most = std::max(most, std::abs(at[i * parts_ + part]));
-    if (static_cast<double>(most) >= least) return true;
+    if (static_cast<double>(largest_magnitude(at, n, step, parts_)) >= least) return true;
   }
   return false;
 }

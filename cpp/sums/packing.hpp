@@ -31,9 +31,10 @@ void list_taps(const SumJob& job, Index n_channels, Index channel_step, Offset&&
 inline const void* list_taps_in_place(const SumJob& job, const std::byte* x, Index first, Index end) {
   job.work.taps.resize(static_cast<std::size_t>((end - first) * job.s.taps_per_channel()));
   Index* to = job.work.taps.data();
-  const auto offset = [&](int a, Index j) {
-    return j * job.s.axes[a].axis.dilation * job.s.axes[a].x_stride / job.s.format.x_bytes;
-  };
+  Index step[kMaxAxes];
+  for (int a = 0; a < job.s.n_axes; ++a)
+    step[a] = job.s.axes[a].axis.dilation * job.s.axes[a].x_stride / job.s.format.x_bytes;
+  const auto offset = [&](int a, Index j) { return j * step[a]; };
   for (Index c = first; c < end; ++c)
     append_taps(job, to, 0, locate(job.c.in_loops, &Loop::x_dim, c, job.x) / job.s.format.x_bytes, offset);
   return x;

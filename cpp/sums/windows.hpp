@@ -41,6 +41,23 @@ inline Index extend_interleaved(Index i, const Axis& axis, Index interleave) {
   return sample < 0 ? sample : sample * interleave + i - floor_div(i, interleave) * interleave;
 }
 
+// Tap j looks `dilation · j` samples on: q strides and a residue. Nothing is divided at each tap, as that takes longer
+// than to sum it.
+template <class Visit>
+void each_tap_place(const Axis& axis, const Visit& visit) {
+  const Index strides = axis.dilation / axis.stride, rest = axis.dilation % axis.stride;
+  Index q = 0, residue = 0;
+  for (Index j = 0; j < axis.w; ++j) {
+    visit(j, q, residue);
+    q += strides;
+    residue += rest;
+    if (residue >= axis.stride) {
+      residue -= axis.stride;
+      ++q;
+    }
+  }
+}
+
 inline void find_window(Window& window, const SumAxis& slide, Index low, Index extent) {
   const Axis& axis = slide.axis;
   window.tap_offset.assign(static_cast<std::size_t>(axis.w), 0);
@@ -48,19 +65,16 @@ inline void find_window(Window& window, const SumAxis& slide, Index low, Index e
   std::vector<Index>&phase_of = window.phase_of, &residues = window.residues;
   phase_of.assign(static_cast<std::size_t>(std::min(axis.stride, axis.dilation * axis.w)), -1);
   residues.clear();
-  Index most = 0;
-  for (Index j = 0; j < axis.w; ++j) {
-    const Index residue = axis.dilation * j % axis.stride;
+  each_tap_place(axis, [&](Index j, Index, Index residue) {
     Index& phase = phase_of[static_cast<std::size_t>(residue)];
     if (phase < 0) {
       phase = static_cast<Index>(residues.size());
       residues.push_back(residue);
     }
-    most = std::max(most, axis.dilation * j / axis.stride);
     window.tap_offset[static_cast<std::size_t>(j)] = phase;
-  }
+  });
   window.n_phases = static_cast<Index>(residues.size());
-  window.length = extent + most;
+  window.length = extent + axis.dilation * std::max<Index>(axis.w - 1, 0) / axis.stride;
   window.first = axis.start + axis.stride * low;
 }
 
@@ -79,10 +93,10 @@ inline void list_sources(Window& window, const SumAxis& slide) {
 }
 
 inline void finish_window(Window& window, const Axis& axis) {
-  for (Index j = 0; j < axis.w; ++j) {
+  each_tap_place(axis, [&](Index j, Index q, Index) {
     Index& offset = window.tap_offset[static_cast<std::size_t>(j)];
-    offset = offset * window.phase + axis.dilation * j / axis.stride * window.place;
-  }
+    offset = offset * window.phase + q * window.place;
+  });
 }
 
 inline void list_place(std::vector<Segment>& segments, std::vector<Blank>& blanks, Index q, Index sample) {

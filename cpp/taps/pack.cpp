@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "../thread/pool.hpp"
+#include "blocks.hpp"
 
 namespace flipslide {
 
@@ -24,6 +25,7 @@ namespace {
 constexpr Index kMostUnshared = 1 << 16;  // taps that one thread packs
 constexpr Index kPiece = 64;              // taps of a channel that are packed at once
 constexpr int kMostBlock = 8;
+constexpr Index kChannelsPerTask = 64;  // whole blocks
 
 // Without an early end, so that it becomes vectors.
 template <class T>
@@ -112,6 +114,34 @@ void pack_single(const Convolution& c, const View& w, T* to, PackedTaps& packed)
     each_tap_row(c, rows, [&](Index tap, Index offset) { load(channel + tap, from + offset, rows.step, rows.n); });
   }
   packed.is_finite = are_finite(to, c.n_groups * c.n_in * c.taps_per_channel);
+}
+
+// Real taps of the sum's own type are moved: no number is converted.
+template <class T>
+void pack_moved(const Convolution& c, const View& w, T* to, PackedTaps& packed, int threads) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  const TapOrder order(c, w);
+  const FsFiniteFn finite = c.sums_integers() ? nullptr : c.isa.convert->finite[c.types.compute];
+  const Index w_taps = c.n_in * c.taps_per_channel, n_tasks = c.n_groups * ceil_div(c.n_out, kChannelsPerTask);
+  std::atomic<bool> all_finite{true};
+  parallel_for(n_tasks, c.n_groups * c.n_out * w_taps <= kMostUnshared ? 1 : threads, [&](Index task) {
+    const Index group = task % c.n_groups, begin = task / c.n_groups * kChannelsPerTask;
+    const Index end = std::min(c.n_out, begin + kChannelsPerTask);
+    const std::byte* from[kChannelsPerTask];
+    for (Index k = begin; k < end; ++k) from[k - begin] = taps_of(c, w, group, k);
+    for (Index turn = 0; turn < order.n_turns(); turn += order.turns_at_once()) {
+      const Index last = std::min(order.n_turns(), turn + order.turns_at_once());
+      for (Index k = begin; k < end;) {
+        const int block = fs_block(c.n_out - k, c.microkernel.max_block);
+        T* const taps = to + (group * c.n_out + k) * w_taps;
+        order.copy(from + (k - begin), block, reinterpret_cast<Bits*>(taps), turn, last);
+        if (finite && !finite(taps + order.first_tap(turn, last) * block, order.n_taps(last - turn) * block))
+          all_finite = false;
+        k += block;
+      }
+    }
+  });
+  packed.is_finite = packed.is_finite && all_finite;
 }
 
 template <class T>
@@ -218,6 +248,8 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     const bool keeps_values = is_integer(c.types.w) || same_bits(c.types.w, c.types.compute);
     if (n_taps <= kMostUnshared && c.parts == 1 && c.n_out == 1 && keeps_values)
       pack_single(c, w, to, packed);
+    else if (c.parts == 1 && same_bits(c.types.w, c.types.compute))
+      pack_moved(c, w, to, packed, threads);
     else
       pack_parts(c, w, c.parts, to, packed, threads);
   };

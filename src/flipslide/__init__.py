@@ -21,7 +21,8 @@ _HOMES = {
     "errors": "DtypeError FlipslideError IntegerOverflowError MissingExtraError NotAConvolutionError ParameterError "
     "ShapeError UnknownKeywordError",
     "execute": "outputs_redone release_memory",
-    "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_shape",
+    "explain": "Explanation FunctionsReport ShapeReport Trace explain explain_functions explain_layer explain_pool "
+    "explain_shape explain_transposed",
     "graph": "Graph graph graph_layer",
     "match": "Match Matches match",
     "padding": "pad",
@@ -67,7 +68,9 @@ if TYPE_CHECKING:
     from .explain import explain as explain
     from .explain import explain_functions as explain_functions
     from .explain import explain_layer as explain_layer
+    from .explain import explain_pool as explain_pool
     from .explain import explain_shape as explain_shape
+    from .explain import explain_transposed as explain_transposed
     from .graph import Graph as Graph
     from .graph import graph as graph
     from .graph import graph_layer as graph_layer

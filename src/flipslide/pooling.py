@@ -443,10 +443,11 @@ def _geometry(x_shape: Shape, words: tuple[Any, Any, Any, Any], ceil_mode: bool,
     sizes = x_shape[1:-1] if last else x_shape[2:]
     taps = ints_per_axis(window, len(sizes), "window", 1)
     axes = layer_axes(sizes, taps, stride=taps if stride is None else stride, padding=padding, dilation=dilation)
-    return Geometry(x_shape, tuple(_pool_axis(axis, bool(ceil_mode)) for axis in axes), last)
+    return Geometry(x_shape, tuple(pool_axis(axis, bool(ceil_mode)) for axis in axes), last)
 
 
-def _pool_axis(axis: LayerAxis, ceil_mode: bool) -> PoolAxis:
+def pool_axis(axis: LayerAxis, ceil_mode: bool) -> PoolAxis:
+    """A layer's axis as pooling has it: one more window where the last may reach beyond the padding."""
     count = 0
     if ceil_mode and axis.room > -axis.stride:
         count = fit_count(axis.room, axis.stride) + 1

@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .chapters.pooling import explain_pool
+    from .chapters.transposed import explain_transposed
     from .explanation import Explanation, explain, explain_layer
     from .functions import FunctionsReport, explain_functions
     from .shape import ShapeReport, explain_shape
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 # Loaded when they are first used: `flipslide shape` counts without NumPy.
 _HOMES = {
     "explanation": ("Explanation", "explain", "explain_layer"),
+    "chapters.pooling": ("explain_pool",),
+    "chapters.transposed": ("explain_transposed",),
     "functions": ("FunctionsReport", "explain_functions"),
     "shape": ("ShapeReport", "explain_shape"),
     "trace": ("Trace",),
@@ -29,7 +33,7 @@ _HOMES = {
 
 __all__ = [
     "Explanation", "FunctionsReport", "ShapeReport", "Trace", "explain", "explain_functions", "explain_layer",
-    "explain_shape",
+    "explain_pool", "explain_shape", "explain_transposed",
 ]  # fmt: skip
 
 

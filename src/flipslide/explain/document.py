@@ -11,7 +11,7 @@ from ..graph.exact import Nested
 from ..show import Block, Cell, Document, Formula, Frames, Grid, Grids, Heading, Table, Text, grid_of
 from ..show.numbers import index_text, number_of, number_text
 from ..spec import Shape
-from .draw.steps import draw_steps, is_drawable
+from .draw.steps import draw_steps, why_not
 from .sentences import (
     by_channel,
     cell_text,
@@ -43,8 +43,11 @@ def make_document(trace: Trace) -> Document:
 
 
 def _pictures(trace: Trace) -> Iterator[Block]:
-    if trace.steps and is_drawable(trace):
+    reason = why_not(trace)
+    if not reason:
         yield Frames("steps", draw_steps(trace))
+    elif trace.steps:
+        yield Text(f"No pictures: {reason}.")
 
 
 # ------------------------------------------------------------------------------ the arrays

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, enter
-from ..errors import unknown_word
+from ..errors import ParameterError, unknown_word
 from ..graph import Graph, graph, graph_layer
 from ..graph.exact import pack
-from ..show import Document, Frames, Shown
+from ..show import Document, Frame, Frames, Shown
 from .chapters import CHAPTERS, Chapter
 from .code import Listing, write_code
 from .document import find_step, make_document, step_blocks, step_table
-from .draw.steps import draw_step, is_drawable
+from .draw.steps import draw_step, draw_steps, why_not
 from .text import render_text
 from .trace import Trace, make_layer_trace, make_trace
 
@@ -78,6 +78,11 @@ class Explanation(Shown):
         shapes = f"x {self._call['x'].shape}, w {self._call['w'].shape}, y {trace.y_shape}"
         return f"<Explanation: {trace.operation}, mode {trace.mode!r}, {shapes}>"
 
+    def frames(self) -> tuple[Frame, ...]:
+        if reason := why_not(self.trace):
+            raise ParameterError(f"no picture of this call: {reason}")
+        return draw_steps(self.trace)
+
     # ------------------------------------------------------------------------- the steps
 
     def table(self) -> Chapter:
@@ -98,7 +103,7 @@ class Explanation(Shown):
         """
         step = find_step(self.trace, n)
         blocks = list(step_blocks(self.trace, step))
-        if is_drawable(self.trace):
+        if not why_not(self.trace):
             blocks.append(Frames("step", (draw_step(self.trace, step),)))
         return Chapter("step", "", blocks, value=step.value, step=step)
 

@@ -156,11 +156,12 @@ class ShapeReport(Shown):
         '5 -> 3'
         """
         lines = []
-        for block in self._formulas():
+        for block in self.formulas():
             lines += [block.text] if isinstance(block, Formula) else wrap("    " + block.text, WIDTH, "    ")
         return [*lines, self._sizes()]
 
-    def _formulas(self) -> Iterator[Formula | Text]:
+    def formulas(self) -> Iterator[Formula | Text]:
+        """The formula, then with the numbers of each axis, and what there is to say of it."""
         yield TRANSPOSED if self.axes[0].transposed else FORMULA
         for number, (name, axis) in enumerate(zip(self._names(), self.axes, strict=True)):
             yield Formula(name + axis.formula, _latex(axis, number if len(self.axes) > 1 else None))
@@ -186,7 +187,7 @@ class ShapeReport(Shown):
         if len(self.layers) > 1:
             yield from _chain_blocks(self.layers)
             return
-        yield from self._formulas()
+        yield from self.formulas()
         yield Text(self._sizes())
         yield self._costs()
 
@@ -209,16 +210,18 @@ class ShapeReport(Shown):
         return Table("", ("", "", ""), rows, "lrl")
 
     def _pictures(self) -> Iterator[Block]:
-        """Windows laid on a ruler, for a single layer."""
-        from .draw.ruler import draw_ruler
+        """Windows laid on a ruler, of a chain how far an output sees."""
+        from .draw.ruler import draw_chain, draw_ruler
         from .trace import Length
 
-        if len(self.layers) > 1 or self.axes[0].transposed:
+        if self.axes[0].transposed:
             return
-        lengths = [Length.of(axis.layer, axis.outputs) for axis in self.axes]
-        frames = draw_ruler(lengths)
+        if len(self.layers) > 1:
+            name, frames = "receptive field", draw_chain(self.layers)
+        else:
+            name, frames = "counting windows", draw_ruler([Length.of(a.layer, a.outputs) for a in self.axes])
         if frames:
-            yield Frames("counting windows", frames)
+            yield Frames(name, frames)
 
 
 # ------------------------------------------------------------------------------- remarks

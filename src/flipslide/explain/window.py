@@ -193,6 +193,14 @@ def add_stamps(window: Window, stamps: list[Stamp]) -> Array:
     return _add_copies(((stamp.first, stamp.copy) for stamp in stamps), shape)
 
 
+def ruler_of(window: Window, stamps: list[Stamp]) -> range:
+    """The places along one axis that a copy covers or where an output lies."""
+    kept = kept_of(window)[0]
+    ends = [(stamp.first[0], stamp.first[0] + len(stamp.copy)) for stamp in stamps]
+    ends += [(kept.start, kept.stop)] if kept.start is not None else []
+    return range(min(first for first, _ in ends), max(last for _, last in ends)) if ends else range(0)
+
+
 def _add_copies(copies: Iterable[tuple[Shape, Array]], shape: Shape) -> Array:
     full = zeros(shape)
     for first, copy in copies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 
@@ -82,7 +82,35 @@ def draw_items(scene: Scene, dark: bool) -> str:
 
 
 def _draw_items(items: Sequence[Item], dark: bool) -> str:
-    return "".join(_draw(item, dark) + "\n" for item in items)
+    """The elements in their order, except that among boxes and words that no line parts the boxes come first.
+
+    Words stand on boxes and no box hides another, so that is seen nowhere; what a kind has in common is there once.
+    """
+    drawn: list[str] = []
+    for is_cell, run in groupby(items, key=lambda item: isinstance(item, Rect | Label)):
+        some = list(run)
+        drawn += _draw_cells(some, dark) if is_cell else (_draw(item, dark) for item in some)
+    return "".join(element + "\n" for element in drawn)
+
+
+def _draw_cells(items: Sequence[Item], dark: bool) -> Iterator[str]:
+    rects = [item for item in items if isinstance(item, Rect)]
+    cells: dict[str, str] = {}
+    for rect in filter(_is_cell, rects):
+        look = _paint(rect.fill, rect.line, dark)
+        cells[look] = cells.get(look, "") + _outline(rect)
+    yield from (_draw_rect(rect, dark) for rect in rects if rect.fill and not _is_cell(rect))
+    yield from (f'<path {look} stroke-linejoin="round" d="{outlines}"/>' for look, outlines in cells.items())
+    if strokes := "".join(map(_hatch, _join(rect for rect in rects if rect.hatched))):
+        yield f'<path {_paint("", "grid", dark, 0.7)} d="{strokes}"/>'
+    yield from (_draw_rect(rect, dark) for rect in rects if not rect.fill)
+    labels = (_draw_label(item, dark) for item in items if isinstance(item, Label))
+    for look, words in groupby(labels, key=lambda label: label[0]):
+        yield f"<g {look}>{''.join(word for _, word in words)}</g>"
+
+
+def _is_cell(rect: Rect) -> bool:
+    return bool(rect.fill and rect.line) and rect.weight == 1
 
 
 def style_sheet() -> str:
@@ -115,12 +143,9 @@ def page_sheet() -> str:
 
 
 def _draw(item: Item, dark: bool) -> str:
-    if isinstance(item, Rect):
-        return _draw_rect(item, dark)
-    if isinstance(item, Label):
-        return _draw_label(item, dark)
     if isinstance(item, Line):
         return _draw_line(item, dark)
+    assert isinstance(item, Path)
     return _draw_path(item, dark)
 
 
@@ -135,28 +160,43 @@ def _paint(fill: str, line: str, dark: bool, weight: float = 1) -> str:
 def _draw_rect(rect: Rect, dark: bool) -> str:
     place = f'x="{_number(rect.x)}" y="{_number(rect.y)}" width="{_number(rect.width)}" height="{_number(rect.height)}"'
     corner = f' rx="{_number(rect.radius)}"' if rect.radius else ""
-    box = f"<rect {place}{corner} {_paint(rect.fill, rect.line, dark, rect.weight)}/>"
-    return box + (_draw_hatching(rect, dark) if rect.hatched else "")
+    return f"<rect {place}{corner} {_paint(rect.fill, rect.line, dark, rect.weight)}/>"
 
 
-def _draw_hatching(rect: Rect, dark: bool) -> str:
-    """A path; a pattern would need an id, and ids clash in a page."""
-    strokes = (
-        f"M{_number(x1)} {_number(y1)}l{_number(x2 - x1)} {_number(y2 - y1)}" for x1, y1, x2, y2 in hatching(rect)
+def _outline(rect: Rect) -> str:
+    """A cell as part of a path."""
+    width = _number(rect.width)
+    return f"M{_number(rect.x)} {_number(rect.y)}h{width}v{_number(rect.height)}h-{width}z"
+
+
+def _join(rects: Iterable[Rect]) -> list[Rect]:
+    """Neighbours in a row as one."""
+    joined: list[Rect] = []
+    for rect in rects:
+        last = joined[-1] if joined else rect
+        if joined and (last.x + last.width, last.y, last.height) == (rect.x, rect.y, rect.height):
+            joined[-1] = last._replace(width=last.width + rect.width)
+        else:
+            joined.append(rect)
+    return joined
+
+
+def _hatch(rect: Rect) -> str:
+    """Parts of a path; a pattern would need an id, and ids clash in a page."""
+    return "".join(
+        f"M{_number(x1)} {_number(y1)}l{_number(x2 - x1)}{_number(y2 - y1)}" for x1, y1, x2, y2 in hatching(rect)
     )
-    return f'<path d="{"".join(strokes)}" {_paint("", "grid", dark, 0.7)}/>'
 
 
-def _draw_label(label: Label, dark: bool) -> str:
+def _draw_label(label: Label, dark: bool) -> tuple[str, str]:
+    """Its look, and where it says what."""
     weight = ' font-weight="700"' if label.bold else ""
     # A third of the size below the middle is where digits stand centred.
     baseline = _number(label.y + 0.35 * label.size)
     anchor = "" if label.anchor == "middle" else f' text-anchor="{label.anchor}"'
     size = "" if label.size == SIZE else f' font-size="{_number(label.size)}"'
-    return (
-        f'<text x="{_number(label.x)}" y="{baseline}"{size}{anchor}{weight} '
-        f'class="fs-f-{label.ink}" fill="{COLOURS[label.ink][dark]}">{escape(label.text)}</text>'
-    )
+    look = f'class="fs-f-{label.ink}" fill="{COLOURS[label.ink][dark]}"{size}{anchor}{weight}'
+    return look, f'<text x="{_number(label.x)}" y="{baseline}">{escape(label.text)}</text>'
 
 
 def _draw_line(line: Line, dark: bool) -> str:

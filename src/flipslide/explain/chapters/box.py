@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...arrays import Array
-from ...show import Block, Text, grid_of
-from ...show.numbers import number_text
+from ...show import Block, Cell, Grid, Text, grid_of
+from ...show.numbers import join_sum, number_text
 from ...spec import Shape
+from ..draw.story import Shot, reveal, tell
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
 from .chapter import Chapter, answer, beside, check_finite, solve
@@ -102,10 +103,33 @@ def _body(window: Window, taps: Array) -> Iterator[Block]:
         f"cut into blocks of {n}{of_row}. A window that begins inside a block is the end of that block plus the "
         "start of the next: one sum, whatever the number of taps."
     )
-    yield beside(grid_of("x", row, "x"))
-    yield beside(grid_of("to the end of its block", ends, "x"))
-    yield beside(grid_of("from the start of its block", starts, "x"))
+    for name, sums in ((ENDS, ends), (STARTS, starts)):
+        yield beside(grid_of("x", row, "x"), grid_of(name, sums, "x"))
+    yield from tell("running sums", _shots(row, ends, starts, n))
     yield Text(
         f"Sums for each output: 3 along each axis instead of {int(np.prod(window.taps))} products. Nothing is ever "
         "subtracted: what is not a number stays in its windows, and no rounding of the past is carried along."
     )
+
+
+ENDS, STARTS = "to the end of its block", "from its block's start"
+
+
+def _shots(row: Array, ends: Array, starts: Array, n: int) -> Iterator[Shot]:
+    """One for each window, after the blocks; their cells are shaded in turn."""
+    x, of_ends, of_starts = (_shade(*named, n) for named in (("x", row), (ENDS, ends), (STARTS, starts)))
+    sums = running_sums(row, n)
+    totals = grid_of("sum of the window", sums, "y")
+    yield Shot(f"Blocks of {n}; each has its sums from both sides.", (x, of_ends, of_starts, reveal(totals, 0)))
+    for i, total in enumerate(sums):
+        places, last = f"Samples {i} to {i + n - 1}", i + n - 1
+        one, other = number_text(ends[i]), number_text(starts[last])
+        parts = f"{join_sum([one, other])} = {number_text(total)}, the end of one block and the start of the next."
+        sentence = f"{places}: {parts if i % n else f'a whole block, {one}.'}"
+        marks = {"x": [(0, i, 1, n)], ENDS: [(0, i, 1, 1)], totals.title: [(0, i, 1, 1)]}
+        seen = marks | ({STARTS: [(0, last, 1, 1)]} if i % n else {})
+        yield Shot(sentence, (x, of_ends, of_starts, reveal(totals, i + 1)), seen)
+
+
+def _shade(title: str, values: Array, n: int) -> Grid:
+    return Grid(title, (tuple(Cell(number_text(v), "blank" if i // n % 2 else "x") for i, v in enumerate(values)),))

@@ -11,6 +11,7 @@ from ...graph.exact import pack, reverse
 from ...show import Block, Cell, Formula, Grid, Table, Text, grid_of
 from ...show.numbers import number_text
 from ..draw.ruler import draw_compare
+from ..draw.story import Shot, tell
 from ..trace import Length, Trace, make_trace
 from ..window import Window, dilate, full_sums, taps_of, window_of, zeros
 from .chapter import Chapter, beside, check_signal, pictures, texts_of, written_down
@@ -184,8 +185,23 @@ def _borders(x: Array, w: Array) -> Iterator[Block]:
     sames = {rule: texts_of(_bordered(x, w, rule, 0)[first : first + len(x)]) for rule in BORDERS}
     rows = tuple((rule, pattern, sames[rule]) for rule, (pattern, _) in BORDERS.items())
     yield Table('What stands outside x, and "same" with it', ("boundary", "x̃", "same"), rows, "lll")
+    yield from tell("boundaries", _border_shots(x, len(w), sames))
     names = tuple((rule, names) for rule, (_, names) in BORDERS.items())
     yield Table("These rules elsewhere", ("boundary", "is called"), names, "ll")
+
+
+def _border_shots(x: Array, n_taps: int, sames: dict[str, str]) -> Iterator[Shot]:
+    """Rule after rule what stands where windows stick out of x."""
+    reach, rows = max(n_taps - 1, 2), list[Grid]()
+    for rule, (pattern, _) in BORDERS.items():
+        cells = []
+        for i in range(-reach, len(x) + reach):
+            source = extend_index(i, len(x), rule)
+            text = "0" if source is None else number_text(x[source])
+            cells.append(Cell(text, "x" if 0 <= i < len(x) else "padding"))
+        rows.append(Grid(rule, (tuple(cells),)))
+        ends = [(0, 0, 1, reach), (0, reach + len(x), 1, reach)]
+        yield Shot(f'{rule}, {pattern}: "same" is {sames[rule]}.', tuple(rows), {rule: ends})
 
 
 def _plane(trace: Trace, window: Window) -> Chapter:

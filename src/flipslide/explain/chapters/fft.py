@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...arrays import Array
 from ...graph.exact import reverse
-from ...show import Block, Formula, Table, Text, grid_of
-from ...show.numbers import is_complex
+from ...show import Block, Formula, Frame, Frames, Table, Text, grid_of
+from ...show.numbers import is_complex, number_text
+from ...show.plot import Curve, Panel, draw_plot
 from ...spec import Shape
+from ..draw.story import Shot, tell
 from ..trace import Trace
 from ..window import Window, dilate, fill_zeros, full_sums, indices, kept_of, widen, window_of, zeros
 from .chapter import Chapter, answer, beside, check_finite, result_grids, solve
@@ -131,6 +133,7 @@ def _circle(trace: Trace, window: Window) -> tuple[list[Block], dict[str, Any]]:
             else f"The full sum has {len(exact)} entries, as many as the circle has places: nothing wraps."
         ),
         beside(grid_of(f"circle of {len(exact)}: the full sum", exact, "y")),
+        *_pictures("x", exact, n, (*spectra, product)),
         _table_of((*spectra, product)),
     ]
     return body, {"circular": wrapped, "full": exact, "spectra": (*spectra, product)}
@@ -150,8 +153,36 @@ def _table_of(spectra: Sequence[list[complex]]) -> Table:
 
 
 def _brief(value: complex) -> str:
-    real, imag = (round(part, 3) + 0.0 for part in (value.real, value.imag))
-    return f"{real:g}" if imag == 0 else f"{real:g} {'−' if imag < 0 else '+'} {abs(imag):g}i"
+    return number_text(complex(round(value.real, 3), round(value.imag, 3)))
+
+
+def _shots(exact: Array, n: int) -> Iterator[Shot]:
+    """The full sum, and how it is wound on a circle of n places."""
+    n_wrong = len(exact) - n
+    full, over = grid_of(f"all {len(exact)} sums", exact, "y"), grid_of("what goes over", exact[n:], "padding")
+    once, circle = grid_of("first round", exact[:n], "y"), grid_of("the circle", wrap_around(exact, n), "gradient")
+    yield Shot(
+        f"The full sum has {len(exact)} places; a circle of {n} ends here.", (full,), {full.title: [(0, 0, 1, n)]}
+    )
+    sentence = f"The last {n_wrong} come in at the front again, onto the first {n_wrong}."
+    yield Shot(sentence, (full, once, over), {full.title: [(0, n, 1, n_wrong)], over.title: [(0, 0, 1, n_wrong)]})
+    sentence = (
+        f"The first {n_wrong} of the circle are wrong. Zeros up to {len(exact)} places leave room for all of them."
+    )
+    yield Shot(sentence, (full, once, over, circle), {circle.title: [(0, 0, 1, n_wrong)]}, 2.5)
+
+
+def _pictures(name: str, exact: Array, n: int, spectra: Sequence[list[complex]]) -> Iterator[Block]:
+    """The circle that is too short, and how strong each frequency is in x, in w and in their product."""
+    circle = tell("the circle", _shots(exact, n))[:1] if len(exact) > n else ()
+    sentence = "At each frequency the strength of the result is that of x times that of w: products instead of sums."
+    inks, names = ("x-ink", "w-ink", "y-ink"), (f"|F({name})|", "|F(w)|", "|F(x)·F(w)|")
+    panels = [
+        Panel(title, (Curve([(f, abs(value)) for f, value in enumerate(values)], ink, dots=True),), height=70)
+        for title, ink, values in zip(names, inks, spectra, strict=True)
+    ]
+    scene = draw_plot(panels, "Spectra", sentence, -0.5, len(spectra[0]) - 0.5, "f")
+    yield Frames("fft", (*(frame for block in circle for frame in block.frames), Frame(scene, sentence, 3)))
 
 
 def _planes(trace: Trace, window: Window) -> tuple[list[Block], dict[str, Any]]:

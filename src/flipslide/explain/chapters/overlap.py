@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from ...arrays import Array
 from ...show import Block, Cell, Grid, Text, grid_of
 from ...show.numbers import index_text
 from ...spec import Shape
+from ..draw.common import grid_over
+from ..draw.story import Shot, box_of, tell
 from ..trace import Trace
 from ..window import Window, dilate, every_output, fill_zeros, indices, widen, window_of, zeros
 from .chapter import Chapter, answer, beside, check_finite, solve
@@ -93,8 +96,34 @@ def _body(window: Window, points: Shape, tiles: list[Tile]) -> Iterator[Block]:
     for n, tile in enumerate(tiles[:4], 1):
         name = f"tile {n} of {len(tiles)}, from {index_text(tile.at)}"
         yield beside(grid_of(name, tile.samples, "x"), _bracketed(tile))
+    yield from tell(
+        "tile after tile", _shots(window, tiles), {f"tile {n}": tile.at[0] for n, tile in enumerate(tiles, 1)}
+    )
     if len(tiles) > 4:
         yield Text(f"The other {len(tiles) - 4} tiles go the same way.")
+
+
+def _shots(window: Window, tiles: list[Tile]) -> Iterator[Shot]:
+    """One for each tile: the samples that it reads, its sums around the circle, the good ones in their places."""
+    reach = tuple(map(max, zip(*(np.add(tile.at, tile.samples.shape) for tile in tiles), strict=True)))
+    read = widen(window.extended[0], tuple(map(max, reach, window.extended.shape[1:])), None)
+    x, sums = grid_over("x", read, read, "x"), list[Grid]()
+    made = np.full(every_output(window), None, dtype=object)
+    for n, tile in enumerate(tiles, 1):
+        place = tuple(slice(f, f + g) for f, g in zip(tile.at, tile.good, strict=True))
+        made[place] = tile.sums[tuple(slice(0, size) for size in made[place].shape)]
+        y, ring = grid_of("y", made, "y", Cell("", "blank")), _bracketed(tile)
+        # Rows of sums stand under the samples that they are made of, planes take turns.
+        sums = [*sums, ring._replace(title=f"tile {n}")] if made.ndim == 1 else [ring]
+        size = made[place].shape
+        good = {
+            "x": [box_of(tile.at, tile.samples.shape)], sums[-1].title: [box_of((), size)], "y": [box_of(tile.at, size)]
+        }  # fmt: skip
+        sentence = (
+            f"Tile {n} of {len(tiles)}: {tile.samples.size} points around a circle; {math.prod(size)} of the sums are "
+            "outputs, those that wrapped are thrown away."
+        )
+        yield Shot(sentence, (x, *sums, y), good)
 
 
 def _bracketed(tile: Tile) -> Grid:

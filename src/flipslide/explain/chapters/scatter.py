@@ -12,7 +12,7 @@ from ...show import Block, Cell, Formula, Grid, Grids, Table, Text
 from ...show.numbers import index_text, number_text
 from ..draw.scatter import draw_scatter
 from ..trace import Trace
-from ..window import Stamp, Window, add_stamps, full_sums, kept_of, stamps_of, window_of
+from ..window import Stamp, Window, add_stamps, full_sums, kept_of, ruler_of, stamps_of, window_of
 from .chapter import Chapter, answer, check_signal, pictures, solve, texts_of, written_down
 
 #: Samples of a picture whose stamps are listed.
@@ -51,14 +51,13 @@ def _rows(window: Window, stamps: list[Stamp], full: Array) -> Iterator[Block]:
 
 
 def _ruler(window: Window, stamps: list[Stamp], full: Array) -> Iterator[tuple[Cell, ...]]:
-    columns = range(len(full))
-    before = window.axes[0].before
+    columns, before = ruler_of(window, stamps), window.axes[0].before
     yield (Cell("x"), Cell(""), *(Cell(str(n - before), "", True) for n in columns))
     for stamp in stamps:
         values = dict(enumerate(stamp.copy, stamp.first[0]))
         cells = (Cell(number_text(values[n]), "w") if n in values else Cell("") for n in columns)
         yield (Cell(number_text(stamp.value), "x"), Cell("→"), *cells)
-    kept = set(columns[kept_of(window)[0]])
+    kept = set(range(len(full))[kept_of(window)[0]])
     yield (Cell(""), Cell("="), *(Cell(number_text(full[n]), "y" if n in kept else "", n in kept) for n in columns))
 
 

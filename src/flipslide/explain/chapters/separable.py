@@ -11,6 +11,9 @@ import numpy as np
 from ...arrays import Array
 from ...graph.exact import thaw, whole_numbers
 from ...show import Block, Text, grid_of
+from ...show.numbers import number_text
+from ..draw.common import grid_over
+from ..draw.story import Shot, reveal, tell
 from ..trace import Trace
 from ..window import Window, fill_zeros, taps_of, window_of, zeros
 from .chapter import Chapter, answer, beside, check_finite, solve
@@ -103,9 +106,10 @@ def _body(trace: Trace, window: Window, factors: Factors) -> Iterator[Block]:
         columns = grid_of(f"column{number}", [[tap] for tap in column], "w")
         yield beside(columns, grid_of(f"times row{number}", row, "w"))
     if len(factors) == 1:
-        _, row = factors_of(window.v[0, 0])[0]
+        column, row = factors_of(window.v[0, 0])[0]
         first = _slide(fill_zeros(window.extended)[0], row, window, 1, 1)
         yield beside(grid_of("x after the pass with the row", first, "x"))
+        yield from tell("one axis after the other", _shots(window, column, row, first))
     height, width = window.taps
     once, twice = height * width, len(factors) * (height + width)
     saved = "fewer" if twice < once else "no fewer"
@@ -113,6 +117,23 @@ def _body(trace: Trace, window: Window, factors: Factors) -> Iterator[Block]:
         f"Products for each output: {once} at once, {twice} in {2 * len(factors)} passes: {saved}. "
         "With k×k taps it is k² against 2k, for 7×7 taps 49 against 14."
     )
+
+
+def _shots(window: Window, column: Array, row: Array, first: Array) -> Iterator[Shot]:
+    """The row along every row of x, then the column along every column of what that gives."""
+    x = grid_over("x", window.extended[0], window.extended[0], "x")
+    sums = grid_of("after the row", first, "gradient")
+    y = grid_of("y of this channel" if window.is_layer else "y", _slide(first, column, window, 0, 0), "y")
+    taps = grid_of("row", row, "w"), grid_of("column", [[tap] for tap in column], "w")
+    down, across = window.axes
+    for n, (i, j) in enumerate(np.ndindex(*first.shape)):
+        marks = {"x": [(i, j * across.stride, 1, across.span)], sums.title: [(i, j, 1, 1)]}
+        sentence = f"The row lies over row {i} of x, {len(row)} products: {number_text(first[i, j])}."
+        yield Shot(sentence, (x, taps[0], reveal(sums, n + 1), taps[1], reveal(y, 0)), marks, 0.8)
+    for n, (i, j) in enumerate(np.ndindex(*window.outputs)):
+        marks = {sums.title: [(i * down.stride, j, down.span, 1)], y.title: [(i, j, 1, 1)]}
+        sentence = f"The column lies over column {j}, {len(column)} products: {y.rows[i][j].text}."
+        yield Shot(sentence, (x, taps[0], sums, taps[1], reveal(y, n + 1)), marks, 0.8)
 
 
 def _verdict(factors: Factors) -> str:

@@ -24,6 +24,7 @@ from ...arrays import Array
 from ...graph.exact import whole_numbers
 from ...show import Block, Formula, Text, grid_of
 from ...spec import Shape
+from ..draw.story import Shot, reveal, tell
 from ..trace import Trace
 from ..window import Window, every_output, fill_zeros, indices, widen, window_of, zeros
 from .chapter import Chapter, answer, beside, check_finite, solve, texts_of
@@ -174,7 +175,7 @@ def _body(window: Window, kinds: list[Matrices]) -> Iterator[Block]:
     yield FORMULAS[n_axes]
     yield beside(grid_of("Aᵀ", a), grid_of("G", g), grid_of("Bᵀ", b))
     if window.extended.size and all(window.outputs):
-        yield _first_tile(window, taps, kinds)
+        yield from _first_tile(window, taps, kinds)
     if any(axis.stride > 1 for axis in window.axes):
         yield Text("Every output is computed; those between the strides are dropped afterwards.")
     factors = texts_of(sorted({abs(entry) for entry in g.flat if entry != 0}))
@@ -184,16 +185,33 @@ def _body(window: Window, kinds: list[Matrices]) -> Iterator[Block]:
     )
 
 
-def _first_tile(window: Window, taps: Array, kinds: list[Matrices]) -> Block:
-    """One tile in full."""
+def _first_tile(window: Window, taps: Array, kinds: list[Matrices]) -> Iterator[Block]:
+    """One tile in full, and as pictures from the samples to the outputs."""
     is_plane = len(window.axes) == 2
     every = tuple(slice(None, None, axis.dilation) for axis in window.axes)
     first = _tile(fill_zeros(window.extended)[0][every], taps, (0,) * len(window.axes))
     v, d, product, sums = run_tile(first, taps, kinds)
-    return beside(
+    grids = (
         grid_of("x of the first tile", first, "x"),
+        grid_of("v", taps, "w"),
         grid_of("G·v·Gᵀ" if is_plane else "G·v", v, "w"),
         grid_of("Bᵀ·x·B" if is_plane else "Bᵀ·x", d, "x"),
-        grid_of("their products", product),
+        grid_of("their products", product, "gradient"),
         grid_of("y of the tile", sums, "y"),
+    )
+    yield beside(*grids)
+    story = (
+        f"{first.size} samples and {taps.size} taps make {sums.size} outputs, {sums.size * taps.size} products if "
+        "each is summed by itself.",
+        f"{grids[2].title}: values of the taps' polynomial at {v.shape[-1]} points, made once for all tiles.",
+        f"{grids[3].title}: sums and differences of samples, no product of two numbers that vary.",
+        f"Point by point: {product.size} products, and no others.",
+        f"{'Aᵀ and A make' if is_plane else 'Aᵀ makes'} the outputs of the products, by sums.",
+    )
+    yield from tell(
+        "one tile",
+        (
+            Shot(text, tuple(grid if i < n else reveal(grid, 0) for i, grid in enumerate(grids)), seconds=2.5)
+            for n, text in enumerate(story, 2)
+        ),
     )

@@ -18,7 +18,8 @@ from ..trace import Step, Trace
 from ..window import Window, indices, window_of
 from .common import Pose, grid_over, numbers_in, plane_of, show
 
-MAX_CHANNELS = 6
+#: Rows of cells under one another, with the names between them.
+MAX_ROWS = 60
 HEIGHT, GAP, TOP = 28.0, 36.0, 62.0
 
 
@@ -31,12 +32,19 @@ class Sizes(NamedTuple):
     width: float
 
 
-def is_layer_drawable(trace: Trace) -> bool:
-    """Whether so many channels still make one picture."""
+def layer_why_not(trace: Trace) -> str:
+    """Why a layer has no picture: its channels and its filters stand under one another."""
     if not trace.is_whole:
-        return False
+        return "layers are drawn as a whole; leave out around= and cells=, and take a piece of x"
     window = window_of(trace)
-    return window.x.shape[0] <= MAX_CHANNELS and window.filters <= MAX_CHANNELS
+    heights = [max(plane_of(array).shape[0] for array in (window.extended[0], window.v[0, 0])), window.outputs[0]]
+    rows = [
+        n * ((1 if trace.ndim == 1 else height) + 1.3)
+        for n, height in zip((len(window.x), window.filters), heights, strict=True)
+    ]
+    if max(rows) <= MAX_ROWS:
+        return ""
+    return f"{len(window.x)} channels and {window.filters} filters of this size are too many to stand under one another"
 
 
 def draw_layer(trace: Trace, pose: Pose) -> Scene:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ...show import Cell, Frame, Scene
 from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
 from ...show.scene import text_width
+from ..shape import LayerShape
 from ..trace import Length, Trace
 from .common import middle_of, reach_of, show
 
@@ -71,6 +72,68 @@ def _draw_ruler(length: Length, now: int, sentence: str) -> Scene:
         canvas.label(x.x((end + cells) / 2), x.y(1) + 16, "never used", "faint", 12, "middle")
     canvas.reach(x.x(cells) + 20, x.y(1) + 12 + length.outputs * ROW)
     return canvas.scene("How many windows fit", sentence)
+
+
+# -------------------------------------------------------------------------------- chains
+
+
+def draw_chain(layers: Sequence[LayerShape]) -> tuple[Frame, ...]:
+    """For outputs of the last layer what they see of each layer below, along the last axis.
+
+    Where all samples are too many it is the middle output, with the samples around its field.
+    """
+    outputs, samples = layers[-1].axes[-1].outputs, layers[0].axes[-1].size
+    if layers[-1].field[-1] > MAX_CELLS or any(layer.axes[-1].transposed for layer in layers):
+        return ()
+    every = range(outputs) if outputs <= MAX_WINDOWS and samples <= MAX_CELLS else (outputs // 2,)
+    seen = [_seen(layers, m) for m in every]
+    low = min(0 if len(seen) > 1 else max(seen[0][0][0] - 2, 0), *(fields[0][0] for fields in seen), samples)
+    high = max(samples if len(seen) > 1 else seen[0][0][-1] + 3, *(fields[0][-1] + 1 for fields in seen))
+    if high - low > MAX_CELLS + 4:
+        return ()
+    return tuple(_chain(layers, fields, low, high) for fields in seen)
+
+
+def _seen(layers: Sequence[LayerShape], m: int) -> list[list[int]]:
+    """The places of x, and of what each layer makes, that output m of the last one depends on."""
+    fields = [[m]]
+    for layer in reversed(layers):
+        axis = layer.axes[-1]
+        below = {axis.stride * i - axis.lo + axis.dilation * j for i in fields[0] for j in range(axis.taps)}
+        # Padding has nothing below it.
+        fields.insert(0, sorted(below if len(fields) == len(layers) else {i for i in below if 0 <= i < axis.size}))
+    return fields
+
+
+def _chain(layers: Sequence[LayerShape], fields: list[list[int]], low: int, high: int) -> Frame:
+    own = [i for i in fields[0] if 0 <= i < layers[0].axes[-1].size]
+    zeros = len(fields[0]) - len(own)
+    sentence = (
+        f"Output {fields[-1][0]} of layer {len(layers)} depends on {len(own)} samples"
+        + (f", {own[0]} to {own[-1]}" if own else "")
+        + (f", and on {zeros} zeros of the padding." if zeros else ".")
+    )
+    canvas, width = Canvas(), 24.0
+    left = 40 + text_width(f"layer {len(layers)}") - low * width
+    places = [(0.0, 1, layers[0].axes[-1].size)]
+    places += [(layer.first[-1], layer.step[-1], layer.axes[-1].outputs) for layer in layers]
+    rows = [Sheet(canvas, left + first * width, 40.0 + 66 * n, width, 24.0) for n, (first, _, _) in enumerate(places)]
+    for n, (sheet, (first, step, count), field) in enumerate(zip(rows, places, fields, strict=True)):
+        role = "y" if n == len(layers) else "x" if n == 0 else "w"
+        canvas.label(16, sheet.y(0.5), f"layer {n}" if n else "x", f"{role}-ink", bold=True)
+        shown = {i for i in range(count) if low <= first + step * i < high} | set(field)
+        for i in sorted(shown):
+            inside = 0 <= i < count
+            sheet.cell(0, step * i, Cell("", (role if i in field else "blank") if inside else "padding"))
+            if n == 0 and inside and i % 5 == 0:
+                sheet.under(0, i, str(i), -10)
+        if n:
+            below, at = rows[n - 1], places[n - 1][1]
+            for end, side in ((0, 0), (-1, 1)):
+                top = below.x(at * fields[n - 1][end] + side), below.y(1) + 2
+                canvas.wire(*top, sheet.x(step * field[end] + side), sheet.y(0) - 2, "window", 1.5)
+    rows[-1].frame(0, places[-1][1] * fields[-1][0], key="output")
+    return Frame(canvas.scene("How far one output sees", sentence), sentence, 1.0)
 
 
 # ------------------------------------------------------------------------- three modes

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...show import Cell, Frame, Scene
-from ...show.canvas import Canvas, Sheet, cell_width
+from ...show.canvas import HEIGHT, Canvas, Sheet, cell_width
 from ...show.numbers import index_text, join_sum, number_text, times_text
 from ...show.scene import text_width
 from ...spec import Shape
 from ..trace import Trace
-from ..window import Stamp, Window, add_stamps, indices, stamps_of, window_of
+from ..window import Stamp, Window, add_stamps, indices, ruler_of, stamps_of, window_of
 from .common import MAX_STEPS, grid_over, show
 
 MAX_RULER = {1: 32, 2: 12}
@@ -83,11 +83,12 @@ def _added(scatter: Scatter) -> str:
 def _draw_line(scatter: Scatter, n: int, added: bool, sentence: str) -> Scene:
     canvas, width, stamps = Canvas(), scatter.cell_width(), scatter.stamps
     labels = [f"{scatter.name(stamp)} = {show(stamp.value)}" for stamp in stamps]
-    total = scatter.total(n)
+    total, ruler = scatter.total(n), ruler_of(scatter.window, stamps)
     left = 32 + max(map(text_width, [*labels, "sum"]))
-    copies = Sheet(canvas, left, 28, width, ROW)
-    for column in range(len(total)):
-        copies.under(0, column, str(column), -12)
+    # Columns are places of the ruler, numbered from the first output of the full result.
+    copies = Sheet(canvas, left - ruler.start * width, 28, width, ROW)
+    for column in ruler:
+        copies.under(0, column, str(column - scatter.window.axes[0].before), -12)
     for row, (stamp, label) in enumerate(zip(stamps, labels, strict=True)):
         now = row == n - 1 and not added
         canvas.label(16, copies.y(row + 0.5), label, "x-ink" if row < n else "faint", bold=now)
@@ -97,11 +98,11 @@ def _draw_line(scatter: Scatter, n: int, added: bool, sentence: str) -> Scene:
             if now:
                 size = len(stamp.copy) * width + 2, ROW - 2
                 canvas.outline(copies.x(stamp.first[0]) - 1, copies.y(row) + 1, *size, key="stamp")
-    sums = Sheet(canvas, left, copies.y(len(stamps)) + 14, width)
-    canvas.wire(left, sums.top - 7, sums.x(len(total)), sums.top - 7, "faint", 1.5)
+    sums = copies._replace(top=copies.y(len(stamps)) + 14, height=HEIGHT)
+    canvas.wire(left, sums.top - 7, sums.x(ruler.stop), sums.top - 7, "faint", 1.5)
     canvas.label(16, sums.y(0.5), "sum", "y-ink", bold=True)
     covered = {stamp.first[0] + j for stamp in stamps[:n] for j in range(len(stamp.copy))}
-    sums.row(0, (Cell(show(v), "y") if i in covered else Cell("", "blank") for i, v in enumerate(total)))
+    sums.row(0, (Cell(show(total[i]), "y") if i in covered else Cell("", "blank") for i in ruler), ruler.start)
     if added:
         _frame_kept(scatter, sums)
     return canvas.scene("The scatter view", sentence)

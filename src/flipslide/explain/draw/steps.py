@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...show import Frame
 from ..trace import Step, Trace
 from .common import MAX_STEPS, Pose, reach_of
-from .layer import draw_layer, is_layer_drawable
+from .layer import draw_layer, layer_why_not
 from .line import draw_line
 from .plane import draw_plane
 
@@ -15,17 +15,26 @@ from .plane import draw_plane
 MAX_DRAWN = {1: 32, 2: 16}
 
 
-def is_drawable(trace: Trace) -> bool:
-    """Whether pictures of this trace could be read."""
-    if not 0 < len(trace.steps) <= MAX_STEPS or trace.ndim not in MAX_DRAWN:
-        return False
-    legible = all(high - low <= MAX_DRAWN[trace.ndim] for low, high in reach_of(trace))
-    return legible and (trace.operation != "layer" or is_layer_drawable(trace))
+def why_not(trace: Trace) -> str:
+    """Why there are no pictures of this trace, and what to ask for instead; nothing where there are some."""
+    if not trace.steps:
+        return "there is no output to draw"
+    if len(trace.steps) > MAX_STEPS:
+        return f"{len(trace.steps)} outputs are more than the {MAX_STEPS} that are drawn; {_ASK[trace.operation]}"
+    longest = max(high - low for low, high in reach_of(trace))
+    if longest > MAX_DRAWN[trace.ndim]:
+        side = f"{MAX_DRAWN[trace.ndim]} samples{' a side' if trace.ndim == 2 else ''}"
+        return f"x with its padding is {longest} long and pictures hold {side}; {_ASK[trace.operation]}"
+    return layer_why_not(trace) if trace.operation == "layer" else ""
+
+
+_SIGNAL = "around=n draws the outputs near one, cells=[…] those of a list"
+_ASK = {"convolve": _SIGNAL, "correlate": _SIGNAL, "layer": "take a piece of x"}
 
 
 def draw_steps(trace: Trace) -> tuple[Frame, ...]:
     """The flip and one frame for every output."""
-    if not is_drawable(trace):
+    if why_not(trace):
         return ()
     return (*draw_flip(trace), *(draw_step(trace, step, n) for n, step in enumerate(trace.steps)))
 
@@ -37,7 +46,7 @@ def draw_step(trace: Trace, step: Step, number: int = 0) -> Frame:
 
 def draw_flip(trace: Trace) -> tuple[Frame, ...]:
     """w turning round where it will begin to slide; nothing for correlation and layers, which do not flip."""
-    return tuple(_flip(trace)) if trace.operation == "convolve" and is_drawable(trace) else ()
+    return tuple(_flip(trace)) if trace.operation == "convolve" and not why_not(trace) else ()
 
 
 def _flip(trace: Trace) -> Iterator[Frame]:
