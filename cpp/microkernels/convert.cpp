@@ -1,4 +1,5 @@
 // Elements: between the arrays' types and the compute types, one row at a time.
+#include "../simd/simd.hpp"
 #include "microkernel.hpp"
 
 namespace {
@@ -18,6 +19,27 @@ static void load_every(To* out, const char* in, int64_t n) {
     __builtin_memcpy(&value, in + i * every * (int64_t)sizeof(From), sizeof(From));
     out[i] = (To)value;
   }
+}
+
+template <class A, class B>
+constexpr bool kSame = false;
+template <class T>
+constexpr bool kSame<T, T> = true;
+
+// Every second of n numbers. Of the last one nothing behind it is touched.
+template <class T>
+static void load_second(T* out, const T* in, int64_t n) {
+  constexpr int64_t lanes = Vec<T>::lanes;
+  int64_t i = 0;
+  for (; i + lanes < n; i += lanes) store(out + i, unzip_even(load(in + 2 * i), load(in + 2 * i + lanes)));
+#if defined(__AVX512F__) && !defined(FS_PLAIN_LANES)
+  if (i == n) return;
+  const int left = (int)(2 * (n - i) - 1), first = left < lanes ? left : (int)lanes;
+  const Vec<T> low = load_part(in + 2 * i, first), high = load_part(in + 2 * i + lanes, left - first);
+  store_part(out + i, unzip_even(low, high), (int)(n - i));
+#else
+  for (; i < n; ++i) __builtin_memcpy(out + i, in + 2 * i, sizeof(T));
+#endif
 }
 
 template <class To, class From, int every>
@@ -57,7 +79,10 @@ static void load(void* to, const void* from, int64_t stride, int64_t n) {
   const char* in = (const char*)from;
   if (stride == (int64_t)sizeof(From))
     return sizeof(To) <= 2 ? load_narrow<To, From>(out, in, n) : load_every<To, From, 1>(out, in, n);
-  if (stride == 2 * (int64_t)sizeof(From)) return load_every<To, From, 2>(out, in, n);
+  if (stride == 2 * (int64_t)sizeof(From)) {
+    if constexpr (kSame<To, From> && sizeof(To) >= 4) return load_second(out, (const To*)in, n);
+    return load_every<To, From, 2>(out, in, n);
+  }
   if (stride == -(int64_t)sizeof(From)) return load_every<To, From, -1>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     From value;

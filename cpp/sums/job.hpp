@@ -9,12 +9,18 @@ struct RowRange {
   Index first, n;
 };
 
+// Numbers that are copied between an array and scratch memory: in bytes, `step` from number to number of the array.
+struct Copy {
+  Index to, from, step, n;
+};
+
 // Scratch that a thread keeps from call to call.
 struct Workspace {
   Scratch x, y, row, halfway[2], line_buffer, box_rows[2], box_sums;
   std::vector<Index> taps;
   std::vector<RowRange> spoilt;  // a tile's outputs that are not finite
   std::vector<FsRun> runs, row_runs;
+  std::vector<Copy> into_window, out_of_results;  // of every element of a task that goes by planes
   std::vector<Window> windows;
   std::vector<std::vector<Segment>> segments;  // [phase] of the innermost axis
   std::vector<std::vector<Blank>> blanks;

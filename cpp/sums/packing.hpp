@@ -120,7 +120,7 @@ inline TileShape shape_in_place(const SumJob& job, const Index* extent) {
 }
 
 // `in_rows`: each row is a run of its own, as in place.
-inline TileShape shape_packed(const SumJob& job, const Index* low, const Index* extent, bool in_rows) {
+inline TileShape shape_packed(const SumJob& job, const Index* low, const Index* extent, bool in_rows = false) {
   job.work.windows.resize(kMaxAxes);
   TileShape shape{};
   Index plane = 1, phases = 1;

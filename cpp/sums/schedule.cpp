@@ -34,6 +34,11 @@ constexpr double kTileProducts = 32e6;
 constexpr double kLeastProducts = 0.2e6;
 constexpr Index kTapsPerPass = 1024;
 constexpr double kProductsWorthParts = 1e6;
+// Depthwise layers and small groups: a window and its outputs stay in the first-level cache. Elements share what a task
+// decides about its tile; a call has so many tasks.
+constexpr Index kMostOfGroup = 8, kMostPlaneTaps = 128;
+constexpr Index kPlaneBytes = 20 << 10, kLargestPlaneBytes = 64 << 10;
+constexpr Index kPlaneTasks = 16, kFewestElements = 4;
 // Rows at a time, out of a line buffer and into it.
 constexpr Index kRowsOfOutputs = 16, kRowsIntoBuffer = 4;
 
@@ -82,7 +87,7 @@ class Scheduler {
     s.shares_rows = is_worth_sharing_rows();
     s.y_in_place = y_can_be_written_in_place();
     s.streams = s.y_in_place && !s.takes_real && bytes_of_y() >= kStreamBytes;
-    split(is_worth_reading_in_place());
+    goes_by_planes() ? add_planes() : split(is_worth_reading_in_place());
     s.channel_block = std::min<Index>(p.n_out, kChannelsPerTask);
     s.n_channel_blocks = (p.n_out + s.channel_block - 1) / s.channel_block;
   }
@@ -117,7 +122,7 @@ class Scheduler {
     if (region) return;
     merge_interleaved_batch();
     if (s.taps.go_axis_by_axis) return;
-    batch_as_axis();
+    if (!has_many_groups()) batch_as_axis();
     merge_trivial_axes();
   }
 
@@ -265,6 +270,57 @@ class Scheduler {
            !(s.shares_rows && (rows_collide(&SumAxis::x_stride) || s.axes[s.n_axes - 2].axis.w >= kManyTapRows));
   }
 
+  // ---- planes
+
+  // Of few channels each.
+  bool has_many_groups() const {
+    return p.n_groups > 1 && p.n_groups * p.n_batch >= kFewestElements && p.n_in <= kMostOfGroup &&
+           p.n_out <= kMostOfGroup && p.n_in * p.taps_per_channel <= kMostPlaneTaps;
+  }
+
+  // Bytes of a window of all channels of a group.
+  Index window_bytes(const Index* extent) const {
+    Index bytes = p.n_in * s.x_bytes();
+    for (int a = 0; a < s.n_axes; ++a) {
+      const Axis& axis = s.axes[a].axis;
+      bytes *= std::min(axis.stride, axis.w) * (extent[a] + s.axes[a].overhang / axis.stride);
+    }
+    return bytes;
+  }
+
+  bool goes_by_planes() const {
+    if (!has_many_groups() || region || s.is_replayed || s.taps.go_axis_by_axis || s.parts > 1 || s.dot_width > 0)
+      return false;
+    Index extent[kMaxAxes];
+    std::fill(extent, extent + s.n_axes, 1);
+    return window_bytes(extent) <= kPlaneBytes &&
+           std::all_of(s.axes, s.axes + s.n_axes, [](const SumAxis& slide) { return slide.axis.up == 1; });
+  }
+
+  // Whole planes if they are small enough, or else bands of them.
+  void add_planes() {
+    Piece piece;
+    for (int a = 0; a < s.n_axes; ++a) {
+      piece.low[a] = 0;
+      piece.high[a] = s.axes[a].axis.y;
+      piece.extent[a] = 1;
+    }
+    for (int a = s.inner(); a >= 0; --a) {
+      const Index most = piece.high[a], room = a == s.inner() ? kLargestPlaneBytes : kPlaneBytes;
+      piece.extent[a] = 0;
+      const Index without = window_bytes(piece.extent);
+      piece.extent[a] = 1;
+      const Index each = std::max<Index>(1, window_bytes(piece.extent) - without);
+      const Index fitting = std::clamp<Index>((room - without) / each, 1, most);
+      piece.extent[a] = whole_blocks(a, ceil_div(most, ceil_div(most, fitting)), most);
+    }
+    piece.n_tiles = 1;
+    for (int a = 0; a < s.n_axes; ++a) piece.n_tiles *= ceil_div(piece.high[a], piece.extent[a]);
+    s.n_tiles = piece.n_tiles;
+    s.pieces.push_back(piece);
+    s.elements_per_task = std::max(kFewestElements, ceil_div(s.n_elements() * s.n_tiles, kPlaneTasks));
+  }
+
   // ---- pieces and tiles
 
   // The interior, read in place, and slabs around it whose windows are packed; or one piece.
@@ -405,6 +461,7 @@ std::string Schedule::describe() const {
     constexpr const char* sources[] = {", x read in place", ", x packed", ", x through a line buffer"};
     text += sources[static_cast<int>(piece.source)];
   }
+  if (elements_per_task > 0) text += ", for " + std::to_string(elements_per_task) + " groups in turn";
   if (dot_width > 0) text += "; dots of " + std::to_string(dot_width);
   if (shares_rows) text += "; rows share loads";
   if (y_in_place) text += streams ? "; y past the caches" : "; y in place";

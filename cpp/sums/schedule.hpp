@@ -89,8 +89,15 @@ struct Schedule {
   std::vector<Piece> pieces{};
   Index n_tiles = 0;  // of a channel block
   Index channel_block = 1, n_channel_blocks = 1;
+  // Elements of the batch and of the groups that a task goes through with one tile (sums/planes.hpp); 0: each has tasks
+  // of its own.
+  Index elements_per_task = 0;
 
-  Index n_tasks() const { return n_batch * problem->n_groups * n_channel_blocks * n_tiles; }
+  Index n_elements() const { return n_batch * problem->n_groups; }
+  Index n_tasks() const {
+    const Index elements = elements_per_task > 0 ? ceil_div(n_elements(), elements_per_task) : n_elements();
+    return elements * n_channel_blocks * n_tiles;
+  }
   int inner() const { return n_axes - 1; }
   // Single taps are 1 beside a longer axis (taps/factors.cpp), and no pass.
   int first_long_axis() const {

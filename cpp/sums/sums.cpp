@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "../thread/pool.hpp"
-#include "tiles.hpp"
+#include "planes.hpp"
 #include "usual.hpp"
 
 namespace flipslide {
@@ -63,7 +63,7 @@ void run_sums(const Convolution& c, const View& x, const PackedTaps& w, const vo
     });
   parallel_for(schedule.n_tasks(), is_small(c) ? 1 : threads, [&](Index task) {
     const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
-    run_task(job, Do(job), task);
+    schedule.elements_per_task > 0 ? PlaneTask(job, task).run() : run_task(job, Do(job), task);
     workspace.trim();
   });
 }

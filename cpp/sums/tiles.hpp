@@ -47,18 +47,23 @@ void sum_tile(const SumJob& job, const Sink& sink, const TaskPlace& place, Sourc
   if (!write_in_place) store_y(job, sink, shape, place, tile, y_of(job, place), low, extent);
 }
 
+// The tile of that number of a piece.
+inline void find_tile(const Schedule& s, const Piece& piece, Index number, Index* low, Index* extent) {
+  for (int a = s.inner(); a >= 0; --a) {
+    const Index n = (piece.high[a] - piece.low[a] + piece.extent[a] - 1) / piece.extent[a];
+    low[a] = piece.low[a] + number % n * piece.extent[a];
+    extent[a] = std::min(piece.extent[a], piece.high[a] - low[a]);
+    number /= n;
+  }
+}
+
 // The tile of that number among those of a channel block.
 template <class Sink>
 void run_tile(const SumJob& job, const Sink& sink, const TaskPlace& place, Index number) {
   const Piece* piece = job.s.pieces.data();
   while (number >= piece->n_tiles) number -= (piece++)->n_tiles;
   Index low[kMaxAxes], extent[kMaxAxes];
-  for (int a = job.s.inner(); a >= 0; --a) {
-    const Index n = (piece->high[a] - piece->low[a] + piece->extent[a] - 1) / piece->extent[a];
-    low[a] = piece->low[a] + number % n * piece->extent[a];
-    extent[a] = std::min(piece->extent[a], piece->high[a] - low[a]);
-    number /= n;
-  }
+  find_tile(job.s, *piece, number, low, extent);
   if (piece->source != Source::line_buffer) return sum_tile(job, sink, place, piece->source, low, extent);
   (job.s.taps.go_axis_by_axis ? run_axis_by_axis : sum_row_by_row)(job, place, low, extent);
 }
