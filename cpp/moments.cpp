@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 
 #include "isa.hpp"
 #include "thread/pool.hpp"
@@ -10,8 +13,14 @@ namespace flipslide {
 
 namespace {
 
-// Columns at a time, so that the rows of all levels stay in the second cache: 64 rows of 512 take half a megabyte.
+// Columns at a time, so that what belongs to a band of them stays in the second cache.
 constexpr Index kColumns = 512;
+
+// Rows that pass one strip of columns before the next, so that its ring is read from the second cache once.
+constexpr Index kBand = 64;
+
+// Numbers behind a row that vectors may touch.
+constexpr Index kPad = 64;
 
 // Rows of outputs in one task, at least: what comes in front of the first one is merged again.
 constexpr Index kRows = 64;
@@ -48,84 +57,66 @@ std::vector<Part> parts_of(Index n) {
   return parts;
 }
 
-// Windows along the rows of a plane, as rows come: level l holds the last windows of 2^l rows, by their first row.
+// How windows of so many rows of `samples` samples each are made. Returns the lines of the ring.
+Index make_ladder(Index rows, double samples, FsLadder& ladder) {
+  const std::vector<Part> parts = parts_of(rows);
+  ladder.n_levels = parts.back().level;
+  ladder.n_parts = std::ssize(parts);
+  for (Index level = 0; level < ladder.n_levels; ++level) {
+    ladder.kept[level] = Index(1) << level;
+    ladder.merges[level] =
+        merge_of(std::ldexp(samples, static_cast<int>(level)), std::ldexp(samples, static_cast<int>(level)));
+  }
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const auto [level, start] = parts[p];
+    const Index size = Index(1) << level, behind = rows - start - size;
+    const double before = static_cast<double>(start) * samples, own = static_cast<double>(size) * samples;
+    ladder.parts[p] = {level, behind, p ? merge_of(before, own) : FsMerge{}};
+    if (level == ladder.n_levels) continue;
+    ladder.kept[level] =
+        std::max<Index>(ladder.kept[level], static_cast<Index>(std::bit_ceil(static_cast<std::uint64_t>(behind + 1))));
+  }
+  Index lines = 0;
+  for (Index level = 0; level < ladder.n_levels; ++level) {
+    ladder.first[level] = lines;
+    lines += ladder.kept[level];
+  }
+  return lines;
+}
+
+// Windows along the columns of some neighbouring rows, a band of them at a time.
 template <class T>
-class Column {
+class Columns {
  public:
-  Column(Index rows, Index width, double samples, FsMergeFn merge)
-      : rows_(rows), width_(width), samples_(samples), merge_(merge), parts_(parts_of(rows)) {
-    const int levels = parts_.back().level + 1;
-    Index total = 0;
-    for (int level = 0; level < levels; ++level) {
-      Index reach = level + 1 < levels ? Index(1) << level : 0;
-      for (const Part& part : parts_)
-        if (part.level == level) reach = std::max(reach, rows - (Index(1) << level) - part.start);
-      kept_.push_back(reach + 1);
-      first_.push_back(total);
-      total += reach + 1;
-    }
-    memory_.resize(static_cast<std::size_t>((total + 2) * 2 * width));
-    scratch_[0] = total;
-    scratch_[1] = total + 1;
+  Columns(Index rows, Index width, double samples, const FsMoments& moments)
+      : moments_(moments), strips_((width + moments.strip - 1) / moments.strip), step_(strips_ * moments.strip) {
+    ring_lines_ = make_ladder(rows, samples, ladder_) * 2 * moments.strip;
+    ring_.resize(static_cast<std::size_t>(strips_ * ring_lines_));
+    for (auto& band : bands_) band.resize(static_cast<std::size_t>(kBand * step_ + kPad));
   }
 
-  // Where the row with this number goes before `add`.
-  Row<T> place(Index row) { return at(0, row); }
+  // Where the samples of the r-th row of the band go.
+  Row<T> place(Index r) { return {bands_[0].data() + r * step_, bands_[1].data() + r * step_}; }
 
-  // Row<T> `row` is in its place; the windows that end with it are made. `raw`: it has no deviations yet.
-  void add(Index row, bool raw) {
-    for (int level = 1; level < static_cast<int>(kept_.size()); ++level) {
-      const Index half = Index(1) << (level - 1), first = row - 2 * half + 1;
-      if (first < first_row_) return;
-      combine(level - 1, at(level - 1, first), raw, level - 1, at(level - 1, first + half), raw, at(level, first),
-              static_cast<double>(half), static_cast<double>(half));
+  // `n` rows are in their places, the first of them number `row`. The windows that end with the first `n_skipped` are
+  // not complete.
+  void pass(Index row, Index n, Index n_skipped, bool raw) {
+    for (Index strip = 0; strip < strips_; ++strip) {
+      const Index at = strip * moments_.strip;
+      moments_.column(bands_[2].data() + at, bands_[3].data() + at, bands_[0].data() + at,
+                      raw ? nullptr : bands_[1].data() + at, step_, row, n, n_skipped,
+                      ring_.data() + strip * ring_lines_, &ladder_);
     }
   }
 
-  void begin(Index row) { first_row_ = row; }
-
-  // The window of all rows whose first is `row`. Null deviations: a single row of raw samples.
-  Row<T> window(Index row, bool raw) {
-    Row<T> sum = at(parts_[0].level, row + parts_[0].start);
-    Index samples = Index(1) << parts_[0].level;
-    bool single = raw && parts_[0].level == 0;
-    for (std::size_t p = 1; p < parts_.size(); ++p) {
-      const Index more = Index(1) << parts_[p].level;
-      const Row<T> next = at(parts_[p].level, row + parts_[p].start), to = line(scratch_[p % 2]);
-      const FsMerge how = merge_of(static_cast<double>(samples) * samples_, static_cast<double>(more) * samples_);
-      merge_(width_, sum.sums, single ? nullptr : sum.deviations, next.sums, next.deviations, to.sums, to.deviations,
-             &how);
-      sum = to;
-      samples += more;
-      single = false;
-    }
-    return single ? Row<T>{sum.sums, nullptr} : sum;
-  }
+  // The window that ends with the r-th row.
+  Row<T> window(Index r) { return {bands_[2].data() + r * step_, bands_[3].data() + r * step_}; }
 
  private:
-  void combine(int level_a, Row<T> a, bool raw_a, int level_b, Row<T> b, bool raw_b, Row<T> to, double n_a,
-               double n_b) {
-    const FsMerge how = merge_of(n_a * samples_, n_b * samples_);
-    merge_(width_, a.sums, raw_a && level_a == 0 ? nullptr : a.deviations, b.sums,
-           raw_b && level_b == 0 ? nullptr : b.deviations, to.sums, to.deviations, &how);
-  }
-
-  Row<T> at(int level, Index row) {
-    return line(first_[static_cast<std::size_t>(level)] + row % kept_[static_cast<std::size_t>(level)]);
-  }
-  Row<T> line(Index number) {
-    T* start = memory_.data() + number * 2 * width_;
-    return {start, start + width_};
-  }
-
-  Index rows_, width_;
-  double samples_;
-  FsMergeFn merge_;
-  std::vector<Part> parts_;
-  std::vector<Index> kept_, first_;
-  std::vector<T> memory_;
-  Index scratch_[2];
-  Index first_row_ = 0;
+  const FsMoments& moments_;
+  Index strips_, step_, ring_lines_;
+  FsLadder ladder_;
+  std::vector<T> ring_, bands_[4];
 };
 
 // Windows along one row, all at once.
@@ -137,7 +128,8 @@ class Line {
         width_(width),
         samples_(samples),
         merge_(merge),
-        memory_(static_cast<std::size_t>(8 * width)) {}
+        each_((width + kPad) / kPad * kPad + kPad),
+        memory_(static_cast<std::size_t>(8 * each_)) {}
 
   // From the moments of `width` places to those of the width − columns + 1 windows.
   Row<T> slide(Row<T> row) {
@@ -167,10 +159,7 @@ class Line {
       merge_at(width_ - 2 * size + 1, level, size, shifted(level, size), size, to);
       level = to;
     }
-    if (sum.deviations) return sum;
-    Row<T> zero = line(3);
-    std::fill_n(zero.deviations, out, T(0));
-    return {sum.sums, zero.deviations};
+    return sum;
   }
 
  private:
@@ -179,18 +168,17 @@ class Line {
     merge_(n, a.sums, a.deviations, b.sums, b.deviations, to.sums, to.deviations, &how);
   }
 
-  static Row<T> shifted(Row<T> row, Index by) {
-    return {row.sums + by, row.deviations ? row.deviations + by : nullptr};
-  }
+  static Row<T> shifted(Row<T> row, Index by) { return {row.sums + by, row.deviations + by}; }
 
   Row<T> line(int number) {
-    T* start = memory_.data() + number * 2 * width_;
-    return {start, start + width_};
+    T* start = memory_.data() + number * 2 * each_;
+    return {start, start + each_};
   }
 
   Index columns_, width_;
   double samples_;
   FsMergeFn merge_;
+  Index each_;
   std::vector<T> memory_;
 };
 
@@ -201,20 +189,22 @@ void slide_over(const WindowShape& shape, const WindowSource& source, Index plan
   const FsMoments& moments = chosen_isa().moments[sizeof(T) == 8];
   const Index width = right - left + shape.columns - 1;
   const bool raw = !source.deviations;
-  Column<T> column(shape.rows, width, source.samples, moments.merge);
+  Columns<T> columns(shape.rows, width, source.samples, moments);
   Line<T> line(shape.columns, width, source.samples * static_cast<double>(shape.rows), moments.merge);
-  column.begin(first);
   const FsLoadFn load = chosen_isa().convert->load[sizeof(T) == 8 ? FS_F64 : FS_F32][source.type];
-  for (Index row = first; row < last + shape.rows - 1; ++row) {
-    const Row<T> to = column.place(row);
-    load(to.sums, source.data + plane * source.strides[0] + row * source.strides[1] + left * source.strides[2],
-         source.strides[2], width);
-    if (!raw)
-      std::copy_n(static_cast<const T*>(source.deviations) + (plane * shape.height + row) * shape.width + left, width,
-                  to.deviations);
-    column.add(row, raw);
-    const Index top = row - shape.rows + 1;
-    if (top >= first) take(top, line.slide(column.window(top, raw)));
+  const Index end = last + shape.rows - 1;
+  for (Index row = first; row < end; row += kBand) {
+    const Index n = std::min(kBand, end - row), skipped = std::clamp<Index>(first + shape.rows - 1 - row, 0, n);
+    for (Index r = 0; r < n; ++r) {
+      const Row<T> to = columns.place(r);
+      load(to.sums, source.data + plane * source.strides[0] + (row + r) * source.strides[1] + left * source.strides[2],
+           source.strides[2], width);
+      if (!raw)
+        std::copy_n(static_cast<const T*>(source.deviations) + (plane * shape.height + row + r) * shape.width + left,
+                    width, to.deviations);
+    }
+    columns.pass(row, n, skipped, raw);
+    for (Index r = skipped; r < n; ++r) take(row + r - shape.rows + 1, line.slide(columns.window(r)));
   }
 }
 
@@ -222,7 +212,8 @@ void slide_over(const WindowShape& shape, const WindowSource& source, Index plan
 template <class T, class Take>
 void slide_everywhere(const WindowShape& shape, const WindowSource& source, int threads, const Take& take) {
   const Index height = shape.out_height(), width = shape.out_width();
-  const Index tiles = (width + kColumns - 1) / kColumns, most = height / std::max(kRows, shape.rows);
+  const Index columns = std::max(kColumns, shape.columns), tiles = (width + columns - 1) / columns;
+  const Index most = height / std::max(kRows, shape.rows);
   const Index wanted = (kTasks * threads + shape.planes * tiles - 1) / (shape.planes * tiles);
   const Index strips = std::clamp<Index>(wanted, 1, std::max<Index>(1, most));
   parallel_for(shape.planes * strips * tiles, threads, [&](Index task) {

@@ -629,6 +629,19 @@ def test_mathematics_compiles(tmp_path: Path) -> None:
 
 
 @needs_node
+def test_sizes_of_the_sliders_are_those_of_the_library() -> None:
+    rng = np.random.default_rng(8)
+    settings = [[int(rng.integers(1, most)) for most in (41, 12, 9, 9, 7)] for _ in range(200)]
+    made = run_node("console.log(JSON.stringify(given.map((one) => size.lengthOf(one).outputs)));", settings)
+    for (n, k, pad, stride, dilation), outputs in zip(settings, made, strict=True):
+        try:
+            wanted = fs.output_shape(n, k, padding=pad, stride=stride, dilation=dilation)[0]
+        except fs.ShapeError:
+            wanted = 0
+        assert outputs == wanted
+
+
+@needs_node
 def test_signals_by_transforms() -> None:
     rng = np.random.default_rng(5)
     pairs = [(rng.normal(size=n), rng.normal(size=k)) for n, k in [(1, 1), (5, 3), (100, 30), (1000, 999)]]

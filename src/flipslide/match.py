@@ -366,11 +366,11 @@ def _correlate(x: Array, taps: Array, dtype: Any, threads: int) -> Array:
         Axis(x.shape[i], taps.shape[i], x.shape[i] - taps.shape[i] + 1, 0, 1, 1, 1, "zero", i, i, i + 1)
         for i in range(1, n_axes + 1)
     )
-    loops = (
-        Loop(taps.shape[0], -1, 0, 0),
-        Loop(x.shape[0], 0, -1, 1),
-        Loop(x.shape[-1], x.ndim - 1, taps.ndim - 1, -1),
-    )
+    loops: tuple[Loop, ...] = (Loop(taps.shape[0], -1, 0, 0), Loop(x.shape[0], 0, -1, 1))
+    if x.shape[-1] == 1:
+        x, taps = x[..., 0], taps[..., 0]
+    else:
+        loops += (Loop(x.shape[-1], x.ndim - 1, taps.ndim - 1, -1),)
     spec = ConvSpec(axes, loops, x.ndim, taps.ndim, n_axes + 2, conj_w=True)
     program = program_of(choose(spec, arithmetic_of(x.dtype, taps.dtype, dtype), threads))
     return program(x, taps, None, None, threads)

@@ -24,7 +24,7 @@ from .svg import page_sheet, to_svg
 
 PAGE = (
     "body{margin:1.5rem auto;max-width:64rem;padding:0 1rem;background:#fff}"
-    "@media (prefers-color-scheme:dark){:root:not([data-theme=light]) body{background:#14181f}}"
+    "@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]) body{background:#14181f}}"
     "@media (max-width:30rem){body{padding:0 .25rem}}"
 )
 

@@ -66,9 +66,25 @@ function tween(root, places) {
   }
 }
 
+// A slider that is being dragged must not leave the page, or the drag would end: all around it is exchanged.
+function exchange(old, made, kept) {
+  const holds = (node) => node.nodeType === Node.ELEMENT_NODE && (node.dataset.key === kept.dataset.key || node.querySelector(`[data-key="${kept.dataset.key}"]`));
+  const [branch, twin] = [[...old.childNodes].find((node) => node.contains(kept)), [...made.childNodes].find(holds)];
+  if (!branch || !twin || branch.tagName !== twin.tagName) return old.replaceChildren(...made.childNodes);
+  for (const name of twin.getAttributeNames()) branch.setAttribute(name, twin.getAttribute(name));
+  if (branch !== kept) exchange(branch, twin, kept);
+  const children = [...made.childNodes];
+  const place = children.indexOf(twin);
+  [...old.childNodes].forEach((node) => node === branch || node.remove());
+  branch.before(...children.slice(0, place));
+  branch.after(...children.slice(place + 1));
+}
+
 export function redraw(root, children) {
   const before = remember(root);
-  root.replaceChildren(...children);
+  const kept = root.contains(document.activeElement) && document.activeElement.matches("input[type=range]") ? document.activeElement : null;
+  if (kept) exchange(root, h("div", null, ...children), kept);
+  else root.replaceChildren(...children);
   for (const [name, left] of before.scrolls) {
     const frame = root.querySelector(`[data-frame="${name}"]`);
     if (frame) frame.scrollLeft = left;

@@ -128,7 +128,7 @@ const SOLVERS = { signal: solveSignal, layer: solveLayer, gradient: solveGradien
 export const solve = (call, right = call) => SOLVERS[call.kind](call, right);
 
 // The call as a mistake makes it: a word of the mistake takes the place of the call's own.
-function spoil(call, { say, when, w, bias, dy, ...words }) {
+function spoil(call, { say, why, when, w, bias, dy, ...words }) {
   return { ...call, ...words, w: w ? TURNS[w](call.w) : call.w, biased: bias, weights: dy };
 }
 
@@ -139,7 +139,7 @@ const sameList = (a, b) => a.length === b.length && a.every((value, i) => value 
 // What can be seen of a mistake: no more numbers than there are cells to write in.
 function mistakesOf(level, call, answer) {
   const possible = level.mistakes.filter(({ when }) => when === undefined || when === call.mode);
-  const made = possible.map((mistake) => ({ say: mistake.say, values: attempt(spoil(call, mistake), call)?.slice(0, answer.length) }));
+  const made = possible.map((mistake) => ({ say: mistake.say, why: mistake.why, values: attempt(spoil(call, mistake), call)?.slice(0, answer.length) }));
   return made.filter(({ values }) => values && !sameList(values, answer.slice(0, values.length)));
 }
 
@@ -232,5 +232,5 @@ export function check(question, cells) {
   const written = cells.slice(0, cells.findLastIndex((value) => value !== null) + 1);
   const done = right.every((cell) => cell === true);
   const found = done ? null : question.mistakes.find(({ values }) => written.length > 0 && sameList(written, values));
-  return { right, done, mistake: found?.say ?? null };
+  return { right, done, mistake: found?.say ?? null, why: found?.why ?? null };
 }

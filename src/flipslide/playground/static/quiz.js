@@ -44,7 +44,7 @@ function quizOf(app) {
   const name = `${level} ${seed}`;
   if (app.quiz?.name !== name) {
     const question = makeQuestion(level, seed);
-    app.quiz = { name, question, cells: question.answer.map(() => ""), right: [], hints: [], say: "" };
+    app.quiz = { name, question, cells: question.answer.map(() => ""), right: [], hints: [], say: "", why: null };
   }
   return app.quiz;
 }
@@ -60,11 +60,19 @@ function sayOf(result, cells) {
 function judge(app, quiz) {
   const cells = quiz.cells.map(readCell);
   const result = check(quiz.question, cells);
-  Object.assign(quiz, { right: result.right, say: sayOf(result, cells) });
+  Object.assign(quiz, { right: result.right, say: sayOf(result, cells), why: result.why });
   if (result.done && !quiz.done) {
     quiz.done = true;
     app.solved = (app.solved ?? 0) + 1;
   }
+  app.draw();
+}
+
+// Why the mistake is one, and the sum of the first number that it spoiled.
+function sayWhy(app, quiz) {
+  const line = `${quiz.why} ${hint(quiz.question, quiz.right.indexOf(false))}`;
+  if (quiz.hints.at(-1) !== line) quiz.hints.push(line);
+  quiz.why = null;
   app.draw();
 }
 
@@ -104,8 +112,8 @@ function oneRoom(app) {
     h("h2", null, nameOf(question) === "results" ? "How many?" : `${nameOf(question)} =`),
     h("div", { class: "answers", style: { "grid-template-columns": `repeat(${columns}, max-content)` } }, question.answer.map((_, i) => cell(app, quiz, i))),
     h("p", { class: "line", role: "status", key: "verdict" }, quiz.say),
-    quiz.hints.length ? h("ul", { class: "hints" }, quiz.hints.map((line) => h("li", null, line))) : null,
-    h("div", { class: "controls" }, action("Check", () => judge(app, quiz)), action("Hint", () => askHint(app, quiz)), stageLink(question)),
+    quiz.hints.length ? h("ul", { class: "hints", "aria-live": "polite" }, quiz.hints.map((line) => h("li", null, line))) : null,
+    h("div", { class: "controls" }, action("Check", () => judge(app, quiz)), action("Hint", () => askHint(app, quiz)), quiz.why ? action("Say why", () => sayWhy(app, quiz)) : null, stageLink(question)),
     h("p", { class: "faint" }, "Each number is checked when you leave its cell. The address of the page is this exercise."),
     h("div", { class: "controls screen-only" }, action("A sheet to print", () => app.change({ sheet: 10 }))),
   ];

@@ -27,6 +27,8 @@ export const START = {
   stride: 1,
   dilation: 1,
   padding: 0,
+  // n,k,P,s,d of the formula with sliders; nothing is the call above it.
+  sizes: "",
   at: 0,
   tab: "window",
   dy: null,

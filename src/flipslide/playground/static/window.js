@@ -4,6 +4,7 @@ import { action, choice, field, h, stepper, tabs, toggle } from "./dom.js";
 import { COPIES } from "./copy.js";
 import { saveMoving, saveStill } from "./picture.js";
 import { rowsText, otherText, sentence, sizeText, sizeWhy } from "./words.js";
+import { sizeSliders } from "./size.js";
 import { stage } from "./stage.js";
 import { columns, graph, matrix, stamps } from "./views.js";
 import { BOUNDARIES, MODES } from "./trace.js";
@@ -104,6 +105,7 @@ export function windowRoom(app) {
     numbers(app),
     switches(app),
     size(app),
+    sizeSliders(app),
     copies(app),
   ];
 }
