@@ -643,8 +643,9 @@ Counts count_reduction(const Question& q, const Reduction& r) {
   const double blocks = as_double(r.n_channel_blocks * q.n_groups), batches = as_double(r.n_batch_blocks * q.n_groups);
   const double planes = as_double(q.n_in * q.n_batch * r.windows_of_plane()) * as_double(r.plane_length());
   const double rows = as_double(r.plane_terms / std::max<Index>(1, r.axes.back().terms) * q.n_in);
-  // As many rows meet each run of terms, of a single channel more.
-  const double blocks_of_rows = as_double(ceil_div(q.n_batch * r.n_rows, !r.is_outer && q.n_out == 1 ? 9 : 6));
+  // Rows that meet each run of terms: those of a single channel take the registers of other channels.
+  const Index alone = r.kernel->lanes * r.bytes == 64 ? 13 : 9;
+  const double blocks_of_rows = as_double(ceil_div(q.n_batch * r.n_rows, !r.is_outer && q.n_out == 1 ? alone : 6));
   counts.work[kTask] = tasks;
   counts.work[kRow] =
       rows * blocks_of_rows * as_double(q.n_groups * ceil_div(q.n_out, r.is_outer ? 4 * r.kernel->lanes : 4));
