@@ -22,6 +22,10 @@ inline constexpr int kMaxSteps = 16;
 // How often each step of a method happens, or the nanoseconds that it takes once.
 using PerStep = std::array<double, kMaxSteps>;
 
+// Where an output channel's taps add up to zero exactly: all of them, alone or with bit i for the i-th of the axes that
+// have more than one tap, where those along it do wherever the others are.
+inline constexpr std::uint32_t kCancelsAll = std::uint32_t(1) << 31;
+
 // Taps in the order in which microkernels read them, and what must be known of them.
 struct PackedTaps {
   Scratch storage, spectrum_storage;
@@ -36,6 +40,8 @@ struct PackedTaps {
   Index rank = 1;            // the taps are the sum of this number of products
   bool are_products = true;  // each tap is a product within its own roundings, not those of all taps
   bool is_finite = true;
+  std::vector<std::uint32_t> cancels;  // of each output channel; empty: no channel's taps add up to zero
+  bool none_negative = false;          // of methods that subtract, and might make sums of such taps negative
   std::vector<int> exponents;       // of each channel's spectrum, which is so many powers of two smaller; empty: none
   std::uint64_t magnitude_sum = 0;  // the largest sum of magnitudes of an output channel
   bool negative = false;

@@ -16,6 +16,7 @@ extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsSame FS_SYMBOL(same);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA avx2
@@ -28,6 +29,7 @@ extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsSame FS_SYMBOL(same);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 #define FS_ISA baseline
@@ -40,6 +42,7 @@ extern "C" const FsMoments FS_SYMBOL(moments)[2];
 extern "C" const FsWinograd FS_SYMBOL(winograd)[2];
 extern "C" const FsReductions FS_SYMBOL(reduction)[FS_N_COMPUTE];
 extern "C" const FsExact FS_SYMBOL(exact);
+extern "C" const FsSame FS_SYMBOL(same);
 extern "C" const FsStream FS_SYMBOL(stream);
 #undef FS_ISA
 
@@ -72,6 +75,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(winograd),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(same),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -86,6 +90,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(winograd),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(same),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA
@@ -101,6 +106,7 @@ std::vector<InstructionSet> compiled_isas() {
        FS_SYMBOL(winograd),
        FS_SYMBOL(reduction),
        &FS_SYMBOL(exact),
+       &FS_SYMBOL(same),
        &FS_SYMBOL(stream),
        {FS_FOR_EACH_MICROKERNEL(FS_TABLE_ENTRY)}},
 #undef FS_ISA

@@ -10,6 +10,7 @@
 #include "microkernels/exact.hpp"
 #include "microkernels/moments.hpp"
 #include "microkernels/reduce.hpp"
+#include "microkernels/same.hpp"
 #include "microkernels/stream.hpp"
 #include "microkernels/winograd.hpp"
 #include "microkernels/reduction.hpp"
@@ -27,6 +28,7 @@ struct InstructionSet {
   const FsWinograd* winograd;      // in floats, in doubles
   const FsReductions* reductions;  // of each compute type
   const FsExact* exact;
+  const FsSame* same;
   const FsStream* streaming;
   std::vector<const FsMicrokernel*> kernels;
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flipslide as fs
+from flipslide.register import Part, _zncc
+from flipslide.windows import Window
 
 METHODS = ("phase", "zncc")
 
@@ -139,3 +141,39 @@ def test_upsample_rounds() -> None:
 def test_refusals(x: Any, y: Any, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(fs.FlipslideError, match=message):
         fs.shift_between(x, y, **keywords)
+
+
+@pytest.mark.parametrize("kind", ["f", "c"])
+@pytest.mark.parametrize(
+    ("x_shape", "y_shape"), [((30,), (30,)), ((9, 12), (7, 15)), ((6, 5, 4), (5, 5, 6)), ((1, 8), (1, 8))]
+)
+def test_whole_arrays_are_arrays_with_nothing_missing(
+    x_shape: tuple[int, ...], y_shape: tuple[int, ...], kind: str
+) -> None:
+    rng = np.random.default_rng(5)
+    parts = [
+        rng.standard_normal(shape) + (1j * rng.standard_normal(shape) if kind == "c" else 0)
+        for shape in (x_shape, y_shape)
+    ]
+    windows = [Window(-k - 1, n + k + 3) for n, k in zip(x_shape, y_shape, strict=True)]
+    whole = _zncc(*(Part(a, None) for a in parts), windows, 1)
+    seen = _zncc(*(Part(a, np.ones(a.shape, bool)) for a in parts), windows, 1)
+    for one, other in zip(whole, seen, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.complex64])
+@pytest.mark.parametrize("shape", [(40, 40), (37, 41), (40, 41), (37, 40)])
+def test_height_is_the_share_of_the_spectrum_that_agrees(shape: tuple[int, int], dtype: type) -> None:
+    x = (np.random.default_rng(3).random(shape) * 200).astype(dtype)
+    found = fs.shift_between(x, x)
+    assert found.shift == pytest.approx((0, 0), abs=1e-6)
+    assert found.height == pytest.approx(1, abs=1e-5)
+    assert found.ratio > 10
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (1, 1), (1, 3), (2, 2)])
+def test_few_samples(shape: tuple[int, ...]) -> None:
+    found = fs.shift_between(np.arange(np.prod(shape), dtype=float).reshape(shape), np.zeros(shape))
+    assert np.isfinite(found.shift).all()
+    assert found.height == pytest.approx(0, abs=1e-6)

@@ -246,7 +246,7 @@ class FftCall : TransformCall {
         }
         passes.transpose_back(line, needed, block, data);
       });
-      std::atomic<bool> bad{false};
+      std::atomic<int> found{0};
       parallel_for(m_.groups, threads, [&](Index g) {
         if (!needed[g]) return;
         {
@@ -254,13 +254,14 @@ class FftCall : TransformCall {
           passes.inverse_along(data + g * m_.group);
         }
         scale_by(data + g * m_.group, m_.along * m_.point, exponent + tap_exponent(group, k));
-        if (!store(tile, group, k, g, data + g * m_.group, staged)) bad = true;
+        found |= store(tile, group, k, g, data + g * m_.group, staged);
       });
       if (stages_y_) store_staged(tile, group, k, staged, threads);
-      if (bad)
+      if (found & kNotFinite)
         redo(tile, group, k);
       else if (w_.guard)
         check(tile, group, k, squares, exponent);
+      if (has_known(found & kNegative)) settle_known(tile, group, k, found & kNegative);
     }
     scratch.data.trim();
     scratch.product.trim();
@@ -384,42 +385,45 @@ class FftCall : TransformCall {
     return true;
   }
 
-  // False if a number is not finite.
+  // What store finds: bits, as FsButterflies::store_rows has them.
+  enum { kNotFinite = 1, kNegative = 2 };
+
   template <class T>
-  bool store(const Tile& tile, Index group, Index k, Index g, const T* from, T* staged) const {
+  int store(const Tile& tile, Index group, Index k, Index g, const T* from, T* staged) const {
     std::byte* y = y_of(tile, group, k);
     return m_.split ? store_places(tile, bias_of(group, k), g, from, y, stages_y_ ? staged : nullptr)
                     : store_rows(tile, bias_of(group, k), g, from, y);
   }
 
   template <class T>
-  bool store_places(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y, T* staged) const {
+  int store_places(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y, T* staged) const {
     std::byte* to = staged ? reinterpret_cast<std::byte*>(staged) : y;
     const Index step = staged ? parts_ * bytes_ : y_stride_[0];
     const Index lanes = f_.lanes, width = std::min(lanes, m_.across - g * lanes), count = tile.count[0];
-    bool is_good = true;
+    int found = 0;
     for (Index half = 0; half < 3 - parts_; ++half) {
       const Index begin = half * folded_ + g * lanes;
       const T* part = from + half * lanes;
       Index r = 0;
       if ((staged || y_in_place_) && width == lanes) {
         r = std::clamp<Index>(floor_div(count - lanes - begin, m_.across) + 1, 0, m_.along);
-        is_good &= !f_.store_rows(part, m_.point, r, to + begin * step, m_.across * parts_, parts_ == 2);
+        found |= f_.store_rows(part, m_.point, r, to + begin * step, m_.across * parts_, parts_ == 2);
       }
       for (; r < m_.along && begin + r * m_.across < count; ++r) {
         const T* row = part + r * m_.point;
         const Index place = begin + r * m_.across, n = std::min(width, count - place);
         T some[2 * kMaxLanes];
         parts_ == 2 ? zip(row, row + lanes, n, some) : void(std::copy(row, row + n, some));
-        for (Index i = 0; i < n * parts_; ++i) is_good &= some[i] - some[i] == 0;
+        for (Index i = 0; i < n * parts_; ++i)
+          found |= (some[i] - some[i] == 0 ? 0 : kNotFinite) | (some[i] < 0 ? kNegative : 0);
         staged ? void(std::copy(some, some + n * parts_, staged + place * parts_)) : put(y, bias, place, some, n);
       }
     }
-    return is_good;
+    return found;
   }
 
   template <class T>
-  bool store_rows(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y) const {
+  int store_rows(const Tile& tile, const std::byte* bias, Index g, const T* from, std::byte* y) const {
     std::byte* rows[kMaxLanes];
     Inner inner;
     for (int l = 0; l < f_.lanes; ++l) {
@@ -431,10 +435,11 @@ class FftCall : TransformCall {
       set_inner(inner, l, tile);
     }
     look_at(inner);
-    const std::uint32_t bad = store_lanes(inner, rows, bias, from);
+    const std::uint32_t lanes = store_lanes(inner, rows, bias, from);
+    int found = 0;
     for (int l = 0; l < f_.lanes; ++l)
-      if (rows[l] && bad >> l & 1) return false;
-    return true;
+      if (rows[l]) found |= (lanes >> l & 1 ? kNotFinite : 0) | (lanes >> (kMaxLanes + l) & 1 ? kNegative : 0);
+    return found;
   }
 };
 

@@ -152,7 +152,7 @@ class OverlapCall : TransformCall {
   struct Group {
     Tile tiles[kMaxLanes];
     Inner inner;
-    std::uint32_t bad = 0;  // tiles with an output that is not finite
+    std::uint32_t bad = 0, negative = 0;  // tiles with an output that is not finite, and with one below zero
     const std::byte* bias = nullptr;
     bool is_scaled = false;  // x by 2^-exponent
     int exponents[kMaxLanes] = {}, tap_exponent = 0;
@@ -190,6 +190,7 @@ class OverlapCall : TransformCall {
       filter(group_index, k, data, product);
       store_group<T>(group, group_index, k, product);
       if (guards) check_group(group, group_index, k, cells, least, squares);
+      if (has_known(group.negative != 0)) settle_group(group, group_index, k);
     }
     transform_scratch().data.trim();
     transform_scratch().product.trim();
@@ -321,11 +322,17 @@ class OverlapCall : TransformCall {
     }
   }
 
+  void settle_group(const Group& group, Index group_index, Index k) const {
+    for (int l = 0; l < f_.lanes; ++l)
+      if (const bool is_negative = group.negative >> l & 1; group.tiles[l].used && has_known(is_negative))
+        settle_known(group.tiles[l], group_index, k, is_negative);
+  }
+
   // ---- to y
 
   template <class T>
   void store_group(Group& group, Index group_index, Index k, T* data) const {
-    group.bad = 0;
+    group.bad = group.negative = 0;
     group.bias = bias_of(group_index, k);
     group.tap_exponent = tap_exponent(group_index, k);
     std::byte* y[kMaxLanes];
@@ -344,8 +351,11 @@ class OverlapCall : TransformCall {
       }
       if (group.is_scaled || group.tap_exponent != 0) scale_row(group, data);
       const std::uint32_t bad = store_lanes(group.inner, y, group.bias, data);
-      for (int l = 0; l < f_.lanes; ++l)
-        if (y[l]) group.bad |= bad & (std::uint32_t(1) << l);
+      for (int l = 0; l < f_.lanes; ++l) {
+        if (!y[l]) continue;
+        group.bad |= bad & (std::uint32_t(1) << l);
+        group.negative |= bad >> kMaxLanes & (std::uint32_t(1) << l);
+      }
       return;
     }
     std::byte* next[kMaxLanes];

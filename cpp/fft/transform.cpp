@@ -54,14 +54,13 @@ Transformer::Tile Transformer::tile_at(Index number) const {
 
 TransformCall::TransformCall(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y)
     : Transformer(c), x_(x), w_(w), bias_(static_cast<const std::byte*>(bias)), y_(y), y_base_(y.data) {
+  Index y_offset = 0;
   for (int a = 0; a < n_axes_; ++a) {
-    x_stride_[a] = x.stride(axis(a).x_dim);
-    y_stride_[a] = y.stride(axis(a).y_dim);
-    if (c.slides[a].y_reversed) {
-      y_base_ += y_stride_[a] * (axis(a).y - 1);
-      y_stride_[a] = -y_stride_[a];
-    }
+    axes_[a] = placed(c.slides[a], x, y, y_offset);
+    x_stride_[a] = axes_[a].x_stride;
+    y_stride_[a] = axes_[a].y_stride;
   }
+  y_base_ += y_offset;
   x_in_place_ = same_bits(c.types.x, compute_) && x_stride_[last()] == parts_ * bytes_;
   y_in_place_ = same_bits(c.types.y, compute_) && y_stride_[last()] == parts_ * bytes_ && !bias;
 }
@@ -107,6 +106,31 @@ void TransformCall::put_whole(std::byte* y, const std::byte* bias, const void* f
     for (Index i = 0; i < n; ++i) whole[i] += added;
   const FsStoreFn store = c_.types.saturate ? convert.store_saturated[c_.types.y] : convert.store[FS_I64][c_.types.y];
   store(y, y_stride_[last()], whole, n);
+}
+
+void TransformCall::settle_known(const Tile& tile, Index group, Index k, bool is_negative) const {
+  const Laid laid{c_, x_, w_, bias_, y_, n_axes_, axes_, c_.batch_loops, y_base_ - y_.data};
+  const TaskPlace place{tile.batch, group, k, k + 1};
+  settle_constants(laid, place, tile.low, tile.count);
+  if (is_negative && w_.none_negative && !has_negative_sample(tile, group))
+    settle_signs(laid, place, tile.low, tile.count);
+}
+
+// Of a few samples of the tile, as where there are negative ones they are seldom few.
+bool TransformCall::has_negative_sample(const Tile& tile, Index group) const {
+  constexpr Index n = 8;
+  const FsLoadFn load = c_.isa.convert->load[FS_F64][c_.types.x];
+  for (Index i = 1; i <= n; ++i) {
+    const std::byte* from = x_of(tile, group);
+    for (int a = 0; a < n_axes_; ++a) {
+      const Index place = axis(a).start + tile.low[a] + (a == last() ? i : n / 2) * c_.tile[a] / (n + 1);
+      from += std::clamp<Index>(place, 0, axis(a).x - 1) * x_stride_[a];
+    }
+    double sample;
+    load(&sample, from, 0, 1);
+    if (sample < 0) return true;
+  }
+  return false;
 }
 
 void TransformCall::redo(const Tile& tile, Index group, Index k) const {

@@ -34,6 +34,7 @@
 #include <memory>
 #include <vector>
 
+#include "../sums/known.hpp"
 #include "../sums/sums.hpp"
 #include "../taps/pack.hpp"
 #include "../thread/pool.hpp"
@@ -151,6 +152,7 @@ class TransformCall : protected Transformer {
   std::byte* y_base_;
   bool x_in_place_, y_in_place_;
   Index x_stride_[kMaxAxes], y_stride_[kMaxAxes];
+  SumAxis axes_[kMaxAxes];
 
   const std::byte* x_of(const Tile& tile, Index group) const;
   std::byte* y_of(const Tile& tile, Index group, Index k) const;
@@ -174,7 +176,7 @@ class TransformCall : protected Transformer {
   void look_at(Inner& inner) const;
 
   // A row of the last axis in each lane, whose squares are added to `squares`. Rows of y that are null are not written;
-  // the bits of the result say which lanes have a number that is not finite.
+  // the bits of the result say which lanes have a number that is not finite and, 16 further, one that is negative.
   template <class T>
   void load_lanes(const Inner& inner, const Row* rows, T* data, T* squares) const;
   template <class T>
@@ -189,6 +191,11 @@ class TransformCall : protected Transformer {
   void put(std::byte* y, const std::byte* bias, Index q, T* from, Index n) const;
 
   void redo(const Tile& tile, Index group, Index k) const;
+
+  // What is known of a tile's outputs without a sum, after they are written.
+  bool has_known(bool is_negative) const { return !w_.cancels.empty() || (is_negative && w_.none_negative); }
+  void settle_known(const Tile& tile, Index group, Index k, bool is_negative) const;
+  bool has_negative_sample(const Tile& tile, Index group) const;
 
   // What Guard::largest says of a tile alone, of samples by 2^-exponent.
   template <class T>

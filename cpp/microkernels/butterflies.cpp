@@ -416,18 +416,52 @@ static void gather_squares(const void* const* rows, int64_t n, void* to, int64_t
   gather_rows<T, true>(rows, n, (T*)to, step, (T*)squares);
 }
 
+// A number that has a sign if a or b has one.
 template <class T>
-static __attribute__((noinline)) Vec<T> scatter_rest(const T* at, int64_t step, int64_t p, int64_t n, void* const* rows,
-                                                     Vec<T> doubt) {
+FS_INLINE Vec<T> either_sign(Vec<T> a, Vec<T> b) {
+#if defined(FS_PLAIN_LANES)
+  for (int l = 0; l < 4; ++l) a.lane[l] = b.lane[l] < 0 ? b.lane[l] : a.lane[l];
+  return a;
+#else
+  typedef int32_t Bits __attribute__((vector_size(FS_VECTOR_BYTES)));
+  return {(typename Vec<T>::Native)((Bits)a.v | (Bits)b.v)};
+#endif
+}
+
+// Of numbers on their way out, in each lane. x - x is zero for finite x alone, and NaN stays in the sum.
+template <class T>
+struct Seen {
+  Vec<T> doubt = splat(T(0)), signs = splat(T(0));
+
+  __attribute__((always_inline)) void add(Vec<T> a) {
+    doubt = doubt + (a - a);
+    signs = either_sign(signs, a);
+  }
+  uint32_t mask() const {
+    constexpr int lanes = Vec<T>::lanes;
+    T doubts[lanes], sign[lanes];
+    store(doubts, doubt);
+    store(sign, signs);
+    uint32_t mask = 0;
+    // What two patterns have together may be no number.
+    for (int l = 0; l < lanes; ++l)
+      mask |= (uint32_t)(doubts[l] != T(0)) << l | (uint32_t)(__builtin_copysign(1.0, sign[l]) < 0) << (16 + l);
+    return mask;
+  }
+};
+
+template <class T>
+static __attribute__((noinline)) Seen<T> scatter_rest(const T* at, int64_t step, int64_t p, int64_t n,
+                                                      void* const* rows, Seen<T> seen) {
   constexpr int lanes = Vec<T>::lanes;
   Vec<T> a[lanes];
   for (int l = 0; l < lanes; ++l) {
     a[l] = l < n - p ? load(at + l * step) : splat(T(0));
-    doubt = doubt + (a[l] - a[l]);
+    seen.add(a[l]);
   }
   transpose(a);
   for (int l = 0; l < lanes; ++l) store_part((T*)rows[l] + p, a[l], (int)(n - p));
-  return doubt;
+  return seen;
 }
 
 template <class T>
@@ -435,26 +469,21 @@ static uint32_t scatter(const void* from, int64_t step, int64_t n, void* const* 
   constexpr int lanes = Vec<T>::lanes;
   const T* at = (const T*)from;
   int64_t p = 0;
-  // x - x is zero for finite x alone, and NaN stays in the sum.
-  Vec<T> doubt = splat(T(0));
+  Seen<T> seen;
   for (; p + lanes <= n; p += lanes) {
     Vec<T> a[lanes];
     FS_UNROLL
     for (int l = 0; l < lanes; ++l) {
       a[l] = load(at + l * step);
-      doubt = doubt + (a[l] - a[l]);
+      seen.add(a[l]);
     }
     at += lanes * step;
     transpose(a);
     FS_UNROLL
     for (int l = 0; l < lanes; ++l) store((T*)rows[l] + p, a[l]);
   }
-  if (p < n) doubt = scatter_rest(at, step, p, n, rows, doubt);
-  T left[lanes];
-  store(left, doubt);
-  uint32_t mask = 0;
-  for (int l = 0; l < lanes; ++l) mask |= (uint32_t)(left[l] != T(0)) << l;
-  return mask;
+  if (p < n) seen = scatter_rest(at, step, p, n, rows, seen);
+  return seen.mask();
 }
 
 template <class T>
@@ -529,24 +558,21 @@ static int store_rows(const void* from, int64_t step, int64_t n, void* to, int64
   constexpr int lanes = Vec<T>::lanes;
   const T* in = (const T*)from;
   T* out = (T*)to;
-  Vec<T> doubt = splat(T(0));
+  Seen<T> seen;
   for (int64_t i = 0; i < n; ++i, in += step, out += to_step) {
     const Vec<T> re = load(in);
-    doubt = doubt + (re - re);
+    seen.add(re);
     if (!are_pairs) {
       store(out, re);
       continue;
     }
     const Vec<T> im = load(in + lanes);
-    doubt = doubt + (im - im);
+    seen.add(im);
     store(out, zip_low(re, im));
     store(out + lanes, zip_high(re, im));
   }
-  T left[lanes];
-  store(left, doubt);
-  int found = 0;
-  for (int l = 0; l < lanes; ++l) found |= left[l] != T(0);
-  return found;
+  const uint32_t mask = seen.mask();
+  return (mask & 0xFFFF ? 1 : 0) | (mask >> 16 ? 2 : 0);
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ struct FsButterflies {
   void (*gather)(const void* const* rows, int64_t n, void* to, int64_t step);
   // And squares[lane] += their squares.
   void (*gather_squares)(const void* const* rows, int64_t n, void* to, int64_t step, void* squares);
-  // And back. The bits of the result say in which lanes a number was not finite.
+  // And back. The bits of the result say in which lanes a number was not finite and, 16 further, in which one had a
+  // negative sign.
   uint32_t (*scatter)(const void* from, int64_t step, int64_t n, void* const* rows);
   // sums[lane] += the squares of n vectors that follow each other.
   void (*squares)(const void* data, int64_t n, void* sums);
@@ -56,6 +57,6 @@ struct FsButterflies {
   void (*transpose)(const void* from, int64_t from_step, void* to, int64_t to_step, int64_t squares);
   // A vector of one part from each of n rows that are from_step apart; of pairs (re, im): both parts.
   void (*load_rows)(const void* from, int64_t from_step, int64_t n, void* to, int64_t step, int are_pairs);
-  // And back. Not 0 if a number was not finite.
+  // And back. 1 if a number was not finite, and 2 more if one had a negative sign.
   int (*store_rows)(const void* from, int64_t step, int64_t n, void* to, int64_t to_step, int are_pairs);
 };

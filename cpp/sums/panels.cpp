@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "../thread/pool.hpp"
+#include "known.hpp"
 
 namespace flipslide {
 
@@ -366,6 +367,7 @@ Panels make_panels(const Problem& problem, const View& x, const View& y) {
 void run_panels(const Panels& panels, const Convolution& c, const View& x, const PackedTaps& w, const void* bias,
                 const View& y, int threads) {
   PanelCall(panels, c, x, w, bias, y).run(threads);
+  settle_all(c, x, w, bias, y, threads, false);
 }
 
 // ------------------------------------------------------------------------------- costs

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "../thread/pool.hpp"
+#include "known.hpp"
 
 namespace flipslide {
 
@@ -619,6 +620,7 @@ void run_reduction(const Convolution& c, const View& x, const PackedTaps& w, con
   const Job job{r, c, x, y, w, static_cast<const std::byte*>(bias), partial};
   parallel_for(r.n_tasks(), n_threads, [&](Index task) { run_task(job, task); });
   if (partial) parallel_for(r.n_blocks(), n_threads, [&](Index block) { join_slices(job, block); });
+  settle_all(c, x, w, bias, y, threads, false);
 }
 
 // ------------------------------------------------------------------------------- costs

@@ -49,13 +49,22 @@ std::shared_ptr<ReplayBook> open_replays(const Problem& problem) {
 
 void run_sums(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
               std::uint64_t) {
-  if (c.replays && w.factors.empty()) return parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+  if (c.replays && w.factors.empty()) {
+    parallel_for(1, 1, [&](Index) { run_small(c, x, w, bias, y); });
+    return settle_all(c, x, w, bias, y, 1, false);
+  }
   const Schedule schedule = schedule_of(c, x, w, bias, y);
   parallel_for(schedule.n_tasks(), is_small(c) ? 1 : threads, [&](Index task) {
     const SumJob job{schedule, c, x, w, static_cast<const std::byte*>(bias), y, workspace};
-    schedule.elements_per_task > 0 ? PlaneTask(job, task).run() : run_task(job, Do(job), task);
+    if (schedule.elements_per_task > 0) {
+      PlaneTask(job, task).run();
+    } else {
+      run_task(job, Do(job), task);
+      settle_task(job, task);
+    }
     workspace.trim();
   });
+  if (schedule.elements_per_task > 0) settle_all(c, x, w, bias, y, threads, false);
 }
 
 void run_region(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,

@@ -1,6 +1,7 @@
 // Tiles whose samples are read where they lie, or from a window that is packed with its boundary.
 #pragma once
 
+#include "known.hpp"
 #include "passes.hpp"
 
 namespace flipslide {
@@ -58,25 +59,42 @@ inline void find_tile(const Schedule& s, const Piece& piece, Index number, Index
 }
 
 // The tile of that number among those of a channel block.
-template <class Sink>
-void run_tile(const SumJob& job, const Sink& sink, const TaskPlace& place, Index number) {
+inline Source find_tile(const SumJob& job, Index number, Index* low, Index* extent) {
   const Piece* piece = job.s.pieces.data();
   while (number >= piece->n_tiles) number -= (piece++)->n_tiles;
-  Index low[kMaxAxes], extent[kMaxAxes];
   find_tile(job.s, *piece, number, low, extent);
-  if (piece->source != Source::line_buffer) return sum_tile(job, sink, place, piece->source, low, extent);
+  return piece->source;
+}
+
+template <class Sink>
+void run_tile(const SumJob& job, const Sink& sink, const TaskPlace& place, Index number) {
+  Index low[kMaxAxes], extent[kMaxAxes];
+  const Source source = find_tile(job, number, low, extent);
+  if (source != Source::line_buffer) return sum_tile(job, sink, place, source, low, extent);
   (job.s.taps.go_axis_by_axis ? run_axis_by_axis : sum_row_by_row)(job, place, low, extent);
+}
+
+inline TaskPlace place_of(const SumJob& job, Index task) {
+  const Schedule& s = job.s;
+  const Index block = task / s.n_tiles % s.n_channel_blocks, element = task / s.n_tiles / s.n_channel_blocks;
+  return {element / job.c.n_groups, element % job.c.n_groups, block * s.channel_block,
+          std::min(job.c.n_out, (block + 1) * s.channel_block)};
 }
 
 template <class Sink>
 void run_task(const SumJob& job, const Sink& sink, Index task) {
-  const Schedule& s = job.s;
-  const Index tile = task % s.n_tiles, block = task / s.n_tiles % s.n_channel_blocks,
-              element = task / s.n_tiles / s.n_channel_blocks;
-  run_tile(job, sink,
-           {element / job.c.n_groups, element % job.c.n_groups, block * s.channel_block,
-            std::min(job.c.n_out, (block + 1) * s.channel_block)},
-           tile);
+  run_tile(job, sink, place_of(job, task), task % job.s.n_tiles);
+}
+
+// What is known of the outputs of a task without a sum. A sum of a few products may subtract.
+inline void settle_task(const SumJob& job, Index task) {
+  const bool may_lose_signs = job.s.taps.go_axis_by_axis && !job.w.are_products && job.w.none_negative;
+  if (job.w.cancels.empty() && !may_lose_signs) return;
+  Index low[kMaxAxes], extent[kMaxAxes];
+  find_tile(job, task % job.s.n_tiles, low, extent);
+  const TaskPlace place = place_of(job, task);
+  settle_constants(Laid::of(job), place, low, extent);
+  if (may_lose_signs) settle_signs(Laid::of(job), place, low, extent);
 }
 
 }  // namespace flipslide

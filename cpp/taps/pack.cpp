@@ -263,6 +263,7 @@ void Convolution::pack(const View& w, PackedTaps& packed, int threads) const {
     pack_dots(c, reinterpret_cast<std::int8_t*>(data + packed_bytes(c, false)), packed);
   else if (c.sums_dots)
     pack_dots(c, reinterpret_cast<std::int16_t*>(data + packed_bytes(c, false)), packed);
+  note_sums(c, w, packed);
 
   if (is_integer(c.types.w)) {
     const FsLoadFn load = c.isa.convert->load[FS_I64][c.types.w];

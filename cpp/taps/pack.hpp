@@ -17,6 +17,9 @@ inline Index dots_per_channel(const Problem& problem, int width) {
 // Of the taps as they lie for microkernels, with those that are summed in dots.
 Index packed_bytes(const Problem& problem, bool sums_dots);
 
+// Which sums of float taps are zero, and whether none is negative, where that matters.
+void note_sums(const Convolution& c, const View& w, PackedTaps& packed);
+
 // The taps of each channel as products, or sums of them whose rows come in blocks; false (and no factors) where one
 // channel's are not.
 bool find_factors(FsCompute compute, const std::vector<Index>& extents, Index n_channels, PackedTaps& packed,

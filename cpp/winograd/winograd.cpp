@@ -495,6 +495,7 @@ void run_winograd(const Convolution& c, const View& x, const PackedTaps& w, cons
   if (!w.factors.empty() || !w.spectrum) return run_sums(c, x, w, bias, y, threads, reach);
   c.types.compute == FS_F32 ? WinogradCall<float>(c, x, w, bias, y).run(threads)
                             : WinogradCall<double>(c, x, w, bias, y).run(threads);
+  settle_all(c, x, w, bias, y, threads, true);
 }
 
 }  // namespace flipslide

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ METHODS = ("phase", "zncc")
 #: Less common ground than this share of the smaller array says nothing.
 LEAST_OVERLAP = 0.1
 
-#: Bins of a cross spectrum below this share of the largest are rounding.
-SPECTRUM_FLOOR = 1e-10
+#: Bins of a cross spectrum below this share of the largest are rounding, for numbers of so many bytes.
+SPECTRUM_FLOOR = {4: 1e-7, 8: 1e-10}
 
 #: Peaks of the phase correlation that are looked at.
 CANDIDATES = 3
@@ -141,16 +142,18 @@ class Part(NamedTuple):
 
     samples: Array
     there: Array | None
+    is_single: bool = False  # float32 holds the samples
 
     def at(self, index: Shape) -> Part:
         """One element of the batch."""
-        return Part(self.samples[index], None if self.there is None else self.there[index])
+        return self._replace(samples=self.samples[index], there=None if self.there is None else self.there[index])
 
     def centred(self) -> tuple[Array, Array]:
         """(samples less their mean, 0 where one is missing; 1 where one is there)."""
-        there = np.ones(self.samples.shape, bool) if self.there is None else self.there
-        x = np.where(there, self.samples, 0)
-        return np.where(there, x - x.sum() / max(1, int(there.sum())), 0), there
+        if self.there is None:
+            return self.samples - self.samples.mean(), np.ones(self.samples.shape, bool)
+        x = np.where(self.there, self.samples, 0)
+        return np.where(self.there, x - x.sum() / max(1, int(self.there.sum())), 0), self.there
 
 
 def _read(value: Any, mask: Any, name: str) -> Part:
@@ -160,12 +163,14 @@ def _read(value: Any, mask: Any, name: str) -> Part:
     gone = ~np.isfinite(wide)
     if missing is None and gone.any():
         raise ParameterError(f"{name} has samples that are not finite; say that they are missing with a mask")
-    return Part(wide, None if missing is None or not missing.any() else ~(missing | gone))
+    is_single = array.dtype == np.float32 or array.dtype.itemsize <= 2
+    return Part(wide, None if missing is None or not missing.any() else ~(missing | gone), is_single)
 
 
 def _arrange(part: Part, dims: Shape) -> Part:
     last = range(-len(dims), 0)
-    return Part(*(None if a is None else np.moveaxis(a, dims, last) for a in part))  # type: ignore[arg-type]
+    there = None if part.there is None else np.moveaxis(part.there, dims, last)
+    return part._replace(samples=np.moveaxis(part.samples, dims, last), there=there)
 
 
 def _round(shift: Shift, step: int | None) -> Shift:
@@ -183,6 +188,16 @@ def _collect(shifts: list[Shift], batch: Shape) -> Shift:
 # ------------------------------------------------------------------------------------ zncc
 
 
+class Sums(NamedTuple):
+    """Of the samples that x[n + s] and y[n] share, for every s: their number, Σx, Σy, Σ|x|², Σ|y|²."""
+
+    shared: Array
+    x: Array
+    y: Array
+    x_energy: Array
+    y_energy: Array
+
+
 def _zncc(x: Part, y: Part, windows: list[Window], threads: int) -> tuple[Array, Array]:
     """(zncc at every lag of the windows, 0 where too little is shared; how many samples are shared)."""
     (a, a_there), (b, b_there) = x.centred(), y.centred()
@@ -191,19 +206,53 @@ def _zncc(x: Part, y: Part, windows: list[Window], threads: int) -> tuple[Array,
     def total(left: Array, right: Array) -> Array:
         return correlate_window(left, right, dims, windows, np.result_type(left, right, np.float64), threads)
 
-    a_seen, b_seen = a_there.astype(np.float64), b_there.astype(np.float64)
-    shared = np.rint(total(a_seen, b_seen))
-    n = np.maximum(shared, 1)
-    a_sum, b_sum = total(a, b_seen), total(a_seen, b)
-    energies = [total(np.abs(a) ** 2, b_seen), total(a_seen, np.abs(b) ** 2)]
-    spreads = [e - np.abs(s) ** 2 / n for e, s in zip(energies, (a_sum, b_sum), strict=True)]
-    is_seen = shared >= max(2, LEAST_OVERLAP * min(a_there.sum(), b_there.sum()))
+    if x.there is None and y.there is None:
+        sums = _whole_sums(a, b, windows)
+    else:
+        sums = _seen_sums(a, a_there.astype(np.float64), b, b_there.astype(np.float64), total)
+    n = np.maximum(sums.shared, 1)
+    energies = (sums.x_energy, sums.y_energy)
+    spreads = [e - np.abs(s) ** 2 / n for e, s in zip(energies, (sums.x, sums.y), strict=True)]
+    is_seen = sums.shared >= max(2, LEAST_OVERLAP * min(a_there.sum(), b_there.sum()))
     for spread, energy in zip(spreads, energies, strict=True):
         is_seen &= spread > 1e-10 * energy.max(initial=0)
-    c = total(a, b) - a_sum * b_sum / n
+    c = total(a, b) - sums.x * sums.y.conj() / n
     size = np.sqrt(np.where(is_seen, spreads[0] * spreads[1], 1))
     r = np.where(is_seen, c / size, 0)
-    return np.clip(r.real, -1, 1), shared
+    return np.clip(r.real, -1, 1), sums.shared
+
+
+def _seen_sums(a: Array, a_seen: Array, b: Array, b_seen: Array, total: Callable[[Array, Array], Array]) -> Sums:
+    """By a correlation with what is there of the other array, for each."""
+    energies = total(np.abs(a) ** 2, b_seen), total(a_seen, np.abs(b) ** 2)
+    return Sums(np.rint(total(a_seen, b_seen)), total(a, b_seen), total(a_seen, b).conj(), *energies)
+
+
+def _whole_sums(a: Array, b: Array, windows: list[Window]) -> Sums:
+    """Of boxes: x[n + s] and y[n] are both there for max(0, −s) ≤ n < min(K, N − s), along each axis."""
+    a_ranges, b_ranges = [], []
+    for n, k, window in zip(a.shape, b.shape, windows, strict=True):
+        s = window.lags()
+        low, high = np.maximum(0, -s), np.minimum(k, n - s)
+        meet = low < high
+        b_ranges.append((low * meet, high * meet))
+        a_ranges.append(((low + s) * meet, (high + s) * meet))
+    shared: Array = np.ones(())
+    for low, high in b_ranges:
+        shared = np.multiply.outer(shared, (high - low).astype(np.float64))
+    energies = (_sum_boxes((p * p.conj()).real, ranges) for p, ranges in ((a, a_ranges), (b, b_ranges)))
+    return Sums(shared, _sum_boxes(a, a_ranges), _sum_boxes(b, b_ranges), *energies)
+
+
+def _sum_boxes(x: Array, ranges: list[tuple[Array, Array]]) -> Array:
+    """Σ x over low ≤ n < high along each axis, for every combination of ranges; between their ends only once."""
+    for axis, (low, high) in enumerate(ranges):
+        ends = np.unique(np.concatenate([low, high]))
+        parts = np.add.reduceat(x, ends[ends < x.shape[axis]], axis=axis)
+        start = np.zeros_like(x[(slice(None),) * axis + (slice(0, 1),)])
+        before = np.concatenate([start, np.cumsum(parts, axis=axis)], axis=axis)
+        x = before.take(np.searchsorted(ends, high), axis=axis) - before.take(np.searchsorted(ends, low), axis=axis)
+    return x
 
 
 def _by_zncc(x: Part, y: Part, threads: int) -> Shift:
@@ -226,14 +275,34 @@ def _describe(whole: Shape, offset: Array, heights: Array, index: Shape, overlap
     return Shift(tuple((np.array(whole) + offset).tolist()), height, ratio, overlap)
 
 
+#: Of so many of the highest places one is nearly always the second highest peak.
+HIGHEST = 64
+
+
 def _second(heights: Array, index: Shape) -> float:
     """The highest peak but the one at `index`: what no neighbour is above, outside the slope of that one."""
+    flat = heights.ravel()
+    places = np.argpartition(flat, -HIGHEST)[-HIGHEST:] if flat.size > HIGHEST else np.arange(flat.size)
+    for place in places[np.argsort(-flat[places], kind="stable")]:
+        at = np.unravel_index(place, heights.shape)
+        if any(abs(i - j) > 2 for i, j in zip(at, index, strict=True)) and _is_top(heights, at):
+            return max(0.0, float(flat[place]))
     is_top = np.ones(heights.shape, bool)
     for axis in range(heights.ndim):
         for by in (1, -1):
             is_top &= heights >= np.roll(heights, by, axis)
     is_top[tuple(slice(max(0, i - 2), i + 3) for i in index)] = False
     return float(heights.max(initial=0, where=is_top))
+
+
+def _is_top(heights: Array, at: tuple[Any, ...]) -> bool:
+    """Whether no neighbour along an axis is above; the ends of an axis are neighbours."""
+    around = (
+        heights[(*at[:axis], (at[axis] + by) % n, *at[axis + 1 :])]
+        for axis, n in enumerate(heights.shape)
+        for by in (1, -1)
+    )
+    return all(heights[at] >= other for other in around)
 
 
 # ----------------------------------------------------------------------------------- phase
@@ -249,14 +318,9 @@ def _taper(shape: Shape) -> Array:
 
 def _by_phase(x: Part, y: Part, threads: int) -> Shift:
     (a, _), (b, _) = x.centred(), y.centred()
-    taper = _taper(a.shape)
-    cross = np.fft.fftn(a * taper) * np.fft.fftn(b * taper).conj()
-    size = np.abs(cross)
-    is_seen = size > SPECTRUM_FLOOR * size.max(initial=0)
-    phases = np.divide(cross, size, out=np.zeros_like(cross), where=is_seen)
-    heights = np.fft.ifftn(phases).real * (cross.size / max(1, int(np.count_nonzero(is_seen))))
-    plain = np.fft.ifftn(cross).real
-    tops = [*np.argsort(heights, axis=None)[-CANDIDATES:], plain.argmax()]
+    heights, plain = _phase_heights(a, b, x.is_single and y.is_single)
+    last = -min(CANDIDATES, heights.size)
+    tops = [*np.argpartition(heights, last, axis=None)[last:], plain.argmax()]
     shifts = sorted({shift for top in tops for shift in _shifts_at(int(top), a.shape)})
     likenesses = [_likeness(a, b, shift) for shift in shifts]
     likeness = max(likenesses)
@@ -267,6 +331,36 @@ def _by_phase(x: Part, y: Part, threads: int) -> Shift:
     whole, offset = _find_fraction(x, y, whole, threads)
     share = math.prod(max(0, n - abs(s)) / n for s, n in zip(whole, a.shape, strict=True))
     return _describe(whole, offset, np.clip(heights, -1, 1), index, share)
+
+
+def _phase_heights(a: Array, b: Array, is_single: bool) -> tuple[Array, Array]:
+    """The inverse transforms of X·Y*/|X·Y*| and of X·Y*, of the tapered arrays.
+
+    Half of the spectrum of real arrays is enough, and single precision for samples that have no more.
+    """
+    taper = _taper(a.shape)
+    a, b = a * taper, b * taper
+    is_complex = "c" in (a.dtype.kind, b.dtype.kind)
+    if is_single and not is_complex:
+        a, b = a.astype(np.float32), b.astype(np.float32)
+    there: Any = np.fft.fftn if is_complex else np.fft.rfftn
+    back: Any = np.fft.ifftn if is_complex else np.fft.irfftn
+    cross = there(a) * there(b).conj()
+    size = np.abs(cross)
+    is_seen = size > SPECTRUM_FLOOR[size.dtype.itemsize] * size.max(initial=0)
+    phases = np.divide(cross, size, out=np.zeros_like(cross), where=is_seen)
+    share = max(1.0, _count_bins(is_seen, a.shape, is_complex)) / a.size
+    heights, plain = (back(spectrum, a.shape, range(a.ndim)).real for spectrum in (phases, cross))
+    return heights / heights.dtype.type(share), plain
+
+
+def _count_bins(is_seen: Array, shape: Shape, is_complex: bool) -> float:
+    """Bins of the whole spectrum. Those of a half count twice, but in the first column and the last of an even size."""
+    count = np.count_nonzero(is_seen)
+    if is_complex:
+        return float(count)
+    alone = np.count_nonzero(is_seen[..., 0]) + (np.count_nonzero(is_seen[..., -1]) if shape[-1] % 2 == 0 else 0)
+    return float(2 * count - alone)
 
 
 def _shifts_at(place: int, shape: Shape) -> list[Shape]:
@@ -283,9 +377,15 @@ def _likeness(a: Array, b: Array, shift: Shape) -> float:
     )
     if own.size < max(2, LEAST_OVERLAP * a.size):
         return -1.0
-    own, other = own - own.mean(), other - other.mean()
-    size = float(np.linalg.norm(own) * np.linalg.norm(other))
-    return float(np.vdot(other, own).real) / size * math.sqrt(own.size / a.size) if size else 0.0
+    size = math.sqrt(max(0.0, _covariance(own, own)) * max(0.0, _covariance(other, other)))
+    return _covariance(own, other) / size * math.sqrt(own.size / a.size) if size else 0.0
+
+
+def _covariance(a: Array, b: Array) -> float:
+    """Re Σ (a − ā)(b − b̄)*, without an array between."""
+    axes = list(range(a.ndim))
+    product = np.einsum(a, axes, b.conj(), axes, [])
+    return float((product - a.sum() * b.sum().conj() / a.size).real)
 
 
 def _find_fraction(x: Part, y: Part, whole: Shape, threads: int) -> tuple[Shape, Array]:
