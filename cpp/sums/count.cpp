@@ -9,8 +9,6 @@ namespace {
 
 // Rows of outputs that a block of a stencil has, for what its loads cost.
 constexpr double kStencilRows = 8;
-// Taps that a tile lists in the time of a row.
-constexpr double kListedTaps = 16;
 // The first-level cache of a core.
 constexpr double kNearBytes = 32 << 10;
 
@@ -76,7 +74,7 @@ Counts count_tiles(const Question& q, const Schedule& s) {
   counts.call[kCall] = 1;
   counts.call[kTaps] = as_double(at_least_one(q.n_groups * q.n_out * q.n_in) * at_least_one(rows_of_taps));
   counts.work[kTile] = as_double(at_least_one(s.n_tasks()));
-  counts.work[kRow] = copies.rows + (s.is_replayed ? 0 : as_double(s.n_tasks() * s.w_taps()) / kListedTaps);
+  counts.work[kRow] = copies.rows;
   counts.work[kOutput] = q.outputs;
   counts.work[kFar] = q.is_far() ? q.outputs : 0;
   counts.work[kCopied] = copies.samples;
