@@ -25,8 +25,8 @@ bench: .venv/stamp-bench
 bench-direct: .venv/stamp-bench
 	$(PYTHON) -m benchmarks.direct
 
-# The pages run their own code; a block that fails, or a warning, ends the build.
-docs: .venv/stamp-docs
+# The pages run their own code; a block that fails, or a warning, ends the build. The page in the site computes with the core.
+docs: .venv/stamp-docs wasm
 	$(PYTHON) -m sphinx --fresh-env --quiet --nitpicky --fail-on-warning --keep-going \
 	  --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo docs/_build/html/index.html

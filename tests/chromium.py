@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -18,6 +19,8 @@ FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync "
     "--disable-component-update --hide-scrollbars --remote-debugging-pipe"
 ).split()
+#: Seconds without a word after which it is given up.
+PATIENCE = 60
 #: Keys that are not the letter on them.
 KEYS = {
     "Tab": 9, "Enter": 13, "Home": 36, "End": 35, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
@@ -29,6 +32,7 @@ class Tab:
 
     def __init__(self, write: Any, read: Any) -> None:
         self._write, self._read, self._count, self._session = write, read, 0, ""
+        self._received, self._loads = bytearray(), 0
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.ask("Page.enable")
@@ -49,13 +53,23 @@ class Tab:
         return result
 
     def _next(self) -> dict[str, Any]:
-        message = bytearray()
-        while (byte := self._read.read(1)) != b"\0":
-            if not byte:
+        while b"\0" not in self._received:
+            if not select.select([self._read], [], [], PATIENCE)[0]:
+                raise TimeoutError(f"the browser has said nothing for {PATIENCE} s")
+            if not (received := os.read(self._read.fileno(), 1 << 16)):
                 raise EOFError("the browser has ended")
-            message += byte
+            self._received += received
+        message, _, self._received = self._received.partition(b"\0")
         answer: dict[str, Any] = json.loads(message)
+        self._loads += answer.get("method") == "Page.loadEventFired"
         return answer
+
+    def _go(self, address: str) -> None:
+        """Another page, when all of it is there."""
+        before = self._loads
+        self.ask("Page.navigate", url=address)
+        while self._loads == before:
+            self._next()
 
     def open(self, address: str, width: int = 1200, height: int = 900, media: str = "", **features: str) -> None:
         """A page of that size, with media such as "print" and features such as prefers_color_scheme="dark"."""
@@ -63,9 +77,9 @@ class Tab:
         self.ask("Emulation.setEmulatedMedia", media=media, features=shown)
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.ask("Emulation.setDeviceMetricsOverride", **size)
-        self.ask("Page.navigate", url="about:blank")
-        self.ask("Page.navigate", url=address)
-        self.run("new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))")
+        # Addresses that differ in their end only are the same page.
+        self._go("about:blank")
+        self._go(address)
 
     def run(self, code: str) -> Any:
         """The value of an expression in the page; of a promise what it becomes."""
@@ -113,7 +127,7 @@ def chromium() -> Iterator[Tab]:
         os.close(in_read)
         os.close(out_write)
         try:
-            with os.fdopen(in_write, "wb") as write, os.fdopen(out_read, "rb") as read:
+            with os.fdopen(in_write, "wb") as write, os.fdopen(out_read, "rb", buffering=0) as read:
                 tab = Tab(write, read)
                 tab.ask("Network.enable")
                 tab.ask(

@@ -369,7 +369,7 @@ def digest_of_many_calls(n: int) -> str:
 
 @pytest.mark.slow
 def test_bits_are_the_same_on_every_instruction_set_and_any_number_of_threads() -> None:
-    code = "import test_correct; print(test_correct.digest_of_many_calls(2500))"
+    code = "import test_correct; print(test_correct.digest_of_many_calls(10_000))"
     found = set()
     for isa in _core.isas():
         for threads in ("1", "2"):

@@ -240,3 +240,11 @@ def test_errors_say_what_is_wrong(words: dict[str, Any], found: str) -> None:
     with pytest.raises(FlipslideError, match=r".+") as caught:
         fs.deconvolve(call.pop("y"), call.pop("w"), **call)
     assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["wiener", "lsqr", "richardson_lucy"])
+def test_longdouble(method: str) -> None:
+    y, w = np.random.default_rng(1).random(20), np.array([0.25, 0.5, 0.25])
+    found = fs.deconvolve(y.astype(np.longdouble), w.astype(np.longdouble), method, iterations=5, tolerance=0)
+    assert found.dtype == np.longdouble
+    np.testing.assert_allclose(found, fs.deconvolve(y, w, method, iterations=5, tolerance=0), atol=1e-10)

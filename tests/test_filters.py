@@ -464,3 +464,8 @@ def test_recursion_is_refused_and_other_names_are_unknown() -> None:
         fs.filters.gaussin  # noqa: B018
     with pytest.raises(TypeError, match="edges_by"):
         fs.filters.gaussian([1.0], edges_by="edge")
+
+
+def test_local_std_of_objects_is_that_of_doubles() -> None:
+    x = [3, 1, 4, 1, 5, 9, 2, 6]
+    np.testing.assert_allclose(fs.filters.local_std(np.array(x, object), 3).astype(float), fs.filters.local_std(x, 3))

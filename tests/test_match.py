@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from typing import Any
@@ -334,3 +335,35 @@ def test_memory() -> None:
 def test_refusals(x: Any, w: Any, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(fs.FlipslideError, match=message):
         fs.match(x, w, **keywords)
+
+
+@pytest.mark.parametrize("score", ["zncc", "ncc"])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float32, 1e36), (np.float32, 1e-36), (np.float64, 1e300), (np.float64, 1e-290)]
+)
+def test_scores_of_huge_and_tiny_samples_are_those_of_usual_ones(score: str, dtype: type, size: float) -> None:
+    x = np.random.default_rng(2).standard_normal((14, 17))
+    wanted = fs.match(x, x[3:8, 4:10], score=score).scores
+    large = (x * size).astype(dtype)
+    np.testing.assert_allclose(fs.match(large, large[3:8, 4:10], score=score).scores, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("boundary", ["renormalize", "zero"])
+def test_no_samples_have_no_places(boundary: str) -> None:
+    assert len(fs.match(np.zeros(0), np.arange(3.0), boundary=boundary, top=2)) == 0
+
+
+@pytest.mark.parametrize("is_each", [False, True])
+@pytest.mark.parametrize("score", ["zncc", "ncc", "ssd", "cross"])
+def test_colours_together_and_each_alone(score: str, is_each: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("flipslide.match")
+    monkeypatch.setattr(module, "_time", lambda plan: 9.0 * is_each * (len(plan.spec.loops) - 2 + 0.1))
+    x = np.random.default_rng(4).random((30, 31, 3))
+    w = x[4:12, 5:14]
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[:2], axis=(0, 1))
+    v, t = np.moveaxis(windows, 2, -1).reshape(23, 23, -1), w.reshape(-1)
+    if score == "zncc":
+        v, t = v - v.mean(-1, keepdims=True), t - t.mean()
+    size = {"ssd": 1, "cross": 1}.get(score, np.linalg.norm(v, axis=-1) * np.linalg.norm(t))
+    wanted = ((v - t) ** 2).sum(-1) if score == "ssd" else v @ t / size
+    np.testing.assert_allclose(fs.match(x, w, score=score).scores, wanted, atol=1e-9)

@@ -137,6 +137,17 @@ def test_axe_finds_what_is_wrong(tab: chromium.Tab, tmp_path: Path) -> None:
     assert {one.partition(":")[0] for one in serious(tab)} == {"document-title", "image-alt", "button-name"}
 
 
+CORE = Path(fs.__file__).parent / "playground/static/flipslide.wasm"
+
+
+@pytest.mark.skipif(not CORE.exists(), reason="make wasm has not been run")
+def test_the_core_computes_from_a_file_without_a_network(tab: chromium.Tab, page: str) -> None:
+    tab.open(f"{page}#/plane")
+    words = "[...document.querySelectorAll('p.faint')].map((part) => part.textContent).join()"
+    told = f"new Promise((done) => {{ const look = () => /own core/.test({words}) ? done(true) : setTimeout(look, 50);"
+    assert tab.run(f"{told} look(); setTimeout(() => done(false), 5000); }})")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1200])
 @pytest.mark.parametrize("theme", ["light", "dark"])

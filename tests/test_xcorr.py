@@ -310,3 +310,9 @@ def test_nothing_to_correlate() -> None:
     with pytest.raises(fs.ShapeError, match="no peak"):
         _ = fs.xcorr([1], [1], lags=[]).peak
     assert fs.xcorr([1], [1], lags=[]).values.shape == (0,)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_batches_that_do_not_broadcast(n: int) -> None:
+    with pytest.raises(fs.ShapeError, match="broadcast"):
+        fs.xcorr(np.ones((12, n)), np.ones((3, n)), maxlag=2)

@@ -96,7 +96,7 @@ inline FsTile tile_of(const SumJob& job, const TileShape& shape, const TaskPlace
   list_runs(job, shape, extent, low, write_in_place);
   tile.runs = job.work.runs.data();
   tile.n_runs = static_cast<Index>(job.work.runs.size());
-  tile.streams = write_in_place && job.s.streams;
+  tile.streams = shape.rows_per_run == 1 && job.s.streams;
   find_lattice(job, tile, shape, extent, write_in_place);
   if (write_in_place) {
     tile.y_channel = job.c.out_loops.empty() ? 0 : job.y.stride(job.c.out_loops[0].y_dim) / job.s.format.y_bytes;
@@ -119,7 +119,8 @@ inline TileShape shape_in_place(const SumJob& job, const Index* extent) {
   return shape;
 }
 
-inline TileShape shape_packed(const SumJob& job, const Index* low, const Index* extent) {
+// `in_rows`: each row is a run of its own, as in place.
+inline TileShape shape_packed(const SumJob& job, const Index* low, const Index* extent, bool in_rows = false) {
   job.work.windows.resize(kMaxAxes);
   TileShape shape{};
   Index plane = 1, phases = 1;
@@ -148,7 +149,8 @@ inline TileShape shape_packed(const SumJob& job, const Index* low, const Index* 
     const Index rows = extent[job.s.n_axes - 2];
     shape.row_pitch = job.work.windows[job.s.n_axes - 2].place;
     const bool shared = job.s.shares_rows && n >= lanes;
-    if (rows > 1 && !job.s.taps.go_axis_by_axis && !shared && shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
+    if (rows > 1 && !in_rows && !job.s.taps.go_axis_by_axis && !shared &&
+        shape.row_pitch < (n + lanes - 1) / lanes * lanes) {
       shape.length = (rows - 1) * shape.row_pitch + n;
       shape.rows_per_run = rows;
       shape.n_outer = job.s.n_axes - 2;

@@ -48,6 +48,7 @@ class PlaneTask {
     const bool widens = widen_rows(shape);
     in_place = s.y_in_place && shape.rows_per_run == 1 && !widens;
     FsTile tile = tile_of(job, shape, one, low, extent, in_place);
+    if (widens) tile.streams = 0;
     const ListCopies list(job, x_of(job, one), y_of(job, one), tile.y);
     tile.x = pack_x(job, list, shape, x_of(job, one), 0, job.c.n_in);
     if (!in_place) store_y(job, list, shape, one, tile, y_of(job, one), low, extent);

@@ -6,6 +6,7 @@
 
 #include "../thread/pool.hpp"
 #include "known.hpp"
+#include "usual.hpp"
 
 namespace flipslide {
 
@@ -611,9 +612,21 @@ Reduction make_reduction(const Problem& problem, const View& x, const View& y) {
   return reduction;
 }
 
+// All that follows from where x lies is which axes are one, and whether it is read there.
+static bool decides_as_usual(const Reduction& r, const View& x, const View& y) {
+  if (x_lies_usually(*r.problem, x)) return true;
+  const Lying lying(x, x_item_bytes(*r.problem));
+  const Reduction usual = make_reduction(*r.problem, lying.usual, y);
+  return r.axes.size() == usual.axes.size() && r.is_in_place == usual.is_in_place;
+}
+
 void run_reduction(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y,
-                   int threads, std::uint64_t) {
+                   int threads, std::uint64_t reach) {
   const Reduction r = make_reduction(c, x, y);
+  if (!decides_as_usual(r, x, y))
+    return with_usual(c, x, false, y, true, threads, [&](const View& own_x, const View& own_y) {
+      run_reduction(c, own_x, w, bias, own_y, threads, reach);
+    });
   const int n_threads = is_small(c) ? 1 : threads;
   Scratch slices;
   std::byte* partial = r.n_slices > 1 ? slices.reserve<std::byte>(r.n_tasks() * r.partial_length() * r.bytes) : nullptr;

@@ -82,6 +82,9 @@ struct Schedule {
   int dot_width = 0;        // see microkernels/dots.hpp
   bool takes_real = false;  // of complex taps the real parts, until a sample is not finite
   bool shares_rows = false, y_in_place = false, streams = false;
+  // Of arrays that lie otherwise than usual (usual.hpp): pieces in place are packed in the same rows; axes are one only
+  // in a copy.
+  bool x_in_place = true, takes_x = true, takes_y = true;
 
   std::vector<Piece> pieces{};
   Index n_tiles = 0;  // of a channel block
@@ -132,7 +135,8 @@ inline constexpr Index kBoxAcross = 8, kBoxAlong = 16;
 // The outputs of an axis whose every term has its sample: [low, high).
 void find_interior(const SumAxis& slide, Index& low, Index& high);
 
-// Of views, only shape, strides and the alignment of the first element count. `region`: only these outputs.
+// Of views, only shape, strides and the alignment of the first element count; they decide nothing in which order terms
+// are added. `region`: only these outputs.
 Schedule make_schedule(const Problem& problem, const FsMicrokernel& microkernel, bool is_replayed, const View& x,
                        const View& y, const TapsFacts& taps, bool has_bias, const Region* region = nullptr);
 

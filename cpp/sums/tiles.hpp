@@ -30,8 +30,8 @@ void sum_channels(const SumJob& job, const Sink& sink, const TileShape& shape, c
 template <class Sink>
 void sum_tile(const SumJob& job, const Sink& sink, const TaskPlace& place, Source source, const Index* low,
               const Index* extent) {
-  const bool in_place = source == Source::in_place;
-  const TileShape shape = in_place ? shape_in_place(job, extent) : shape_packed(job, low, extent);
+  const bool in_rows = source == Source::in_place, in_place = in_rows && job.s.x_in_place;
+  const TileShape shape = in_place ? shape_in_place(job, extent) : shape_packed(job, low, extent, in_rows);
   const bool write_in_place = job.s.y_in_place && shape.rows_per_run == 1;
   FsTile tile = tile_of(job, shape, place, low, extent, write_in_place);
   const std::byte* x = x_of(job, place);

@@ -246,10 +246,10 @@ def _norm(x: Array) -> float:
 
 
 def _dot(a: Array, b: Array) -> float:
-    """Re Σ ā·b, in float64."""
+    """Re Σ ā·b, in float64 at least."""
     if a.dtype.kind == "c":
         return _dot(a.real, b.real) + _dot(a.imag, b.imag)
-    return float(np.einsum("i,i->", a.ravel(), b.ravel(), dtype=np.float64))
+    return float(np.einsum("i,i->", a.ravel(), b.ravel(), dtype=np.result_type(np.float64, a.dtype)))
 
 
 #: x, and its residual for those who want to know.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from .geometry import BOUNDARIES, ints_per_axis, normalize_axes
 from .moments import Moments, Template, find_moments, score_windows
 from .padding import pad
 from .peaks import refine
-from .plan import choose
+from .plan import Plan, choose
 from .spec import Axis, ConvSpec, Loop, Shape
 from .windows import read_mask
 
@@ -191,7 +192,9 @@ def match(
     for group in _group(patterns):
         alike = [patterns[i] for i in group]
         scene, start = _extend(given, missing, alike[0].sizes, boundary)
-        for i, values in zip(group, _score(scene, alike, score, min_overlap, read_threads(threads)), strict=True):
+        with np.errstate(over="ignore", invalid="ignore"):  # of samples that are not finite
+            scores = _score(scene, alike, score, min_overlap, read_threads(threads))
+        for i, values in zip(group, scores, strict=True):
             maps[i], starts[i] = values.reshape(layout.batch + values.shape[1:]), start
     done = tuple(m for m in maps if m is not None)
     return Matches(_join(done, layout), tuple(starts), done, search)
@@ -361,19 +364,36 @@ def _correlate(x: Array, taps: Array, dtype: Any, threads: int) -> Array:
 
     The result is (templates, batch, *places): one transform of x serves all templates.
     """
-    n_axes = x.ndim - 2
+    numbers = arithmetic_of(x.dtype, taps.dtype, dtype)
+    n_axes, channels = x.ndim - 2, x.shape[-1]
+    one = choose(_spec(x.shape[:-1], taps.shape[:-1], n_axes), numbers, threads)
+    if channels != 1:
+        together = choose(_spec(x.shape, taps.shape, n_axes), numbers, threads)
+        # Integers are bounded all together, and few transforms know channels.
+        if not (numbers.compiled and numbers.sum.kind == "f") or _time(together) <= channels * _time(one):
+            return program_of(together)(x, taps, None, None, threads)
+    program = program_of(one)
+    total = program(x[..., 0], taps[..., 0], None, None, threads)
+    for channel in range(1, channels):
+        total += program(x[..., channel], taps[..., channel], None, None, threads)
+    return total
+
+
+def _spec(x_shape: Shape, taps_shape: Shape, n_axes: int) -> ConvSpec:
+    """The sum, also over the last axis where the shapes have one behind the slid ones."""
     axes = tuple(
-        Axis(x.shape[i], taps.shape[i], x.shape[i] - taps.shape[i] + 1, 0, 1, 1, 1, "zero", i, i, i + 1)
+        Axis(x_shape[i], taps_shape[i], x_shape[i] - taps_shape[i] + 1, 0, 1, 1, 1, "zero", i, i, i + 1)
         for i in range(1, n_axes + 1)
     )
-    loops: tuple[Loop, ...] = (Loop(taps.shape[0], -1, 0, 0), Loop(x.shape[0], 0, -1, 1))
-    if x.shape[-1] == 1:
-        x, taps = x[..., 0], taps[..., 0]
-    else:
-        loops += (Loop(x.shape[-1], x.ndim - 1, taps.ndim - 1, -1),)
-    spec = ConvSpec(axes, loops, x.ndim, taps.ndim, n_axes + 2, conj_w=True)
-    program = program_of(choose(spec, arithmetic_of(x.dtype, taps.dtype, dtype), threads))
-    return program(x, taps, None, None, threads)
+    loops: tuple[Loop, ...] = (Loop(taps_shape[0], -1, 0, 0), Loop(x_shape[0], 0, -1, 1))
+    if len(x_shape) > n_axes + 1:
+        loops += (Loop(x_shape[-1], n_axes + 1, n_axes + 1, -1),)
+    return ConvSpec(axes, loops, len(x_shape), len(taps_shape), n_axes + 2, conj_w=True)
+
+
+def _time(plan: Plan) -> float:
+    """Nanoseconds on one thread, and half of one for each output that is written and read again."""
+    return plan.chosen.estimate.nanoseconds(1) + 0.5 * plan.spec.n_outputs
 
 
 def _score(scene: Scene, patterns: list[Pattern], score: str, min_overlap: float, threads: int) -> Array:
@@ -405,7 +425,9 @@ def _score_real(x: Array, taps: Array, score: str, threads: int) -> Array:
     result = np.dtype(np.float32 if is_short else np.float64)
     if x.dtype.kind == "f" and x.dtype.itemsize > 8:
         x = x.astype(np.float64)
-    w = taps.astype(np.float64)
+    w = taps.astype(np.float64, order="C")  # NumPy adds in the order in which numbers lie
+    if score != "ssd":
+        x, w = _rescale(x), _rescale(w)
     centred = w - w.mean(axis=tuple(range(1, w.ndim)), keepdims=True)
     exact_first = score == "ssd" and x.dtype.kind in "biu"
     for sums in (np.float32, np.float64) if is_short and not exact_first else (np.float64,):
@@ -420,6 +442,8 @@ def _score_real(x: Array, taps: Array, score: str, threads: int) -> Array:
 def _score_in(sums: np.dtype[Any], x: Array, w: Array, centred: Array, score: str, threads: int) -> tuple[Array, int]:
     """Scores by correlations in one dtype, and how many of them are in doubt."""
     shifted, reach = _centre(x, sums)
+    if sums == np.float32 and not (_is_moderate(reach) and _is_moderate(float(np.abs(centred).max(initial=0)))):
+        return np.zeros(0, sums), sys.maxsize
     correlations = _correlate(shifted, centred.astype(sums), None, threads)
     n = math.prod(w.shape[1:])
     if not correlations.size:
@@ -437,6 +461,21 @@ def _score_in(sums: np.dtype[Any], x: Array, w: Array, centred: Array, score: st
     return correlations, doubtful
 
 
+def _is_moderate(size: float) -> bool:
+    """Whether sums of squares of such numbers are far from both ends of float32."""
+    return size == 0 or 2.0**-40 < size < 2.0**40
+
+
+def _rescale(x: Array) -> Array:
+    """Doubles times a power of two, which changes no quotient; their squares are then no infinities or zeros."""
+    if x.dtype != np.float64 or not x.size:
+        return x
+    largest = max(abs(float(x.max())), abs(float(x.min())))
+    if largest == 0 or not np.isfinite(largest) or 2.0**-300 < largest < 2.0**300:
+        return x
+    return np.ldexp(x, -math.frexp(largest)[1])
+
+
 #: What the core writes where rounding might be seen (FS_DOUBT of cpp/microkernels/moments.hpp).
 DOUBT = 4
 
@@ -444,7 +483,7 @@ DOUBT = 4
 def _has_contrast(w: Array, template: Template, score: str) -> bool:
     if score == "ncc":
         return bool(w.any())
-    return template.deviation > (8 * 2.0**-53 * template.mean) ** 2 * w.size
+    return math.sqrt(template.deviation) > 8 * 2.0**-53 * abs(template.mean) * math.sqrt(w.size)
 
 
 def _centre(x: Array, sums: np.dtype[Any]) -> tuple[Array, float]:
@@ -531,7 +570,7 @@ def _score_pairs(v: Array, w: Array, there: Array | None, score: str) -> Array:
 
 
 def _score_complex(x: Array, taps: Array, score: str, threads: int) -> Array:
-    x, w = x.astype(np.complex128, copy=False), taps.astype(np.complex128)
+    x, w = x.astype(np.complex128, copy=False), taps.astype(np.complex128, order="C")
     n, axes = math.prod(w.shape[1:]), tuple(range(1, w.ndim))
     means = w.mean(axis=axes).reshape(-1, *[1] * (w.ndim - 1))
     centred = w - means
@@ -622,6 +661,8 @@ def _score_masked(scene: Scene, patterns: list[Pattern], score: str, min_overlap
 def _score_masked_one_by_one(
     x: Array, w: Array, x_there: Array, w_there: Array, r: Array, doubtful: Array, score: str
 ) -> None:
+    if not doubtful.any():
+        return
     axes, sizes = tuple(range(1, x.ndim - 1)), w.shape[1:-1]
     windows, seen = (np.lib.stride_tricks.sliding_window_view(a, sizes, axis=axes) for a in (x, x_there))
     flat, kept = (np.moveaxis(a, -1, 1).reshape(len(w), -1) for a in (w, w_there))

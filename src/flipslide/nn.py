@@ -483,7 +483,7 @@ def _bias_grad(dy: Array, channel_axis: int, options: LayerOptions) -> Array:
         spec = ConvSpec.of(rows.shape, ones.shape, mode="valid", correlate=True)
         return run_spec(spec, rows, ones, "auto", options.threads, None, "correct")[:, 0]
     others = tuple(dim for dim in range(dy.ndim) if dim != channel_axis)
-    wide = widen(dy)
+    wide = widen(np.ascontiguousarray(dy))  # NumPy adds in the order in which numbers lie
     return narrow(wide.sum(axis=others, dtype=wide.dtype), dy, dy.size)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from .arrays import Array, arithmetic_of
-from .errors import ParameterError
+from .errors import ParameterError, ShapeError
 from .execute import count_threads, program_of, read_threads
 from .geometry import is_sequence, normalize_axes, to_int
 from .plan import choose
@@ -91,7 +91,10 @@ def correlate_lags(
     plans = [_arrange(wanted, x.shape[dim], y.shape[dim]) for wanted, dim in zip(lags, axes, strict=True)]
     if all(len(runs) == 1 and _is_window(wanted, runs[0]) for wanted, runs in zip(lags, plans, strict=True)):
         return correlate_window(x, y, axes, [runs[0] for runs in plans], dtype, threads)
-    shape = list(np.broadcast_shapes(*(_without(array.shape, axes) for array in (x, y))))
+    try:
+        shape = list(np.broadcast_shapes(*(_without(array.shape, axes) for array in (x, y))))
+    except ValueError:
+        raise ShapeError(f"the axes that are not correlated do not broadcast: x {x.shape}, y {y.shape}") from None
     for dim, wanted in zip(axes, lags, strict=True):
         shape[dim] = wanted.size
     r = np.zeros(shape, arithmetic_of(x.dtype, y.dtype, dtype).y)

@@ -179,7 +179,8 @@ def _spread(x: Array, sizes: tuple[int, ...], dims: tuple[int, ...], rule: Rule)
     n = math.prod(sizes)
     rule = rule._replace(dtype=np.float64)
     # Zeros outside x are no less samples than the others, so there is nothing to subtract then.
-    x = x.astype(np.float64) - (_level(x, dims) if extends(rule) else 0.0)
+    x = x.astype(np.float64)
+    x = x - (_level(x, dims) if extends(rule) else 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
         first = mean(x, sizes, dims, rule)
         second = mean(x**2, sizes, dims, rule._replace(fill_value=rule.fill_value**2))
