@@ -7,6 +7,8 @@ namespace flipslide {
 
 namespace {
 
+constexpr Index kMostOfGroup = 8, kMostTapsOfGroup = 128, kManyGroups = 16;
+
 Slide without_flips(const Axis& given) {
   Slide slide{given, given.dilation < 0, given.stride < 0};
   Axis& axis = slide.axis;
@@ -57,6 +59,13 @@ std::int64_t Problem::whole_fill() const {
   std::memcpy(&narrow, fill.parts[0], sizeof narrow);
   return types.compute == FS_I32 ? narrow : wide;
 }
+
+bool has_small_groups(const Problem& p) {
+  return p.n_groups > 1 && p.parts == 1 && p.n_in <= kMostOfGroup && p.n_out <= kMostOfGroup &&
+         p.n_in * p.taps_per_channel <= kMostTapsOfGroup;
+}
+
+bool is_replayed(const Problem& p) { return is_small(p) && !(p.n_groups >= kManyGroups && has_small_groups(p)); }
 
 bool can_sum_dots(const Problem& p, const FsMicrokernel& microkernel) {
   const Axis& axis = p.slides.back().axis;

@@ -60,8 +60,15 @@ struct Problem {
   std::int64_t whole_fill() const;
 };
 
-// Calls of fewer products run on one thread, and are replayed: see replay.hpp.
+// Calls of fewer products run on one thread.
 inline bool is_small(const Problem& problem) { return problem.products < kWorthSharing; }
+
+// Whether a group is work for sums/planes.hpp: few channels and taps.
+bool has_small_groups(const Problem& problem);
+
+// Whether the steps of a call are noted and repeated (sums/replay.hpp): of small ones, unless many groups take turns at
+// the same steps.
+bool is_replayed(const Problem& problem);
 
 // Whether a microkernel sums narrow integers in dots: samples and taps of 16 bits whose rows are read neighbour by
 // neighbour. One number of 16 bits stands outside x.

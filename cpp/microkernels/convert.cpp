@@ -50,6 +50,27 @@ static void store_every(char* out, const From* in, int64_t n) {
   }
 }
 
+#if defined(__AVX512F__) && !defined(FS_PLAIN_LANES)
+// Every second of the numbers at `out`; those between are left alone.
+template <class T>
+static void store_second(T* out, const T* in, int64_t n) {
+  constexpr int64_t lanes = Vec<T>::lanes, half = lanes / 2;
+  const auto put = [](T* to, Vec<T> v, int64_t count) {
+    const uint32_t places = 0x5555u & ((1u << 2 * (count < half ? count : half)) - 1);
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_epi32(to, (__mmask16)places, (__m512i)v.v);
+    else
+      _mm512_mask_storeu_epi64(to, (__mmask8)places, (__m512i)v.v);
+  };
+  for (int64_t i = 0; i < n; i += lanes) {
+    const int64_t left = n - i;
+    const Vec<T> v = left < lanes ? load_part(in + i, (int)left) : load(in + i);
+    put(out + 2 * i, zip_low(v, v), left);
+    if (left > half) put(out + 2 * i + lanes, zip_high(v, v), left - half);
+  }
+}
+#endif
+
 constexpr int64_t kBlock = 16;
 
 template <class To, class From>
@@ -104,6 +125,10 @@ static void store(void* to, int64_t stride, const void* from, int64_t n) {
   const From* in = (const From*)from;
   char* out = (char*)to;
   if (stride == (int64_t)sizeof(To)) return store_every<To, From, 1>(out, in, n);
+#if defined(__AVX512F__) && !defined(FS_PLAIN_LANES)
+  if constexpr (kSame<To, From> && sizeof(To) >= 4)
+    if (stride == 2 * (int64_t)sizeof(To)) return store_second((To*)out, in, n);
+#endif
   if (stride == 2 * (int64_t)sizeof(To)) return store_every<To, From, 2>(out, in, n);
   for (int64_t i = 0; i < n; ++i) {
     const To value = (To)in[i];

@@ -140,21 +140,21 @@ static void inner_block(const FsReduction& s, int64_t row, int64_t channel) {
     for (int k = 0; k < channels; ++k) y[k] += sum_of_lanes(sum[r][k]);
 }
 
+template <class T, int rows, int channels>
+FS_INLINE void inner_block_of(const FsReduction& s, int64_t row, int64_t channel, int64_t n) {
+  if constexpr (rows > 1)
+    if (n < rows) return inner_block_of<T, rows - 1, channels>(s, row, channel, n);
+  inner_block<T, rows, channels>(s, row, channel);
+}
+
+// Taps of one channel along both axes are 9 rows, or 25, or 49: as few blocks as there are registers for.
 template <class T, int channels>
 static void inner_rows(const FsReduction& s, int64_t channel) {
-  constexpr int most = channels == 4 ? (kShapes.registers == 32 ? 5 : 2) : channels == 2 ? 6 : 8;
+  constexpr bool many = kShapes.registers == 32;
+  constexpr int most = channels == 4 ? (many ? 5 : 2) : channels == 2 ? 6 : many ? 13 : 9;
   for (int64_t row = 0; row < s.n_rows;) {
     const int64_t rows = even_block(s.n_rows - row, most);
-    switch (rows) {
-      case 1: inner_block<T, 1, channels>(s, row, channel); break;
-      case 2: inner_block<T, 2, channels>(s, row, channel); break;
-      case 3: inner_block < T, most<3 ? 1 : 3, channels>(s, row, channel); break;
-      case 4: inner_block < T, most<4 ? 1 : 4, channels>(s, row, channel); break;
-      case 5: inner_block < T, most<5 ? 1 : 5, channels>(s, row, channel); break;
-      case 6: inner_block < T, most<6 ? 1 : 6, channels>(s, row, channel); break;
-      case 7: inner_block < T, most<7 ? 1 : 7, channels>(s, row, channel); break;
-      default: inner_block < T, most<8 ? 1 : 8, channels>(s, row, channel); break;
-    }
+    inner_block_of<T, most, channels>(s, row, channel, rows);
     row += rows;
   }
 }

@@ -117,14 +117,14 @@ Copies count_copies(const Schedule& s) {
 Schedule direct_schedule(const Question& q, const FsMicrokernel& microkernel) {
   TapsFacts taps;
   taps.dot_width = can_sum_dots(q, microkernel) ? 2 : 0;
-  return make_schedule(q, microkernel, is_small(q), q.x, q.y, taps, false);
+  return make_schedule(q, microkernel, is_replayed(q), q.x, q.y, taps, false);
 }
 
 Schedule factor_schedule(const Question& q, Index rank) {
   TapsFacts taps;
   taps.go_axis_by_axis = true;
   taps.rank = rank;
-  return make_schedule(q, *q.isa.find("direct"), is_small(q), q.x, q.y, taps, false);
+  return make_schedule(q, *q.isa.find("direct"), is_replayed(q), q.x, q.y, taps, false);
 }
 
 // R rows of outputs and Q of taps have (R + Q − 1)/(R·Q) loads for each product. Of K taps in pairs, even and odd

@@ -111,6 +111,7 @@ class Planner {
     const auto worth = static_cast<Index>(p.products / kTaskProducts / static_cast<double>(r.n_blocks()));
     const Index slices = std::min({ceil_div(kTasks, r.n_blocks()), fit_slices, worth, r.n_windows});
     r.n_slices = std::max<Index>(1, slices);
+    if (r.n_slices == 1) r.groups_per_task = std::max<Index>(1, p.n_groups * r.n_channel_blocks / kTasks);
   }
 
   // Whole planes of input channels, or terms along the first axis of one.
@@ -127,10 +128,16 @@ class Planner {
 
 // --------------------------------------------------------------------------- execution
 
+// Neighbouring places of a window, and where their samples stand from the first one of a plane of x, in bytes.
+struct Copy {
+  Index to, from, step, n;
+};
+
 struct Work {
   Scratch window, woven, sums, turned;
   std::vector<Index> rows;
   std::vector<FsTerms> runs;
+  std::vector<Copy> copies;  // of one input channel of one element of the batch
 };
 
 thread_local Work own;
@@ -141,6 +148,11 @@ struct Place {
 
 struct Box {
   Index first_input, n_inputs, first_term, n_terms;  // terms along the first axis
+
+  // Whether windows of both have the same places.
+  bool is_like(const Box& other) const {
+    return n_inputs == other.n_inputs && first_term == other.first_term && n_terms == other.n_terms;
+  }
 };
 
 struct Job {
@@ -159,7 +171,7 @@ Place place_of(const Reduction& r, Index task) {
   const Index batch = task % r.n_batch_blocks;
   task /= r.n_batch_blocks;
   const Index channels = task % r.n_channel_blocks;
-  place.group = task / r.n_channel_blocks;
+  place.group = task / r.n_channel_blocks * r.groups_per_task;
   place.first_channel = channels * r.channel_block;
   place.n_channels = std::min(r.channel_block, r.problem->n_out - place.first_channel);
   place.first_batch = batch * r.batch_block;
@@ -211,8 +223,13 @@ class WindowPacker {
   WindowPacker(const Job& job, const Box& box, const Lie& lie)
       : r(job.r), c(job.c), box(box), lie(lie), load(c.isa.convert->load[c.types.compute][c.types.x]) {}
 
-  // One input channel of one element of the batch.
-  void pack(const std::byte* from, std::byte* to) const { pack_axis(0, from, to, kFound); }
+  // One input channel of one element of the batch; what is copied is taken down.
+  void pack(const std::byte* from, std::byte* to) {
+    from_ = from;
+    to_ = to;
+    own.copies.clear();
+    pack_axis(0, from, to, kFound);
+  }
 
  private:
   enum State { kFound, kFilled, kEmpty };
@@ -221,6 +238,13 @@ class WindowPacker {
   const Box& box;
   const Lie& lie;
   const FsLoadFn load;
+  const std::byte* from_ = nullptr;
+  std::byte* to_ = nullptr;
+
+  void copy(std::byte* to, const std::byte* from, Index step, Index n) const {
+    load(to, from, step, n);
+    own.copies.push_back({to - to_, from - from_, step, n});
+  }
 
   Index first_place(std::size_t a) const { return a == 0 ? box.first_term * r.axes[0].term_step : 0; }
 
@@ -253,7 +277,7 @@ class WindowPacker {
     const Index end = std::clamp<Index>(first < axis.n ? (axis.n - 1 - first) / step + 1 : 0, begin, n);
     for (Index i = 0; i < begin; ++i) edge(axis, first + i * step, from, to + i * r.bytes);
     if (end > begin)
-      load(to + begin * r.bytes, from + (first + begin * step) * axis.x_stride, step * axis.x_stride, end - begin);
+      copy(to + begin * r.bytes, from + (first + begin * step) * axis.x_stride, step * axis.x_stride, end - begin);
     for (Index i = end; i < n; ++i) edge(axis, first + i * step, from, to + i * r.bytes);
   }
 
@@ -266,7 +290,7 @@ class WindowPacker {
   void edge(const ReductionAxis& axis, Index position, const std::byte* from, std::byte* to) const {
     const Index source = extend(position, axis.n, axis.boundary);
     if (source >= 0)
-      load(to, from + source * axis.x_stride, axis.x_stride, 1);
+      copy(to, from + source * axis.x_stride, axis.x_stride, 1);
     else
       blank(to, 1, source == kFill ? kFilled : kEmpty);
   }
@@ -285,15 +309,30 @@ const std::byte* x_of(const Job& job, const Place& place, Index batch, Index inp
          locate(job.c.batch_loops, &Loop::x_dim, batch, job.x) + locate(job.c.in_loops, &Loop::x_dim, input, job.x);
 }
 
-const std::byte* pack_window(const Job& job, const Place& place, const Box& box, const Lie& lie) {
-  const Reduction& r = job.r;
-  std::byte* window = own.window.reserve<std::byte>(place.n_batch * lie.batch * r.bytes);
-  const WindowPacker packer(job, box, lie);
+// Every plane, and what stands in the place of samples.
+void pack_window(const Job& job, const Place& place, const Box& box, const Lie& lie, std::byte* window) {
+  WindowPacker packer(job, box, lie);
   for (Index b = 0; b < place.n_batch; ++b)
     for (Index i = 0; i < box.n_inputs; ++i)
       packer.pack(x_of(job, place, place.first_batch + b, box.first_input + i),
-                  window + (b * lie.batch + i * lie.input) * r.bytes);
-  return window;
+                  window + (b * lie.batch + i * lie.input) * job.r.bytes);
+}
+
+// The samples alone, at the places of the window that was packed last.
+void pack_again(const Job& job, const Place& place, const Box& box, const Lie& lie, std::byte* window) {
+  const Types& types = job.c.types;
+  const FsLoadFn load = job.c.isa.convert->load[types.compute][types.x];
+  const bool moves = same_bits(types.x, types.compute);
+  for (Index b = 0; b < place.n_batch; ++b)
+    for (Index i = 0; i < box.n_inputs; ++i) {
+      const std::byte* from = x_of(job, place, place.first_batch + b, box.first_input + i);
+      std::byte* to = window + (b * lie.batch + i * lie.input) * job.r.bytes;
+      for (const Copy& copy : own.copies)
+        if (moves && copy.step == job.r.bytes)
+          std::memcpy(to + copy.to, from + copy.from, static_cast<std::size_t>(copy.n * copy.step));
+        else
+          load(to + copy.to, from + copy.from, copy.step, copy.n);
+    }
 }
 
 // ---- rows and terms
@@ -324,7 +363,7 @@ void list_rows(const Job& job, const Place& place, const Lie& lie) {
   }
 }
 
-// The terms of a box, row by row, and where they stand among the taps of a channel.
+// The terms of a box, row by row, and where they stand among the taps of its input channels.
 void list_terms(const Job& job, const Box& box, const Lie& lie) {
   const Reduction& r = job.r;
   const std::size_t inner = r.axes.size() - 1;
@@ -336,7 +375,7 @@ void list_terms(const Job& job, const Box& box, const Lie& lie) {
     const Index input = box.first_input + i;
     Index base = r.is_in_place ? locate(job.c.in_loops, &Loop::x_dim, input, job.x) / r.bytes : i * lie.input;
     if (r.is_in_place) base += offset_of(r, lie, 0, box.first_term * r.axes[0].term_step);
-    Index at = input * r.plane_terms + first;
+    Index at = i * r.plane_terms + first;
     each_place(r, lie, inner, &ReductionAxis::term_step, terms, [&](Index offset) {
       own.runs.push_back({base + offset, at, row});
       at += row;
@@ -398,20 +437,31 @@ void sum_inner(const Job& job, FsReduction& s, const std::byte* channels) {
   job.r.kernel->inner(&s);
 }
 
-void sum_box(const Job& job, const Place& place, const Box& box, std::byte* sums) {
+// `like`: the box before this one, of the same task and with as many elements of the batch; null where there was none.
+void sum_box(const Job& job, const Place& place, const Box& box, const Box* like, std::byte* sums) {
   const Reduction& r = job.r;
   const Lie lie = lie_in_window(r, box);
+  const bool knows_places = like && !r.is_in_place && box.is_like(*like);
   FsReduction s{};
-  s.x = r.is_in_place ? first_sample(job, place) : pack_window(job, place, box, lie);
-  list_rows(job, place, lie);
-  list_terms(job, box, lie);
+  if (r.is_in_place) {
+    s.x = first_sample(job, place);
+  } else {
+    std::byte* window = own.window.reserve<std::byte>(place.n_batch * lie.batch * r.bytes);
+    (knows_places ? pack_again : pack_window)(job, place, box, lie, window);
+    s.x = window;
+  }
+  if (!knows_places) list_rows(job, place, lie);
+  // What is woven changes its terms.
+  if (!knows_places || r.is_outer) list_terms(job, box, lie);
   s.rows = own.rows.data();
   s.n_rows = static_cast<Index>(own.rows.size());
   s.step = term_step(r);
   s.n_out = place.n_channels;
   s.y = sums;
   s.y_pitch = r.pitch();
-  const std::byte* channels = job.w.data + (place.group * job.c.n_out + place.first_channel) * r.n_terms * r.bytes;
+  const std::byte* channels =
+      job.w.data +
+      ((place.group * job.c.n_out + place.first_channel) * r.n_terms + box.first_input * r.plane_terms) * r.bytes;
   r.is_outer ? sum_outer(job, s, channels) : sum_inner(job, s, channels);
 }
 
@@ -501,16 +551,26 @@ void store_block(const Job& job, const Place& place, std::byte* sums) {
   }
 }
 
+// The groups of a task, one after the other.
 void run_task(const Job& job, Index task) {
   const Reduction& r = job.r;
-  const Place place = place_of(r, task);
+  Place place = place_of(r, task);
   const Index length = place.n_batch * r.n_rows * r.pitch();
   std::byte* sums =
       job.slices ? job.slices + task * r.partial_length() * r.bytes : own.sums.reserve<std::byte>(length * r.bytes);
-  std::memset(sums, 0, static_cast<std::size_t>(length * r.bytes));
-  for (Index w = r.n_windows * place.slice / r.n_slices; w < r.n_windows * (place.slice + 1) / r.n_slices; ++w)
-    sum_box(job, place, box_of(r, w), sums);
-  if (!job.slices) store_block(job, place, sums);
+  const Index end = std::min(job.c.n_groups, place.group + r.groups_per_task);
+  Box before{};
+  bool is_first = true;
+  for (; place.group < end; ++place.group) {
+    std::memset(sums, 0, static_cast<std::size_t>(length * r.bytes));
+    for (Index w = r.n_windows * place.slice / r.n_slices; w < r.n_windows * (place.slice + 1) / r.n_slices; ++w) {
+      const Box box = box_of(r, w);
+      sum_box(job, place, box, is_first ? nullptr : &before, sums);
+      before = box;
+      is_first = false;
+    }
+    if (!job.slices) store_block(job, place, sums);
+  }
   for (Scratch* scratch : {&own.window, &own.woven, &own.sums, &own.turned}) scratch->trim();
 }
 
@@ -598,7 +658,9 @@ Counts count_reduction(const Question& q, const Reduction& r) {
   const double blocks = as_double(r.n_channel_blocks * q.n_groups), batches = as_double(r.n_batch_blocks * q.n_groups);
   const double planes = as_double(q.n_in * q.n_batch * r.windows_of_plane()) * as_double(r.plane_length());
   const double rows = as_double(r.plane_terms / std::max<Index>(1, r.axes.back().terms) * q.n_in);
-  const double blocks_of_rows = as_double(ceil_div(q.n_batch * r.n_rows, 6));
+  // Rows that meet each run of terms: those of a single channel take the registers of other channels.
+  const Index alone = r.kernel->lanes * r.bytes == 64 ? 13 : 9;
+  const double blocks_of_rows = as_double(ceil_div(q.n_batch * r.n_rows, !r.is_outer && q.n_out == 1 ? alone : 6));
   counts.work[kTask] = tasks;
   counts.work[kRow] =
       rows * blocks_of_rows * as_double(q.n_groups * ceil_div(q.n_out, r.is_outer ? 4 * r.kernel->lanes : 4));

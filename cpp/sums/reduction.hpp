@@ -43,12 +43,13 @@ struct Reduction {
   Index window_inputs = 1, window_terms = 1;  // input channels, and terms along the first axis, of a window
   Index n_windows = 0, n_slices = 1;          // a task sums a slice of the windows
   Index n_channel_blocks = 1, n_batch_blocks = 1;
+  Index groups_per_task = 1;  // whose windows have the same places
 
   Index windows_of_plane() const { return ceil_div(axes[0].terms, window_terms); }
   // Places of a window, of one input channel and element of the batch.
   Index plane_length() const;
   Index pitch() const { return is_outer ? ceil_div(channel_block, kernel->lanes) * kernel->lanes : channel_block; }
-  Index n_blocks() const { return problem->n_groups * n_channel_blocks * n_batch_blocks; }
+  Index n_blocks() const { return ceil_div(problem->n_groups, groups_per_task) * n_channel_blocks * n_batch_blocks; }
   Index n_tasks() const { return n_blocks() * n_slices; }
   Index partial_length() const { return batch_block * n_rows * pitch(); }
   std::string describe() const;

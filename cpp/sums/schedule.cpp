@@ -36,7 +36,6 @@ constexpr Index kTapsPerPass = 1024;
 constexpr double kProductsWorthParts = 1e6;
 // Depthwise layers and small groups: a window and its outputs stay in the first-level cache. Elements share what a task
 // decides about its tile; a call has so many tasks.
-constexpr Index kMostOfGroup = 8, kMostPlaneTaps = 128;
 constexpr Index kPlaneBytes = 20 << 10, kLargestPlaneBytes = 64 << 10;
 constexpr Index kPlaneTasks = 16, kFewestElements = 4;
 // Rows at a time, out of a line buffer and into it.
@@ -272,11 +271,7 @@ class Scheduler {
 
   // ---- planes
 
-  // Of few channels each.
-  bool has_many_groups() const {
-    return p.n_groups > 1 && p.n_groups * p.n_batch >= kFewestElements && p.n_in <= kMostOfGroup &&
-           p.n_out <= kMostOfGroup && p.n_in * p.taps_per_channel <= kMostPlaneTaps;
-  }
+  bool has_many_groups() const { return has_small_groups(p) && p.n_groups * p.n_batch >= kFewestElements; }
 
   // Bytes of a window of all channels of a group.
   Index window_bytes(const Index* extent) const {
@@ -289,8 +284,7 @@ class Scheduler {
   }
 
   bool goes_by_planes() const {
-    if (!has_many_groups() || region || s.is_replayed || s.taps.go_axis_by_axis || s.parts > 1 || s.dot_width > 0)
-      return false;
+    if (!has_many_groups() || region || s.is_replayed || s.taps.go_axis_by_axis || s.dot_width > 0) return false;
     Index extent[kMaxAxes];
     std::fill(extent, extent + s.n_axes, 1);
     return window_bytes(extent) <= kPlaneBytes &&

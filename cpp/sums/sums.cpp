@@ -50,7 +50,7 @@ void run_small(const Convolution& c, const View& x, const PackedTaps& w, const v
 }  // namespace
 
 std::shared_ptr<ReplayBook> open_replays(const Problem& problem) {
-  return is_small(problem) ? std::make_shared<ReplayBook>() : nullptr;
+  return is_replayed(problem) ? std::make_shared<ReplayBook>() : nullptr;
 }
 
 void run_sums(const Convolution& c, const View& x, const PackedTaps& w, const void* bias, const View& y, int threads,
