@@ -113,6 +113,11 @@ def weight_gradients(*calls: tuple[int, int, int, int, int]) -> list[Call]:
     return [call._replace(of_weights=True) for call in made]
 
 
+def depthwise(*calls: tuple[int, int, int, int], **words: Any) -> list[Call]:
+    """Images, channels, pixels a side and taps a side: each channel is a group."""
+    return [Call((n, c, 1, side, side), (c, 1, 1, k, k), **words) for n, c, side, k in calls]
+
+
 def images(*calls: tuple[int, int], axes: int = 2) -> list[Call]:
     """Pixels and taps a side."""
     return [square(n, k, axes=axes) for n, k in calls]
@@ -128,6 +133,9 @@ CALLS: dict[str, list[Call]] = {
         *layers(
             (3, 8, 5, 3), (8, 8, 16, 3), (16, 20, 4, 3), (8, 32, 4, 3), (32, 12, 32, 3), (64, 24, 4, 3), (3, 48, 4, 7)
         ),
+        *depthwise((1, 64, 28, 3), (2, 96, 14, 5), (1, 48, 56, 3), (1, 64, 14, 7)),
+        *depthwise((1, 64, 28, 3), (2, 96, 14, 5), (1, 32, 56, 3), of_weights=True),
+        *(Call((n, m), (k,), axes=(0,)) for n, m, k in ((300, 800, 60), (1_000, 512, 16), (4_000, 32, 9))),
     ],
     "gemm": [
         *banks((4, 2, 2), (20_000, 32, 16), (20_000, 8, 5), (20_000, 3, 31)),
@@ -161,10 +169,11 @@ CALLS: dict[str, list[Call]] = {
             (1, 32, 28, 64, 3), (2, 3, 56, 32, 5), (1, 16, 56, 16, 3), (1, 1, 28, 6, 5), (2, 1, 56, 1, 3)
         ),
         *weight_gradients((1, 1, 14, 1, 7), (2, 4, 28, 4, 3), (1, 1, 100, 2, 1), (8, 1, 7, 1, 3), (1, 256, 2, 256, 3)),
+        *depthwise((1, 64, 28, 3), (2, 96, 14, 5), (1, 32, 56, 3), (1, 64, 14, 7), of_weights=True),
     ],
     "separable": [
         *images((16, 3), (64, 5), (240, 3), (240, 5), (240, 7), (240, 11), (240, 25), (240, 41)),
-        *images((600, 5), (600, 7), (600, 13), (600, 25), (600, 61), (1_000, 9)),
+        *images((600, 5), (600, 7), (600, 13), (600, 25), (600, 61), (1_000, 9), (1_000, 7)),
         *images((40, 3), (40, 7), (60, 5), axes=3),
         *(square(n, k, rank=r) for n, k, r in ((240, 11, 2), (240, 25, 2), (600, 11, 2), (240, 11, 3), (600, 15, 3))),
     ],
