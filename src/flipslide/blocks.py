@@ -38,6 +38,9 @@ MOST_OVERLAP = 0.125
 #: Bytes of a mapped file that are touched before its pages go.
 AT_ONCE = 1 << 24
 
+#: Around what is touched in one piece the system may map pages of up to 2 MB, before it and behind.
+MAPPED_AROUND = 1 << 22
+
 #: Rules that look no further from an edge than an output does.
 RULES = ("zero", "constant", "edge", "symmetric", "mirror", "wrap")
 
@@ -332,9 +335,11 @@ def _copied(box: Array) -> Array:
 
 
 def _parts(block: Array, array: Any) -> Iterator[slice]:
-    """Ranges of the first dimension, of a mapped file no more than AT_ONCE each."""
+    """Ranges of the first dimension; of a mapped file each maps no more than AT_ONCE."""
     n = len(block) if block.ndim else 0
-    step = max(1, AT_ONCE * n // max(block.nbytes, 1)) if isinstance(array, np.memmap) else max(n, 1)
+    step = max(n, 1)
+    if n and isinstance(array, np.memmap):
+        step = max(1, AT_ONCE // (block.nbytes // n + min(abs(array.strides[0]), MAPPED_AROUND)))
     return (slice(at, min(n, at + step)) for at in range(0, n, step))
 
 
