@@ -7,22 +7,25 @@ namespace {
 
 constexpr int64_t kBlock = 64;
 
-// A block is compared as a whole, so that the loop becomes vectors.
+// Whether a block holds a pair; compared as a whole, so that the loop becomes vectors.
+template <class T, class Bits>
+static bool has_pair(const T* a, const T* b) {
+  Bits any = 0;
+  for (int64_t i = 0; i < kBlock; ++i) any |= a[i] - b[i] == 0 ? (Bits)-1 : (Bits)0;
+  return any;
+}
+
+// The last block may begin among the samples of the one before, which are known to differ.
 template <class T, class Bits>
 static int64_t find(const void* from_a, const void* from_b, int64_t n) {
   const T* a = (const T*)from_a;
   const T* b = (const T*)from_b;
-  for (int64_t first = 0; first < n; first += kBlock) {
-    const int64_t end = n - first < kBlock ? n : first + kBlock;
-    Bits any = 0;
-    if (end - first == kBlock)
-      for (int64_t i = first; i < first + kBlock; ++i) any |= a[i] - b[i] == 0 ? (Bits)-1 : (Bits)0;
-    else
-      any = 1;
-    if (!any) continue;
-    for (int64_t i = first; i < end; ++i)
-      if (a[i] - b[i] == 0) return i;
-  }
+  int64_t at = 0;
+  for (; at + kBlock <= n; at += kBlock)
+    if (has_pair<T, Bits>(a + at, b + at)) break;
+  if (at < n && at + kBlock > n && n >= kBlock && !has_pair<T, Bits>(a + n - kBlock, b + n - kBlock)) return n;
+  for (; at < n; ++at)
+    if (a[at] - b[at] == 0) return at;
   return n;
 }
 
