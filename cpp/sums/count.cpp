@@ -102,6 +102,16 @@ Index taps_of_all_axes(const Question& q) {
   return taps;
 }
 
+// A run of less than a vector has a single sum, and where its taps are many nothing else is near enough to be done
+// while that waits for each multiply-add; without masks each of its loads is put together from samples.
+double waiting_of(const Question& q, const Schedule& s) {
+  constexpr double kWaits = 2.5, kWaitsWithoutMasks = 24;
+  constexpr Index kNearTaps = 64;
+  const Index bytes = 4 * q.isa.butterflies[0].lanes, lanes = at_least_one(bytes / q.item_bytes());
+  if (s.axes[s.inner()].axis.y >= lanes || q.taps_per_channel <= kNearTaps) return 1;
+  return bytes == 64 ? kWaits : kWaitsWithoutMasks;
+}
+
 }  // namespace
 
 Copies count_copies(const Schedule& s) {
@@ -135,7 +145,7 @@ Counts count_direct(const Question& q, const Schedule& s) {
   const double sharing = rows_that_share(q, s);
   const Index taps = at_least_one(q.slides.back().axis.w);
   const double pairs = s.dot_width > 0 ? as_double(fs_dots(taps, s.dot_width)) / as_double(taps) : 1;
-  const double products = q.n_products * padding_of(q, s, sharing) * pairs;
+  const double products = q.n_products * padding_of(q, s, sharing) * waiting_of(q, s) * pairs;
   if (sharing > 1) {
     counts.work[kProduct] = products;
     counts.work[kLoad] = products * (kStencilRows + sharing - 1) / (kStencilRows * sharing);
