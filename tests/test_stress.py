@@ -79,8 +79,10 @@ def test_no_more_threads_than_there_are(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+# What runs in the background of a shell is begun with the signal ignored.
 INTERRUPTED = """
 import os, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np, flipslide as fs
 rng = np.random.default_rng(0)
 spoilt, layer = np.r_[np.inf, rng.random(1_000_000)], rng.random((64, 64, 128, 128), "f4")
