@@ -234,7 +234,7 @@ class TransformCall : protected Transformer {
                     const Known<T>& known, int a, Index cell, Box& box) const;
   void redo_box(const Tile& tile, Index group, Index k, const Box& box) const;
   template <class T>
-  void settle(const Tile& tile, Index group, Index k, const Box& box, double least) const;
+  bool settle(const Tile& tile, Index group, Index k, const Box& box, double least) const;
   template <class T>
   void write_zeros(std::byte* y, const std::byte* bias, int a, const Box& box) const;
   // Whether a sample of a box is of at least this magnitude.
@@ -538,7 +538,7 @@ void TransformCall::check_shares(const Tile& tile, Index group, Index k, const s
                                  const Known<T>& known, int a, Index cell, Box& box) const {
   if (a == n_axes_) {
     if (cell < 0 || !(static_cast<double>(known.cells[cell * known.lanes]) >= known.least))
-      settle<T>(tile, group, k, box, known.least_of_x);
+      if (settle<T>(tile, group, k, box, known.least_of_x)) redo_box(tile, group, k, box);
     return;
   }
   for (const Guard::Share& share : shares[a]) {
@@ -553,12 +553,13 @@ void TransformCall::check_shares(const Tile& tile, Index group, Index k, const s
   }
 }
 
-// In halves, where the samples that all outputs see do not decide, down to an eighth of a window or a few outputs: to
-// look at a window costs as much as to sum some outputs of it.
+// In halves, where the samples that all outputs see do not decide, down to a few outputs or a 128th of a window: to
+// look at a window costs as much as to sum some outputs of it. Returns whether all of the box is to be done again,
+// together with what lies beside it: the taps of a small box take longer to list than to sum.
 constexpr Index kFewOutputs = 16;
 
 template <class T>
-void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& box, double least) const {
+bool TransformCall::settle(const Tile& tile, Index group, Index k, const Box& box, double least) const {
   // The samples that all of these outputs see, and those that one of them does.
   Box common = box, all = box;
   int longest = -1;
@@ -567,23 +568,25 @@ void TransformCall::settle(const Tile& tile, Index group, Index k, const Box& bo
     common.low[a] = box.high[a] - 1;
     common.high[a] = box.low[a] + overhang + 1;
     all.high[a] = box.high[a] + overhang;
-    const bool is_long = length > std::clamp<Index>(overhang / 8, 1, kFewOutputs);
+    const Index few = std::clamp<Index>(overhang / 8, 1, std::max(kFewOutputs, overhang / 128));
+    const bool is_long = length > few;
     if (is_long && (longest < 0 || length > box.high[longest] - box.low[longest])) longest = a;
   }
   const Row row{x_of(tile, group), 0};
-  if (has_sample<T>(tile, row, 0, common, least)) return;
+  if (has_sample<T>(tile, row, 0, common, least)) return false;
   if (!has_sample<T>(tile, row, 0, all, std::numeric_limits<double>::denorm_min())) {
     std::byte* y = y_of(tile, group, k);
     for (int a = 0; a < n_axes_; ++a) y += box.low[a] * y_stride_[a];
-    return write_zeros<T>(y, bias_of(group, k), 0, box);
+    write_zeros<T>(y, bias_of(group, k), 0, box);
+    return false;
   }
-  if (longest < 0) return redo_box(tile, group, k, box);
-  Box half = box;
-  half.high[longest] = (box.low[longest] + box.high[longest]) / 2;
-  settle<T>(tile, group, k, half, least);
-  half.low[longest] = half.high[longest];
-  half.high[longest] = box.high[longest];
-  settle<T>(tile, group, k, half, least);
+  if (longest < 0) return true;
+  Box halves[2] = {box, box};
+  halves[0].high[longest] = halves[1].low[longest] = (box.low[longest] + box.high[longest]) / 2;
+  const bool fails[2] = {settle<T>(tile, group, k, halves[0], least), settle<T>(tile, group, k, halves[1], least)};
+  for (int i = 0; i < 2; ++i)
+    if (fails[i] && !fails[1 - i]) redo_box(tile, group, k, halves[i]);
+  return fails[0] && fails[1];
 }
 
 template <class T>
