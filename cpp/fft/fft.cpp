@@ -214,7 +214,7 @@ class FftCall : TransformCall {
     T squares = std::accumulate(measures.begin(), measures.end(), T(0));
     int exponent = 0;  // x is 2^-exponent of what it was
     if (!has_usual_squares(squares)) {
-      load_all([&](Index g, const T* from) { measures[g] = largest_of(from); });
+      load_all([&](Index g, const T* from) { measures[g] = largest_magnitude(from, m_.along * m_.point, 1, 1); });
       exponent = unusual_exponent(*std::max_element(measures.begin(), measures.end()));
       load_all([&](Index g, T* to) {
         scale_by(to, m_.along * m_.point, -exponent);
@@ -287,13 +287,6 @@ class FftCall : TransformCall {
     T sums[kMaxLanes] = {};
     f_.squares(from, 2 * m_.along, sums);
     return std::accumulate(sums, sums + f_.lanes, T(0));
-  }
-
-  template <class T>
-  T largest_of(const T* from) const {
-    T most = 0;
-    for (Index i = 0; i < m_.along * m_.point; ++i) most = std::max(most, std::abs(from[i]));
-    return most;
   }
 
   // Places of a tile from `low` on, below `high`, in pieces.

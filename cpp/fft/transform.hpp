@@ -490,6 +490,23 @@ void TransformCall::put(std::byte* y, const std::byte* bias, Index q, T* from, I
   store(y + kTypeBytes[c_.types.y], y_stride_[last()], im, n);
 }
 
+// Of every `step`-th of n samples. Eight maxima of their own keep a processor's units busy.
+template <class T>
+T largest_magnitude(const T* at, Index n, Index step, Index parts) {
+  T most = 0;
+  if (step > 1) {
+    for (Index i = 0; i < n; i += step)
+      for (Index part = 0; part < parts; ++part) most = std::max(most, std::abs(at[i * parts + part]));
+    return most;
+  }
+  T lanes[8] = {};
+  const Index numbers = n * parts, whole = numbers / 8 * 8;
+  for (Index i = 0; i < whole; i += 8)
+    for (Index lane = 0; lane < 8; ++lane) lanes[lane] = std::max(lanes[lane], std::abs(at[i + lane]));
+  for (Index i = whole; i < numbers; ++i) lanes[0] = std::max(lanes[0], std::abs(at[i]));
+  return *std::max_element(lanes, lanes + 8);
+}
+
 // ------------------------------------------------------------------------------- guards
 
 template <class T>
@@ -602,23 +619,6 @@ void TransformCall::write_zeros(std::byte* y, const std::byte* bias, int a, cons
     std::fill(zeros, zeros + some * parts_, T(0));
     put(y, bias, q, zeros, some);
   }
-}
-
-// Of every `step`-th of n samples. Eight maxima of their own keep a processor's units busy.
-template <class T>
-T largest_magnitude(const T* at, Index n, Index step, Index parts) {
-  T most = 0;
-  if (step > 1) {
-    for (Index i = 0; i < n; i += step)
-      for (Index part = 0; part < parts; ++part) most = std::max(most, std::abs(at[i * parts + part]));
-    return most;
-  }
-  T lanes[8] = {};
-  const Index numbers = n * parts, whole = numbers / 8 * 8;
-  for (Index i = 0; i < whole; i += 8)
-    for (Index lane = 0; lane < 8; ++lane) lanes[lane] = std::max(lanes[lane], std::abs(at[i + lane]));
-  for (Index i = whole; i < numbers; ++i) lanes[0] = std::max(lanes[0], std::abs(at[i]));
-  return *std::max_element(lanes, lanes + 8);
 }
 
 template <class T>

@@ -36,12 +36,15 @@ Copies count_copies(const Schedule& s, const Piece& piece) {
   return {copies.rows * times, piece.source == Source::in_place ? 0 : copies.samples * times};
 }
 
+Index vector_bytes(const Question& q) { return 4 * q.isa.butterflies[0].lanes; }
+Index lanes_of(const Question& q) { return at_least_one(vector_bytes(q) / q.item_bytes()); }
+
 // Lanes of the vectors of a row over those that are needed; short rows of a packed tile become one. Rows that share
 // what they load begin with a vector that ends where y is aligned.
 double padding_of(const Question& q, const Schedule& s, double sharing) {
   const Axis& last = s.axes[s.inner()].axis;
   if (last.y == 0) return 1;
-  const Index lanes = at_least_one(4 * q.isa.butterflies[0].lanes / q.item_bytes());
+  const Index lanes = lanes_of(q);
   const Index vectors = (last.y + lanes - 1) / lanes + (sharing > 1 && s.n_axes > 1 && last.y > lanes);
   return as_double(std::min(vectors * lanes, last.y + s.axes[s.inner()].overhang)) / as_double(last.y);
 }
@@ -52,7 +55,7 @@ double rows_that_share(const Question& q, const Schedule& s) {
   const Axis& last = q.slides.back().axis;
   const double rows = s.shares_rows ? as_double(s.axes[s.n_axes - 2].axis.w) : 1;
   const double bytes = as_double(last.w * last.dilation * q.item_bytes());
-  const double vectors = last.stride == 1 && last.up == 1 ? bytes / as_double(4 * q.isa.butterflies[0].lanes) : 1;
+  const double vectors = last.stride == 1 && last.up == 1 ? bytes / as_double(vector_bytes(q)) : 1;
   return std::clamp(std::max(rows, vectors), 1.0, kStencilRows);
 }
 
@@ -107,9 +110,8 @@ Index taps_of_all_axes(const Question& q) {
 double waiting_of(const Question& q, const Schedule& s) {
   constexpr double kWaits = 2.5, kWaitsWithoutMasks = 24;
   constexpr Index kNearTaps = 64;
-  const Index bytes = 4 * q.isa.butterflies[0].lanes, lanes = at_least_one(bytes / q.item_bytes());
-  if (s.axes[s.inner()].axis.y >= lanes || q.taps_per_channel <= kNearTaps) return 1;
-  return bytes == 64 ? kWaits : kWaitsWithoutMasks;
+  if (s.axes[s.inner()].axis.y >= lanes_of(q) || q.taps_per_channel <= kNearTaps) return 1;
+  return vector_bytes(q) == 64 ? kWaits : kWaitsWithoutMasks;
 }
 
 }  // namespace

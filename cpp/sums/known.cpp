@@ -36,7 +36,7 @@ class Settler {
   using Flag = std::uint8_t;
 
   Settler(const Laid& call, const TaskPlace& place, const Index* low, const Index* extent)
-      : call_(call), c_(call.c), place_(place), low_(low), extent_(extent) {
+      : call_(call), c_(call.c), place_(place), extent_(extent) {
     x_ = call.x.data + locate(call.batch_loops, &Loop::x_dim, place.batch, call.x) +
          locate(c_.group_loops, &Loop::x_dim, place.group, call.x);
     y_ = call.y.data + call.y_offset + locate(call.batch_loops, &Loop::y_dim, place.batch, call.y) +
@@ -78,7 +78,7 @@ class Settler {
   const Laid& call_;
   const Convolution& c_;
   const TaskPlace& place_;
-  const Index *low_, *extent_;
+  const Index* extent_;
   const std::byte* x_;
   std::byte* y_;
   Index first_[kMaxAxes], n_[kMaxAxes];  // of the samples that the windows hold
